@@ -1,0 +1,7 @@
+//! The codex app-server's messages: a small envelope first, the payload second. Unknown methods and
+//! fields survive untouched, because the app-server may be newer than we are.
+
+mod envelope;
+pub mod strict;
+
+pub use envelope::{Envelope, ErrorObject, RequestId, Shape};

@@ -1,0 +1,1 @@
+//! Finding codex, starting its app-server, and a JSON-RPC peer.

@@ -1,0 +1,1 @@
+//! The bus link and its tunnels.

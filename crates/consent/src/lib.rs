@@ -1,0 +1,1 @@
+//! From a request of the agent to what a person reads.

@@ -1,0 +1,1 @@
+//! The pure heart: approvals, policy, threads, backoff; no IO, no clock.

@@ -1,0 +1,1 @@
+//! The event loop, the three sockets and the gate.

@@ -1,0 +1,1 @@
+//! Child processes: spawn, readiness, stop ladder, log ring, sweep.

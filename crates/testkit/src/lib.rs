@@ -1,0 +1,1 @@
+//! Test doubles: scripted model server, fake app-server.

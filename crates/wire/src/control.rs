@@ -1,0 +1,375 @@
+//! `control.sock`: JSON-RPC 2.0-shaped messages (no `jsonrpc` member needed), one a text frame.
+//!
+//! A client sends `initialize` first. `snapshot` answers the whole [`HostView`] with its `seq`; from
+//! then on every change arrives as a `delta` notification whose `seq` is one more than the last.
+
+use crate::pipe::LinkState;
+use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Version of this protocol; a client with another one is refused with `unsupported_version`.
+pub const VERSION: u32 = 1;
+/// Largest frame either side accepts, in bytes.
+pub const MAX_FRAME: usize = 64 * 1024 * 1024;
+
+/// A request of a control client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "method", content = "params", deny_unknown_fields)]
+pub enum Request {
+    /// First request of every connection.
+    #[serde(rename = "initialize")]
+    Initialize(Initialize),
+    /// The whole state; subscribes this connection to deltas.
+    #[serde(rename = "snapshot")]
+    Snapshot {},
+    /// Answers an approval.
+    #[serde(rename = "approvals/answer")]
+    Answer(Answer),
+    /// Connects the host to its bus.
+    #[serde(rename = "connect")]
+    Connect {},
+    /// Disconnects; running turns go on.
+    #[serde(rename = "disconnect")]
+    Disconnect {},
+    /// Gives this connection's lease back on purpose. Without another lease the host ends at once.
+    #[serde(rename = "lease/release")]
+    ReleaseLease {},
+    /// Ends the host, whoever else holds a lease.
+    #[serde(rename = "stop")]
+    Stop {},
+    /// The last lines of a child's stderr.
+    #[serde(rename = "logs")]
+    Logs {
+        /// `app-server` or `connector`.
+        child: String,
+    },
+}
+
+/// Parameters of `initialize`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Initialize {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Name of the client, for the record and for "answered by".
+    pub client: String,
+    /// Whether the host must stay up while this connection stands.
+    pub lease: bool,
+}
+
+/// Parameters of `approvals/answer`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// [`ApprovalView::id`].
+    pub id: String,
+    /// [`ApprovalView::digest`] of what the person saw; another one is refused as `changed`.
+    pub digest: String,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// The whole state a client sees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostView {
+    /// Number of the last change contained in it.
+    pub seq: u64,
+    /// Who runs here.
+    pub host: HostIdentity,
+    /// The app-server.
+    pub app_server: AppServerView,
+    /// The link, when a bus is configured.
+    pub link: Option<LinkView>,
+    /// Live threads.
+    pub threads: Vec<ThreadView>,
+    /// Open approvals and those that ended in the last minutes, oldest first.
+    pub approvals: Vec<ApprovalView>,
+    /// Who keeps the host up.
+    pub leases: Vec<LeaseView>,
+    /// Clients in tunnels and on the local socket.
+    pub connections: Vec<ConnectionView>,
+    /// Policy in force.
+    pub policy: PolicyView,
+}
+
+/// Who runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostIdentity {
+    /// Stable id at buses.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Process id.
+    pub pid: u32,
+    /// Version of the software.
+    pub version: String,
+    /// Data directory.
+    pub data_dir: PathBuf,
+}
+
+/// State of the app-server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppServerView {
+    /// Counts starts, from 1; approvals belong to one generation.
+    pub generation: u64,
+    /// Now.
+    pub state: AppServerState,
+    /// Process id while it runs.
+    pub pid: Option<u32>,
+    /// User agent it answered with, which has its version.
+    pub user_agent: Option<String>,
+}
+
+/// Life of the app-server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AppServerState {
+    /// Spawned, handshake not yet answered.
+    Starting,
+    /// Handshake answered.
+    Ready,
+    /// Ended unasked; is started again.
+    Waiting {
+        /// Milliseconds until the next start.
+        retry_in_ms: u64,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// The host is stopping it.
+    Stopping,
+    /// Stopped.
+    Stopped,
+}
+
+/// The link to a bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkView {
+    /// Name of the bus (its host and port).
+    pub bus: String,
+    /// Whether the user wants it connected.
+    pub wanted: bool,
+    /// Actual state.
+    pub link: LinkState,
+}
+
+/// A thread the host knows to be live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThreadView {
+    /// Thread id.
+    pub id: String,
+    /// Name or first words.
+    pub title: Option<String>,
+    /// Working directory.
+    pub cwd: Option<PathBuf>,
+    /// `idle`, `active`, `waiting_on_approval`, `waiting_on_user_input`, `system_error`.
+    pub status: String,
+    /// Active turn.
+    pub turn: Option<String>,
+    /// Whether its settings exceed every remote ceiling (remote turns are refused).
+    pub wide: bool,
+    /// Approval policy and sandbox as far as known, e.g. `on-request`, `read-only`.
+    pub approval_policy: Option<String>,
+    /// See above.
+    pub sandbox: Option<String>,
+    /// Who started it: `local`, or bus/client.
+    pub origin: String,
+}
+
+/// An approval as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalView {
+    /// `<generation>-<request id>`, e.g. `1-0`.
+    pub id: String,
+    /// What is asked.
+    pub kind: ApprovalKind,
+    /// Thread.
+    pub thread: Option<String>,
+    /// Turn.
+    pub turn: Option<String>,
+    /// Who asks: `local`, or bus/client that started the thread.
+    pub origin: String,
+    /// Working directory the request names.
+    pub cwd: Option<PathBuf>,
+    /// One line: what it is about.
+    pub headline: String,
+    /// The whole request as text with hidden characters made visible.
+    pub body: String,
+    /// SHA-256 over method, params and the item shown, hex.
+    pub digest: String,
+    /// What can be answered, in this order.
+    pub choices: Vec<Choice>,
+    /// When it was raised, Unix milliseconds.
+    pub raised_at_ms: u64,
+    /// When it is declined by itself, Unix milliseconds.
+    pub deadline_ms: u64,
+    /// Where it stands.
+    pub state: ApprovalState,
+}
+
+/// What kind of thing is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalKind {
+    /// Run a command.
+    Command,
+    /// Change files.
+    FileChange,
+    /// Wider permissions.
+    Permissions,
+    /// A question to the user.
+    UserInput,
+    /// A question of an MCP server, also "may this tool run".
+    Elicitation,
+    /// A request this version does not know; shown raw.
+    Unknown,
+}
+
+/// One possible answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// To be sent in [`Answer`].
+    pub decision: Decision,
+    /// A verb with its consequence.
+    pub label: String,
+}
+
+/// Where an approval stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ApprovalState {
+    /// Waits.
+    Open,
+    /// Our answer is on its way.
+    Sent {
+        /// By whom.
+        by: AnswerSource,
+        /// What.
+        decision: Decision,
+    },
+    /// The app-server took our answer.
+    Applied {
+        /// By whom.
+        by: AnswerSource,
+        /// What.
+        decision: Decision,
+    },
+    /// Resolved by another Codex client, or the turn was interrupted first.
+    Superseded,
+    /// The agent restarted; the question is gone.
+    Lost,
+    /// The same request came with another content; the card is void.
+    Invalidated,
+}
+
+/// One lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeaseView {
+    /// Name the holder gave.
+    pub client: String,
+    /// Its process id.
+    pub pid: Option<u32>,
+}
+
+/// One client connection behind the gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionView {
+    /// Number, from 1, never reused in a host's life.
+    pub id: u64,
+    /// `local` or `remote`.
+    pub door: String,
+    /// Bus, for a remote.
+    pub bus: Option<String>,
+    /// Name: of the token for remotes, of `clientInfo` for locals.
+    pub client: String,
+    /// Effective role, for a remote.
+    pub role: Option<Role>,
+}
+
+/// Policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyView {
+    /// Who may answer approvals.
+    pub answer: WhoMayAnswer,
+    /// Highest role of a remote.
+    pub role: Role,
+    /// Folders a remote sees.
+    pub roots: Vec<PathBuf>,
+}
+
+/// A notification to control clients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "method", content = "params", deny_unknown_fields)]
+pub enum Notification {
+    /// One change.
+    #[serde(rename = "delta")]
+    Delta(Delta),
+}
+
+/// One numbered change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Delta {
+    /// One more than the last.
+    pub seq: u64,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed. Each carries the whole new value of its part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    /// The app-server.
+    AppServer(AppServerView),
+    /// The link.
+    Link(LinkView),
+    /// A thread appeared or changed.
+    Thread(ThreadView),
+    /// A thread is no longer live.
+    ThreadClosed {
+        /// Which.
+        id: String,
+    },
+    /// An approval appeared or changed.
+    Approval(Box<ApprovalView>),
+    /// Leases changed.
+    Leases(Vec<LeaseView>),
+    /// Connections changed.
+    Connections(Vec<ConnectionView>),
+    /// The host is stopping; last delta.
+    Stopping {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Answer to `approvals/answer`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerResult {
+    /// State after this answer. When another won, its `by` says who.
+    pub state: ApprovalState,
+    /// Whether this answer is the one that counts.
+    pub won: bool,
+}
+
+/// An error answer: `error.data.code` is stable, `message` says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorData {
+    /// `not_initialized`, `unsupported_version`, `bad_request`, `unknown_approval`, `changed`,
+    /// `already_answered`, `not_offered`, `not_allowed`, `stopping`.
+    pub code: String,
+}

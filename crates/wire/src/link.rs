@@ -1,0 +1,205 @@
+//! The bus link: `wss://HOST/connect`, subprotocol [`SUBPROTOCOL`], one JSON message per text frame.
+//!
+//! The bus speaks first (`challenge`), the host answers with `hello`, the bus with `welcome`; then
+//! `status`, `open`, `ping`/`pong` in either direction until one side says `bye`. Frames of the
+//! app-server protocol never travel here: each tunnel has its own socket (`/connect/<tunnel>`).
+
+use crate::Role;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// WebSocket subprotocol of version 1.
+pub const SUBPROTOCOL: &str = "drawbridge.v1";
+/// Largest message on the link, in bytes. It carries no payload of clients.
+pub const MAX_LINK_MESSAGE: usize = 64 * 1024;
+/// Largest message through a tunnel that comes from a remote client, in bytes.
+pub const MAX_REMOTE_MESSAGE: usize = 16 * 1024 * 1024;
+/// Largest message through a tunnel that comes from the app-server, in bytes.
+pub const MAX_APP_SERVER_MESSAGE: usize = 64 * 1024 * 1024;
+/// How often each side pings, in seconds.
+pub const PING_INTERVAL_SECS: u64 = 20;
+/// The link is dead when the last pong is older than this, in seconds.
+pub const PONG_DEADLINE_SECS: u64 = 50;
+/// How long the connector may take to dial a tunnel that the bus asked for, in seconds.
+pub const TUNNEL_DIAL_SECS: u64 = 10;
+/// WebSocket read and write buffer on every relayed socket, in bytes. The library's default of
+/// 128 KiB is zero-filled on each read and costs 137 KB for each idle client.
+pub const SOCKET_BUFFER: usize = 16 * 1024;
+
+/// A message from the bus to the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromBus {
+    /// First frame: what the host must sign.
+    Challenge {
+        /// 32 random bytes, base64url without padding, used once.
+        nonce: String,
+    },
+    /// The host is registered.
+    Welcome {
+        /// The id under which clients reach it.
+        host_id: String,
+    },
+    /// A client waits: dial `/connect/<tunnel>` within [`TUNNEL_DIAL_SECS`].
+    Open {
+        /// Random, single use, base64url.
+        tunnel: String,
+        /// Name of the client as the bus knows it (of its token, never of its own words).
+        client: String,
+        /// What the bus grants; the host can only narrow it.
+        role: Role,
+        /// Scopes of the client's token.
+        scopes: Vec<String>,
+    },
+    /// Are you there?
+    Ping {
+        /// Returned unchanged.
+        seq: u64,
+    },
+    /// I am.
+    Pong {
+        /// Of the ping.
+        seq: u64,
+    },
+    /// The link ends, and why.
+    Bye {
+        /// Decides whether the other side comes back.
+        reason: ByeReason,
+    },
+}
+
+/// A message from the host (through its connector) to the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromHost {
+    /// Answer to the challenge.
+    Hello {
+        /// Protocol versions the host speaks, e.g. `["drawbridge.v1"]`.
+        versions: Vec<String>,
+        /// Version of the software.
+        software: String,
+        /// Stable id of the host.
+        host_id: String,
+        /// Display name.
+        host_name: String,
+        /// Ed25519 public key, base64url without padding; pinned at first use.
+        public_key: String,
+        /// Ed25519 signature over [`signed_bytes`], base64url without padding.
+        signature: String,
+    },
+    /// How the host is, whenever it changes.
+    Status {
+        /// Whether the app-server answers.
+        app_server_ready: bool,
+        /// Threads with a running turn.
+        active_threads: u32,
+        /// Approvals that wait for a person.
+        open_approvals: u32,
+    },
+    /// The tunnel cannot be served; the client is answered at once.
+    Refused {
+        /// Of the `open`.
+        tunnel: String,
+        /// Stable code.
+        reason: TunnelEnd,
+    },
+    /// Are you there?
+    Ping {
+        /// Returned unchanged.
+        seq: u64,
+    },
+    /// I am.
+    Pong {
+        /// Of the ping.
+        seq: u64,
+    },
+    /// The link ends, and why.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+}
+
+/// Why a link ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ByeReason {
+    /// The enrollment was taken back, or the token or the host key is not accepted. Never retried.
+    Revoked,
+    /// The same host connected again; the older link ends. Not retried by the replaced process.
+    Replaced,
+    /// No common protocol version. Not retried until one side is updated.
+    Unsupported,
+    /// The bus is going down; come back with backoff.
+    Draining,
+    /// The other side broke the protocol.
+    Protocol,
+    /// The user disconnected.
+    Disconnected,
+}
+
+impl ByeReason {
+    /// Whether connecting again can help.
+    #[must_use]
+    pub fn retry(self) -> bool {
+        matches!(self, ByeReason::Draining | ByeReason::Protocol)
+    }
+}
+
+/// Why a tunnel ends. Sent as the reason text of the WebSocket close frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TunnelEnd {
+    /// The client closed.
+    ClientGone,
+    /// The link between bus and host broke or ended.
+    LinkLost,
+    /// The app-server dropped this connection because its backlog overflowed.
+    Lagged,
+    /// The app-server ended and is started again.
+    AgentRestarted,
+    /// The app-server is not ready.
+    AgentDown,
+    /// The connector did not dial in time.
+    DialTimeout,
+    /// The gate closed it: too large, binary, or not the protocol.
+    Refused,
+    /// The host is stopping.
+    HostStopping,
+}
+
+impl TunnelEnd {
+    /// The word on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            TunnelEnd::ClientGone => "client_gone",
+            TunnelEnd::LinkLost => "link_lost",
+            TunnelEnd::Lagged => "lagged",
+            TunnelEnd::AgentRestarted => "agent_restarted",
+            TunnelEnd::AgentDown => "agent_down",
+            TunnelEnd::DialTimeout => "dial_timeout",
+            TunnelEnd::Refused => "refused",
+            TunnelEnd::HostStopping => "host_stopping",
+        }
+    }
+}
+
+/// The bytes a host signs: a domain separator, the nonce, the bus's origin and the host id, each
+/// preceded by its length so that no two inputs give the same bytes.
+#[must_use]
+pub fn signed_bytes(nonce: &str, bus_origin: &str, host_id: &str) -> Vec<u8> {
+    let mut out = b"drawbridge.v1 hello\n".to_vec();
+    for part in [nonce, bus_origin, host_id] {
+        out.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        out.extend_from_slice(part.as_bytes());
+    }
+    out
+}
+
+/// Whether a host id can stand in a path: 1 to 64 of `a-z 0-9 . _ -`, first a letter or digit.
+#[must_use]
+pub fn valid_host_id(id: &str) -> bool {
+    let ok = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_' | b'-');
+    (1..=64).contains(&id.len()) && id.bytes().all(ok) && id.as_bytes()[0].is_ascii_alphanumeric()
+}

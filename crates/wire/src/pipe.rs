@@ -1,0 +1,191 @@
+//! What host and connector say to each other over the connector's stdin and stdout: one JSON object a
+//! line. The pipe is inherited, so no other process can speak on it; frames of clients never do.
+
+use crate::link::{ByeReason, TunnelEnd};
+use crate::{Role, Secret, secret};
+use serde::{Deserialize, Serialize};
+
+/// Host to connector.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ToConnector {
+    /// First line: everything the connector needs.
+    Setup {
+        /// Name of the bus in messages (its host and port).
+        bus: String,
+        /// `ws://` or `wss://` URL of `/connect`.
+        connect_url: String,
+        /// Enrollment token.
+        #[serde(serialize_with = "secret::expose")]
+        token: Secret,
+        /// PEM file with additional trust anchors, if the user named one.
+        ca_file: Option<std::path::PathBuf>,
+        /// Path of `tunnel.sock`.
+        tunnel_socket: std::path::PathBuf,
+        /// Id of the host.
+        host_id: String,
+        /// Display name of the host.
+        host_name: String,
+        /// Ed25519 public key of the host, base64url without padding.
+        public_key: String,
+    },
+    /// Answer to [`FromConnector::Sign`].
+    Signature {
+        /// Of the request.
+        nonce: String,
+        /// base64url without padding.
+        signature: String,
+    },
+    /// To be passed on as the link's `status`.
+    Status {
+        /// Whether the app-server answers.
+        app_server_ready: bool,
+        /// Threads with a running turn.
+        active_threads: u32,
+        /// Approvals that wait.
+        open_approvals: u32,
+    },
+    /// Say `bye` and end.
+    Stop {
+        /// Why.
+        reason: ByeReason,
+    },
+}
+
+/// Connector to host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromConnector {
+    /// The bus's challenge. The host signs it with its own idea of origin and id.
+    Sign {
+        /// As received.
+        nonce: String,
+    },
+    /// The link's state changed.
+    Link {
+        /// Now.
+        state: LinkState,
+    },
+    /// A tunnel was opened by the bus and stands.
+    TunnelOpened {
+        /// Tunnel id.
+        tunnel: String,
+        /// Client as the bus names it.
+        client: String,
+        /// Role the bus grants.
+        role: Role,
+    },
+    /// A tunnel ended.
+    TunnelClosed {
+        /// Tunnel id.
+        tunnel: String,
+        /// Why.
+        reason: TunnelEnd,
+    },
+}
+
+/// State of the link to one bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub enum LinkState {
+    /// Not wanted.
+    Disconnected,
+    /// Dialling or shaking hands.
+    Connecting {
+        /// How many attempts since the last success, from 1.
+        attempt: u32,
+    },
+    /// Registered at the bus.
+    Connected {
+        /// Round trip of the last ping, in milliseconds, once known.
+        round_trip_ms: Option<u64>,
+    },
+    /// Waits before the next attempt.
+    Waiting {
+        /// Milliseconds until then.
+        retry_in_ms: u64,
+        /// Stable code, e.g. `dns`, `refused`, `tls`, `timeout`, `http_502`, `link_lost`.
+        code: String,
+        /// What happened and what to do.
+        message: String,
+    },
+    /// Given up: retrying cannot help.
+    Failed {
+        /// Stable code, e.g. `unauthorized`, `revoked`, `replaced`, `unsupported`, `no_connect_route`.
+        code: String,
+        /// What happened and what to do.
+        message: String,
+    },
+}
+
+/// What a host is started with, as one JSON line on its stdin (`drawbridge host --setup-stdin`), so that
+/// no token is ever in an argument or a variable of a process that stays.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostSetup {
+    /// The bus, if the host is to connect.
+    pub bus: Option<BusSetup>,
+    /// Display name; default the computer's name.
+    pub host_name: Option<String>,
+    /// Stable id; default made once and kept in the data directory.
+    pub host_id: Option<String>,
+    /// Working directory of the app-server; default the current one.
+    pub cwd: Option<std::path::PathBuf>,
+    /// Codex executable, a path or a name on `PATH`.
+    pub codex_bin: Option<std::path::PathBuf>,
+    /// Bind address of the app-server; default `127.0.0.1`.
+    pub app_server_host: Option<std::net::IpAddr>,
+    /// Bind port of the app-server; default a free one.
+    pub app_server_port: Option<u16>,
+    /// Highest role of a remote; default operator.
+    pub role: Option<Role>,
+    /// Folders a remote sees; default `cwd`.
+    pub roots: Vec<std::path::PathBuf>,
+    /// Who may answer approvals; default local.
+    pub answer: Option<crate::WhoMayAnswer>,
+    /// Stays up without leases.
+    pub service: bool,
+}
+
+/// One bus to connect to.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusSetup {
+    /// Base URL, `http(s)://HOST[:PORT]`. `/connect` and `/mcp` are derived from it.
+    pub api: String,
+    /// Enrollment token.
+    #[serde(serialize_with = "secret::expose")]
+    pub token: Secret,
+    /// PEM file with additional trust anchors.
+    #[serde(default)]
+    pub ca_file: Option<std::path::PathBuf>,
+    /// MCP URL; default `<api>/mcp`.
+    #[serde(default)]
+    pub mcp_url: Option<String>,
+    /// MCP token.
+    #[serde(default, serialize_with = "secret::expose_option")]
+    pub mcp_token: Option<Secret>,
+    /// Name of the injected MCP server; default `codex-agents`.
+    #[serde(default)]
+    pub mcp_name: Option<String>,
+}
+
+/// The one line a host writes to stdout when it stands or cannot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "host", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HostReady {
+    /// The control socket accepts connections. The app-server may still be starting.
+    Ready {
+        /// Path of `control.sock`.
+        control_socket: std::path::PathBuf,
+        /// Process id.
+        pid: u32,
+    },
+    /// It could not start.
+    Failed {
+        /// Stable code, e.g. `already_running`, `codex_not_found`, `codex_home`, `bad_root`.
+        code: String,
+        /// What to do.
+        message: String,
+    },
+}

@@ -1,0 +1,172 @@
+//! Words that more than one of our protocols uses.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a remote client may do. Ordered: `Viewer < Operator`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads threads that are loaded; starts and changes nothing.
+    Viewer,
+    /// Starts threads and turns inside the ceilings of the host.
+    Operator,
+}
+
+impl Role {
+    /// The narrower of two roles: a claim can only narrow what the host's table grants.
+    #[must_use]
+    pub fn narrowed(self, claim: Role) -> Role {
+        self.min(claim)
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = UnknownWord;
+    fn from_str(s: &str) -> Result<Self, UnknownWord> {
+        match s {
+            "viewer" => Ok(Role::Viewer),
+            "operator" => Ok(Role::Operator),
+            other => Err(UnknownWord::new(other, "viewer, operator")),
+        }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+        })
+    }
+}
+
+/// Who may answer approvals: the person at the host, remote clients, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhoMayAnswer {
+    /// Only the user of this computer, through the control socket or the local app-server socket.
+    #[default]
+    Local,
+    /// Only remote clients of role operator. The bus and the connector are trusted with the answers.
+    Remote,
+    /// Either; the first answer wins. The bus and the connector are trusted with remote answers.
+    Both,
+}
+
+impl WhoMayAnswer {
+    /// Whether the user at the host may answer.
+    #[must_use]
+    pub fn local(self) -> bool {
+        self != WhoMayAnswer::Remote
+    }
+    /// Whether a remote operator may answer.
+    #[must_use]
+    pub fn remote(self) -> bool {
+        self != WhoMayAnswer::Local
+    }
+}
+
+impl std::str::FromStr for WhoMayAnswer {
+    type Err = UnknownWord;
+    fn from_str(s: &str) -> Result<Self, UnknownWord> {
+        match s {
+            "local" => Ok(WhoMayAnswer::Local),
+            "remote" => Ok(WhoMayAnswer::Remote),
+            "both" => Ok(WhoMayAnswer::Both),
+            other => Err(UnknownWord::new(other, "local, remote, both")),
+        }
+    }
+}
+
+impl std::fmt::Display for WhoMayAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            WhoMayAnswer::Local => "local",
+            WhoMayAnswer::Remote => "remote",
+            WhoMayAnswer::Both => "both",
+        })
+    }
+}
+
+/// A word that is none of those allowed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{word}` is not one of: {allowed}")]
+pub struct UnknownWord {
+    word: String,
+    allowed: &'static str,
+}
+
+impl UnknownWord {
+    pub(crate) fn new(word: &str, allowed: &'static str) -> Self {
+        Self { word: word.to_owned(), allowed }
+    }
+}
+
+/// An answer to an approval, independent of the kind of request it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Decision {
+    /// Once, for exactly this request.
+    Accept,
+    /// For this and the same in the same thread, until the thread ends.
+    AcceptForSession,
+    /// Accept, and take the rule the app-server proposed: permanent, all threads. Local only.
+    AcceptWithAmendment,
+    /// Answers to a question or a form, by question id. Counts as accepting it.
+    Answers(serde_json::Map<String, serde_json::Value>),
+    /// No; the turn goes on.
+    Decline,
+    /// No, and the turn ends.
+    Cancel,
+}
+
+impl Decision {
+    /// Whether this lets the agent do what it asked for.
+    #[must_use]
+    pub fn grants(&self) -> bool {
+        !matches!(self, Decision::Decline | Decision::Cancel)
+    }
+
+    /// The word used in records and on screens.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Decision::Accept => "accept",
+            Decision::AcceptForSession => "accept_for_session",
+            Decision::AcceptWithAmendment => "accept_with_amendment",
+            Decision::Answers(_) => "answers",
+            Decision::Decline => "decline",
+            Decision::Cancel => "cancel",
+        }
+    }
+}
+
+/// Who gave an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "by", deny_unknown_fields)]
+pub enum AnswerSource {
+    /// A client of the control socket (CLI, desktop app).
+    Control {
+        /// Name the client gave of itself; shown, never trusted.
+        client: String,
+    },
+    /// A client of the local app-server socket.
+    LocalClient {
+        /// Connection number.
+        connection: u64,
+    },
+    /// A remote client through a bus.
+    Remote {
+        /// The bus as enrolled.
+        bus: String,
+        /// The client as the bus names it.
+        client: String,
+    },
+    /// Nobody: the deadline passed.
+    Deadline,
+    /// Nobody: no one may answer this kind of request.
+    Policy,
+    /// The host is stopping.
+    Shutdown,
+}
