@@ -1,0 +1,186 @@
+//! From a decision to the app-server's answer, and from a client's answer to a decision.
+//!
+//! The host builds every answer itself; what a client sent is only read.
+
+use drawbridge_wire::Decision;
+use drawbridge_wire::control::ApprovalKind;
+use serde_json::{Map, Value, json};
+
+/// What can be answered to a request, in the order shown. A file change whose diff is unknown offers no
+/// grant, because nobody can have seen what would be granted.
+#[must_use]
+pub fn choices(kind: ApprovalKind, params: &Value, item: Option<&Value>) -> Vec<Decision> {
+    let mut out = Vec::new();
+    match kind {
+        ApprovalKind::Command => {
+            let offered = params.get("availableDecisions").and_then(Value::as_array);
+            let offers = |word: &str| offered.is_none_or(|all| all.iter().any(|d| d == word));
+            out.push(Decision::Accept);
+            if offers("acceptForSession") {
+                out.push(Decision::AcceptForSession);
+            }
+            if amendment(params).is_some() {
+                out.push(Decision::AcceptWithAmendment);
+            }
+        }
+        ApprovalKind::FileChange if has_diff(item) => {
+            out.push(Decision::Accept);
+            out.push(Decision::AcceptForSession);
+        }
+        ApprovalKind::Permissions => {
+            out.push(Decision::Accept);
+            out.push(Decision::AcceptForSession);
+        }
+        ApprovalKind::Elicitation => {
+            out.push(Decision::Accept);
+            if persistable(params) {
+                out.push(Decision::AcceptForSession);
+            }
+        }
+        ApprovalKind::UserInput => out.push(Decision::Answers(Map::new())),
+        ApprovalKind::FileChange | ApprovalKind::Unknown => {}
+    }
+    out.push(Decision::Decline);
+    out.push(Decision::Cancel);
+    out
+}
+
+fn has_diff(item: Option<&Value>) -> bool {
+    item.and_then(|i| i.get("changes")).and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+}
+
+fn amendment(params: &Value) -> Option<&Value> {
+    params.get("availableDecisions")?.as_array()?.iter().find(|d| d.get("acceptWithExecpolicyAmendment").is_some())
+}
+
+fn persistable(params: &Value) -> bool {
+    params
+        .pointer("/_meta/persist")
+        .and_then(Value::as_array)
+        .is_some_and(|all| all.iter().any(|p| p == "session"))
+}
+
+/// The answer in the app-server's words, and whether the turn must be interrupted as well (cancel, for
+/// kinds that have no cancel of their own). `None`: this kind cannot be answered this way; an unknown
+/// request is then answered with a JSON-RPC error, which counts as a refusal (observed, 0.169.0).
+#[must_use]
+pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (Option<Value>, bool) {
+    let cancel = *decision == Decision::Cancel;
+    match kind {
+        ApprovalKind::Command => {
+            let word = match decision {
+                Decision::Accept => json!("accept"),
+                Decision::AcceptForSession => json!("acceptForSession"),
+                Decision::AcceptWithAmendment => match amendment(params) {
+                    Some(offered) => offered.clone(),
+                    None => return (None, false),
+                },
+                Decision::Decline => json!("decline"),
+                Decision::Cancel => json!("cancel"),
+                Decision::Answers(_) => return (None, false),
+            };
+            (Some(json!({ "decision": word })), false)
+        }
+        ApprovalKind::FileChange => {
+            let word = match decision {
+                Decision::Accept => "accept",
+                Decision::AcceptForSession => "acceptForSession",
+                Decision::Decline => "decline",
+                Decision::Cancel => "cancel",
+                Decision::AcceptWithAmendment | Decision::Answers(_) => return (None, false),
+            };
+            (Some(json!({ "decision": word })), false)
+        }
+        ApprovalKind::Permissions => {
+            let asked = params.get("permissions").cloned().unwrap_or_else(|| json!({}));
+            let (granted, scope) = match decision {
+                Decision::Accept => (asked, "turn"),
+                Decision::AcceptForSession => (asked, "session"),
+                Decision::Decline | Decision::Cancel => (json!({}), "turn"),
+                Decision::AcceptWithAmendment | Decision::Answers(_) => return (None, false),
+            };
+            (Some(json!({ "permissions": granted, "scope": scope })), cancel)
+        }
+        ApprovalKind::UserInput => {
+            let answers = match decision {
+                Decision::Answers(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), as_answers(v))).collect()),
+                Decision::Decline | Decision::Cancel => json!({}),
+                _ => return (None, false),
+            };
+            (Some(json!({ "answers": answers })), cancel)
+        }
+        ApprovalKind::Elicitation => {
+            let value = match decision {
+                Decision::Accept => json!({ "action": "accept", "content": {}, "_meta": null }),
+                Decision::AcceptForSession => {
+                    json!({ "action": "accept", "content": {}, "_meta": { "persist": "session" } })
+                }
+                Decision::Answers(map) => json!({ "action": "accept", "content": map, "_meta": null }),
+                Decision::Decline => json!({ "action": "decline", "content": null, "_meta": null }),
+                Decision::Cancel => json!({ "action": "cancel", "content": null, "_meta": null }),
+                Decision::AcceptWithAmendment => return (None, false),
+            };
+            (Some(value), false)
+        }
+        ApprovalKind::Unknown => (None, cancel),
+    }
+}
+
+/// A question's answer is a list of texts.
+fn as_answers(value: &Value) -> Value {
+    match value {
+        Value::Array(_) => json!({ "answers": value }),
+        Value::Object(_) => value.clone(),
+        other => json!({ "answers": [other] }),
+    }
+}
+
+/// Reads the answer a client of the app-server protocol sent. `None`: it is no answer we know, which is
+/// treated as a decline by the caller (an error or nonsense counts as a refusal for everybody anyway).
+#[must_use]
+pub fn decision_from_client(kind: ApprovalKind, result: &Value) -> Option<Decision> {
+    match kind {
+        ApprovalKind::Command | ApprovalKind::FileChange => match result.get("decision")? {
+            Value::String(word) => match word.as_str() {
+                "accept" => Some(Decision::Accept),
+                "acceptForSession" => Some(Decision::AcceptForSession),
+                "decline" => Some(Decision::Decline),
+                "cancel" => Some(Decision::Cancel),
+                _ => None,
+            },
+            Value::Object(map) if map.contains_key("acceptWithExecpolicyAmendment") => {
+                Some(Decision::AcceptWithAmendment)
+            }
+            _ => None,
+        },
+        ApprovalKind::Permissions => {
+            let granted = result.get("permissions")?.as_object()?;
+            if granted.values().all(Value::is_null) {
+                return Some(Decision::Decline);
+            }
+            match result.get("scope").and_then(Value::as_str) {
+                Some("session") => Some(Decision::AcceptForSession),
+                _ => Some(Decision::Accept),
+            }
+        }
+        ApprovalKind::UserInput => {
+            let answers = result.get("answers")?.as_object()?;
+            if answers.is_empty() { Some(Decision::Decline) } else { Some(Decision::Answers(answers.clone())) }
+        }
+        ApprovalKind::Elicitation => match result.get("action")?.as_str()? {
+            "accept" => {
+                if result.pointer("/_meta/persist").is_some_and(|p| !p.is_null()) {
+                    return Some(Decision::AcceptForSession);
+                }
+                match result.get("content").and_then(Value::as_object) {
+                    Some(content) if !content.is_empty() => Some(Decision::Answers(content.clone())),
+                    _ => Some(Decision::Accept),
+                }
+            }
+            "decline" => Some(Decision::Decline),
+            "cancel" => Some(Decision::Cancel),
+            _ => None,
+        },
+        ApprovalKind::Unknown => None,
+    }
+}

@@ -1,0 +1,197 @@
+//! What the host knows of threads: enough to show them, and to refuse a remote turn on a wide one.
+//!
+//! *Wide* means: its settings exceed what a remote may have. A thread is wide until a response of the
+//! app-server said otherwise; a request that may widen it marks it before it is forwarded.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+/// Most file-change items remembered for one thread.
+const MOST_ITEMS: usize = 64;
+
+/// Who began a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The user of this computer.
+    Local,
+    /// A remote client.
+    Remote {
+        /// Through which bus.
+        bus: String,
+        /// Which client.
+        client: String,
+    },
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Local => f.write_str("local"),
+            Origin::Remote { bus, client } => write!(f, "{bus}/{client}"),
+        }
+    }
+}
+
+/// Settings as the app-server reported them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Settings {
+    /// `approvalPolicy`.
+    pub approval_policy: Option<Value>,
+    /// `sandbox`.
+    pub sandbox: Option<Value>,
+}
+
+/// One thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thread {
+    /// Id.
+    pub id: String,
+    /// Name or preview.
+    pub title: Option<String>,
+    /// Canonical working directory.
+    pub cwd: Option<PathBuf>,
+    /// Status word.
+    pub status: String,
+    /// Active turn.
+    pub turn: Option<String>,
+    /// Whether a remote may not run turns on it.
+    pub wide: bool,
+    /// Settings last seen.
+    pub settings: Settings,
+    /// Who began it.
+    pub origin: Origin,
+    /// Never written to disk; cannot be resumed by another client.
+    pub ephemeral: bool,
+    /// Whether the observer is subscribed.
+    pub observed: bool,
+    items: VecDeque<(String, Value)>,
+}
+
+impl Thread {
+    fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            title: None,
+            cwd: None,
+            status: "idle".to_owned(),
+            turn: None,
+            wide: true,
+            settings: Settings::default(),
+            origin: Origin::Local,
+            ephemeral: false,
+            observed: false,
+            items: VecDeque::new(),
+        }
+    }
+
+    /// Remembers a file-change item, whose diff a later approval needs.
+    pub fn remember(&mut self, item_id: &str, item: Value) {
+        self.items.retain(|(id, _)| id != item_id);
+        if self.items.len() == MOST_ITEMS {
+            self.items.pop_front();
+        }
+        self.items.push_back((item_id.to_owned(), item));
+    }
+
+    /// An item remembered.
+    #[must_use]
+    pub fn item(&self, item_id: &str) -> Option<&Value> {
+        self.items.iter().find(|(id, _)| id == item_id).map(|(_, item)| item)
+    }
+
+    /// Whether a turn runs.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.turn.is_some() || self.status.starts_with("active") || self.status.starts_with("waiting")
+    }
+}
+
+/// All threads the host knows to be loaded.
+#[derive(Debug, Default)]
+pub struct Threads {
+    all: BTreeMap<String, Thread>,
+}
+
+impl Threads {
+    /// The thread, made when it is new (wide until known better).
+    pub fn entry(&mut self, id: &str) -> &mut Thread {
+        self.all.entry(id.to_owned()).or_insert_with(|| Thread::new(id))
+    }
+    /// The thread, if known.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Thread> {
+        self.all.get(id)
+    }
+    /// Forgets one.
+    pub fn remove(&mut self, id: &str) -> Option<Thread> {
+        self.all.remove(id)
+    }
+    /// Forgets all; their ids.
+    pub fn clear(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.all).into_keys().collect()
+    }
+    /// All, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Thread> {
+        self.all.values()
+    }
+    /// How many have a running turn.
+    #[must_use]
+    pub fn active_count(&self) -> usize {
+        self.all.values().filter(|t| t.is_active()).count()
+    }
+}
+
+/// The status word of a `thread/status/changed` payload.
+#[must_use]
+pub fn status_word(status: &Value) -> String {
+    let kind = status.get("type").and_then(Value::as_str).unwrap_or("unknown");
+    let flags = status.get("activeFlags").and_then(Value::as_array);
+    let has = |flag: &str| flags.is_some_and(|all| all.iter().any(|f| f == flag));
+    match kind {
+        "active" if has("waitingOnApproval") => "waiting_on_approval".to_owned(),
+        "active" if has("waitingOnUserInput") => "waiting_on_user_input".to_owned(),
+        "systemError" => "system_error".to_owned(),
+        "notLoaded" => "not_loaded".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_thread_is_wide_until_known_better() {
+        assert!(Threads::default().entry("t").wide);
+    }
+
+    #[test]
+    fn status_words() {
+        let table = [
+            (json!({"type":"idle"}), "idle"),
+            (json!({"type":"active","activeFlags":[]}), "active"),
+            (json!({"type":"active","activeFlags":["waitingOnApproval"]}), "waiting_on_approval"),
+            (json!({"type":"active","activeFlags":["waitingOnUserInput"]}), "waiting_on_user_input"),
+            (json!({"type":"systemError"}), "system_error"),
+            (json!({"type":"notLoaded"}), "not_loaded"),
+            (json!(3), "unknown"),
+        ];
+        for (status, word) in table {
+            assert_eq!(status_word(&status), word);
+        }
+    }
+
+    #[test]
+    fn items_are_bounded_and_the_newest_stay() {
+        let mut threads = Threads::default();
+        let thread = threads.entry("t");
+        for n in 0..200 {
+            thread.remember(&n.to_string(), json!(n));
+        }
+        assert_eq!(thread.item("0"), None);
+        assert_eq!(thread.item("199"), Some(&json!(199)));
+        assert_eq!(thread.items.len(), MOST_ITEMS);
+    }
+}
