@@ -1,1 +1,46 @@
 //! Child processes: spawn, readiness, stop ladder, log ring, sweep.
+//!
+//! Until a guard process stands between the host and its children, four things together keep a child
+//! from outliving its owner:
+//!
+//! * every child is spawned by one long-lived thread ([`Spawner`]) and asks the kernel to be killed when
+//!   that thread, and so the host, dies (Linux);
+//! * the host is a subreaper ([`become_subreaper`], Linux), so what a child detaches comes back to the
+//!   host instead of going to init, and [`Reaper`] collects it;
+//! * every child carries a [`Marker`] in its environment, which its own children inherit;
+//! * [`sweep`] finds by that marker what is left, at the end and, through the [`Ledger`], at the next start.
+//!
+//! What escapes all four: a process with a cleared environment that detached while no host was alive.
+//! Only a guard process can end that one.
+
+mod ansi;
+mod environment;
+mod ledger;
+mod log;
+mod log_file;
+mod marker;
+pub mod peer;
+mod spec;
+mod sweep;
+
+#[cfg(unix)]
+#[path = "unix/mod.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
+
+#[cfg(target_os = "linux")]
+#[path = "proc_linux.rs"]
+pub mod proc;
+#[cfg(not(target_os = "linux"))]
+#[path = "proc_elsewhere.rs"]
+pub mod proc;
+
+pub use environment::scrub_environment;
+pub use ledger::{Ledger, LedgerError, Leftovers};
+pub use log::{LogFollower, LogRing};
+pub use marker::{MARKER_VARIABLE, Marker, MarkerRole, NoRandomness, new_nonce};
+pub use platform::{Child, Reaper, Spawner, become_subreaper, stop};
+pub use spec::{ChildSpec, Ladder, SpawnError, StopReport, StopStep};
+pub use sweep::{Ended, SweepReport, sweep, sweep_where};
