@@ -1,1 +1,29 @@
 //! The bus link and its tunnels.
+//!
+//! [`run`] is the whole connector process: it takes its setup from stdin, keeps one link to one bus,
+//! and splices every tunnel that the bus asks for to a fresh connection to the host's `tunnel.sock`.
+//! It carries frames and decides nothing: who may do what is the gate's business, on the other side of
+//! that socket.
+
+mod backoff;
+mod dial;
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+mod door;
+mod error;
+mod keeper;
+mod lines;
+mod link;
+mod splice;
+mod stream;
+mod tls;
+mod tunnel;
+mod upgrade;
+mod urls;
+
+pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, Backoff, STABLE_AFTER};
+pub use error::ConnectorError;
+pub use keeper::run;
+pub use lines::MAX_LINE;
+pub use tunnel::MAX_TUNNELS;
+pub use urls::{connect_url, mcp_url, origin};
