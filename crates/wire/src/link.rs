@@ -26,6 +26,9 @@ pub const TUNNEL_DIAL_SECS: u64 = 10;
 /// 128 KiB is zero-filled on each read and costs 137 KB for each idle client.
 pub const SOCKET_BUFFER: usize = 16 * 1024;
 
+/// Header of the request that dials a tunnel: the id of the dialling host.
+pub const TUNNEL_HOST_HEADER: &str = "x-drawbridge-host";
+
 /// A message from the bus to the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -202,4 +205,75 @@ pub fn signed_bytes(nonce: &str, bus_origin: &str, host_id: &str) -> Vec<u8> {
 pub fn valid_host_id(id: &str) -> bool {
     let ok = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_' | b'-');
     (1..=64).contains(&id.len()) && id.bytes().all(ok) && id.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+/// The origin of a bus as it goes into [`signed_bytes`]: `scheme://host[:port]` of the address the host
+/// dials. Host and bus both take it from here, so that they sign and check the same string.
+///
+/// `ws` counts as `http`, `wss` as `https`; scheme and host are in lower case; the port is left out when
+/// it is the scheme's own; path, query and a trailing slash do not count. `None` when the address has
+/// user information, no host, or another scheme.
+#[must_use]
+pub fn origin_of(address: &str) -> Option<String> {
+    let (scheme, rest) = address.trim().split_once("://")?;
+    let (scheme, own_port) = match scheme.to_ascii_lowercase().as_str() {
+        "http" | "ws" => ("http", 80),
+        "https" | "wss" => ("https", 443),
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        let host = host.parse::<std::net::Ipv6Addr>().ok()?;
+        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+        (format!("[{host}]"), port)
+    } else {
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        };
+        let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
+        if host.is_empty() || !host.bytes().all(plain) {
+            return None;
+        }
+        (host.to_ascii_lowercase(), port)
+    };
+    let port = match port {
+        // An address may end in a colon without a port; it then means the scheme's own.
+        None | Some("") => own_port,
+        Some(port) if port.bytes().all(|c| c.is_ascii_digit()) => port.parse::<u16>().ok()?,
+        Some(_) => return None,
+    };
+    Some(if port == own_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin_of;
+
+    #[test]
+    fn an_origin_is_the_same_however_the_address_is_written() {
+        for (address, origin) in [
+            ("http://127.0.0.1:7300", Some("http://127.0.0.1:7300")),
+            ("http://127.0.0.1:7300/", Some("http://127.0.0.1:7300")),
+            ("ws://127.0.0.1:7300/connect?x=1", Some("http://127.0.0.1:7300")),
+            ("HTTPS://Bus.Example.COM", Some("https://bus.example.com")),
+            ("wss://bus.example.com:443/connect", Some("https://bus.example.com")),
+            ("https://bus.example.com:8443", Some("https://bus.example.com:8443")),
+            ("http://bus.example.com:80", Some("http://bus.example.com")),
+            ("http://bus.example.com:443", Some("http://bus.example.com:443")),
+            ("http://[::1]:7300/", Some("http://[::1]:7300")),
+            ("http://[0:0:0:0:0:0:0:1]", Some("http://[::1]")),
+            ("http://localhost:", Some("http://localhost")),
+            ("http://me@bus.example.com", None),
+            ("http://bus.example.com:7x", None),
+            ("http://bus.example.com:70000", None),
+            ("http://", None),
+            ("http://[::1", None),
+            ("ftp://bus.example.com", None),
+            ("bus.example.com", None),
+        ] {
+            assert_eq!(origin_of(address).as_deref(), origin, "{address}");
+        }
+    }
 }

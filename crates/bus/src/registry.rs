@@ -1,0 +1,278 @@
+//! The task that owns the [`Roster`]. Links, tunnels and requests send it orders and get answers; nothing
+//! else touches the state.
+
+use crate::BusLimits;
+use crate::pins::{Pin, PinFile, Pins};
+use crate::refusal::Refusal;
+use crate::roster::{Acquaintance, Claim, Dialled, HostView, LinkNumber, LinkSeat, Opened, Roster, Status};
+use crate::tokens::Grant;
+use crate::upgrade::Socket;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use drawbridge_wire::link::{ByeReason, TunnelEnd};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Orders that may wait for the task.
+const BACKLOG: usize = 1024;
+/// How often waits without anyone waiting are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+enum Order {
+    Join {
+        id: String,
+        pin: Pin,
+        seat: LinkSeat,
+        reply: oneshot::Sender<Result<LinkNumber, ByeReason>>,
+    },
+    Leave {
+        id: String,
+        number: LinkNumber,
+    },
+    Status {
+        id: String,
+        number: LinkNumber,
+        status: Status,
+    },
+    Pong {
+        id: String,
+        number: LinkNumber,
+    },
+    Refused {
+        id: String,
+        number: LinkNumber,
+        tunnel: String,
+        end: TunnelEnd,
+    },
+    Open {
+        grant: Arc<Grant>,
+        named: Option<String>,
+        reply: oneshot::Sender<Result<Opened<Socket>, Refusal>>,
+    },
+    Claim {
+        host: String,
+        tunnel: String,
+        reply: oneshot::Sender<Option<Claim<Socket>>>,
+    },
+    Sweep,
+    View {
+        only: Option<String>,
+        reply: oneshot::Sender<Vec<HostView>>,
+    },
+}
+
+/// Access to the task.
+#[derive(Clone)]
+pub(crate) struct Registry(mpsc::Sender<Order>);
+
+impl Registry {
+    /// The access and the task's future.
+    pub(crate) fn new(
+        limits: BusLimits,
+        file: Option<PinFile>,
+        pins: Pins,
+        shutdown: CancellationToken,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        let roster = Roster::new(limits, pins);
+        (Self(sender), run(roster, file.map(Arc::new), receiver, shutdown))
+    }
+
+    /// Lets a host in whose signature was good.
+    pub(crate) async fn join(&self, id: String, pin: Pin, seat: LinkSeat) -> Result<LinkNumber, ByeReason> {
+        self.ask(|reply| Order::Join { id, pin, seat, reply })
+            .await
+            .unwrap_or(Err(ByeReason::Draining))
+    }
+
+    /// A link ended.
+    pub(crate) async fn leave(&self, id: String, number: LinkNumber) {
+        self.tell(Order::Leave { id, number }).await;
+    }
+
+    pub(crate) async fn status(&self, id: String, number: LinkNumber, status: Status) {
+        self.tell(Order::Status { id, number, status }).await;
+    }
+
+    pub(crate) async fn pong(&self, id: String, number: LinkNumber) {
+        self.tell(Order::Pong { id, number }).await;
+    }
+
+    pub(crate) async fn refused(&self, id: String, number: LinkNumber, tunnel: String, end: TunnelEnd) {
+        self.tell(Order::Refused {
+            id,
+            number,
+            tunnel,
+            end,
+        })
+        .await;
+    }
+
+    /// Asks a host for a tunnel. The wait is forgotten when the result is dropped.
+    pub(crate) async fn open(&self, grant: Arc<Grant>, named: Option<String>) -> Result<Wait, Refusal> {
+        let opened = self
+            .ask(|reply| Order::Open { grant, named, reply })
+            .await
+            .unwrap_or(Err(Refusal::Draining))?;
+        Ok(Wait {
+            answer: opened.answer,
+            registry: self.clone(),
+            tunnel: opened.tunnel,
+        })
+    }
+
+    /// The tunnel a host came for, if it was opened for it.
+    pub(crate) async fn claim(&self, host: String, tunnel: String) -> Option<Claim<Socket>> {
+        self.ask(|reply| Order::Claim { host, tunnel, reply })
+            .await
+            .flatten()
+    }
+
+    /// All hosts, or only one.
+    pub(crate) async fn view(&self, only: Option<String>) -> Result<Vec<HostView>, Refusal> {
+        self.ask(|reply| Order::View { only, reply })
+            .await
+            .ok_or(Refusal::Draining)
+    }
+
+    async fn tell(&self, order: Order) {
+        // A task that is gone has let go of everything the order is about.
+        let _ = self.0.send(order).await;
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(order(reply)).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+/// A client waits for a tunnel.
+pub(crate) struct Wait {
+    tunnel: String,
+    answer: oneshot::Receiver<Dialled<Socket>>,
+    registry: Registry,
+}
+
+impl Wait {
+    /// How it ended; `None` when the tunnel was taken and broke before it stood.
+    pub(crate) async fn dialled(&mut self) -> Option<Dialled<Socket>> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.answer.close();
+        tracing::trace!(
+            tunnel = self.tunnel.get(..8),
+            "no one waits for the tunnel any more"
+        );
+        // Only an early reminder: when the queue is full, the next regular sweep finds the closed wait.
+        let _ = self.registry.0.try_send(Order::Sweep);
+    }
+}
+
+async fn run(
+    mut roster: Roster<Socket>,
+    file: Option<Arc<PinFile>>,
+    mut orders: mpsc::Receiver<Order>,
+    shutdown: CancellationToken,
+) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    loop {
+        let order = tokio::select! {
+            () = shutdown.cancelled() => break,
+            _ = sweep.tick() => Order::Sweep,
+            order = orders.recv() => match order {
+                Some(order) => order,
+                None => break,
+            },
+        };
+        match order {
+            Order::Join { id, pin, seat, reply } => {
+                let answer = match admit(&mut roster, file.as_ref(), &id, pin).await {
+                    Ok(()) => Ok(roster.join(&id, seat)),
+                    Err(reason) => Err(reason),
+                };
+                // A link that died while it waited says so itself by a `Leave`; without its number it cannot.
+                if let Err(Ok(number)) = reply.send(answer) {
+                    roster.leave(&id, number);
+                }
+            }
+            Order::Leave { id, number } => roster.leave(&id, number),
+            Order::Status { id, number, status } => roster.set_status(&id, number, status),
+            Order::Pong { id, number } => roster.pong(&id, number),
+            Order::Refused {
+                id,
+                number,
+                tunnel,
+                end,
+            } => roster.refuse(&id, number, &tunnel, end),
+            Order::Open { grant, named, reply } => {
+                let opened = match random_name() {
+                    Some(tunnel) => roster.open(&grant, named.as_deref(), tunnel),
+                    None => Err(Refusal::TunnelFailed),
+                };
+                let _ = reply.send(opened);
+            }
+            Order::Claim { host, tunnel, reply } => {
+                let _ = reply.send(roster.claim(&host, &tunnel));
+            }
+            Order::Sweep => roster.sweep(),
+            Order::View { only, reply } => {
+                let _ = reply.send(roster.view(only.as_deref()));
+            }
+        }
+    }
+    roster.drain();
+}
+
+/// Checks a host against its pin; pins it, on disk first, when it is new.
+async fn admit(
+    roster: &mut Roster<Socket>,
+    file: Option<&Arc<PinFile>>,
+    id: &str,
+    pin: Pin,
+) -> Result<(), ByeReason> {
+    match roster.acquaintance(id, &pin) {
+        Acquaintance::Known => Ok(()),
+        Acquaintance::Refused(reason) => {
+            tracing::warn!(host = id, ?reason, "host refused");
+            Err(reason)
+        }
+        Acquaintance::ToPin => {
+            let pins = roster.pins_with(id, pin);
+            if let Some(file) = file.cloned() {
+                let saved = pins.clone();
+                let saving = tokio::task::spawn_blocking(move || file.save(&saved));
+                // Not let in unpinned: after a restart anyone with the token could take the id.
+                match saving.await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        tracing::error!(host = id, %error, "the key of a host could not be saved, it is not let in");
+                        return Err(ByeReason::Draining);
+                    }
+                    Err(_) => return Err(ByeReason::Draining),
+                }
+            }
+            roster.set_pins(pins);
+            tracing::info!(host = id, "host pinned");
+            Ok(())
+        }
+    }
+}
+
+/// 32 random bytes as base64url; `None` when the system has no randomness.
+pub(crate) fn random_name() -> Option<String> {
+    let mut bytes = [0; 32];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Some(BASE64_URL_SAFE_NO_PAD.encode(bytes)),
+        Err(error) => {
+            tracing::error!(%error, "the system gives no random bytes");
+            None
+        }
+    }
+}
