@@ -1,1 +1,32 @@
-//! Test doubles: scripted model server, fake app-server.
+//! Test doubles for everything Drawbridge talks to, so that its tests and its demo run without a network
+//! and without a login.
+//!
+//! * [`model::ScriptedModel`] stands in for the model behind the **real** codex. What it answers is
+//!   written in the prompt: `RUN: ls`, `ESC: touch x`, `SAY: bye` (see [`model::Step`]).
+//! * [`home::CodexHome`] is a `CODEX_HOME` that points to it; [`home::scratch_dir`] makes folders where
+//!   codex's sandbox works; [`home::real_codex`] finds the pinned program.
+//! * [`fake_app_server::FakeAppServer`] stands in for the app-server itself, for the frames the real one
+//!   cannot be made to send.
+//! * The program `fake-codex` ([`home::fake_codex`]) stands in for the codex program, for the ways of
+//!   starting and ending that the real one does not show on demand (see [`fake_codex`]).
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), drawbridge_testkit::Error> {
+//! use drawbridge_testkit::{home, model::ScriptedModel};
+//!
+//! let model = ScriptedModel::start().await?;
+//! let scratch = home::scratch_dir("turn")?;
+//! let codex_home = home::CodexHome::create(scratch.path(), &model.base_url())?;
+//! // start codex with CODEX_HOME = codex_home.path(), send the prompt "RUN: ls\nSAY: seen", then:
+//! model.wait_for_requests(2, std::time::Duration::from_secs(10)).await?;
+//! # Ok(()) }
+//! ```
+
+mod error;
+pub mod fake_app_server;
+pub mod fake_codex;
+pub mod home;
+mod loopback;
+pub mod model;
+
+pub use error::Error;
