@@ -172,17 +172,16 @@ fn initialize(launch: &Launch) -> Value {
 /// Reads the child's lines until it says where it listens.
 async fn listening_at(child: &Child, launch: &Launch) -> Result<SocketAddr, Failure> {
     let mut lines = child.log().follow();
-    let mut exited = child.exited();
     loop {
         let line = tokio::select! {
             // Lines first: what it said before it ended counts.
             biased;
             line = lines.next() => line,
-            _ = exited.wait_for(Option::is_some) => return Err(Failure::ended(child)),
+            _ = child.ended() => return Err(Failure::ended(child)),
         };
         let Some(line) = line else {
             // It closed its standard error; without that line only its end can follow.
-            let _ = exited.wait_for(Option::is_some).await;
+            child.ended().await;
             return Err(Failure::ended(child));
         };
         if let Some(addr) = banner_address(&line, launch.host, launch.port) {

@@ -187,6 +187,7 @@ fn platform_package() -> Option<(&'static str, &'static str)> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt as _, symlink};

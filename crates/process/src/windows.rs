@@ -82,6 +82,12 @@ impl Child {
         match self.0 {}
     }
 
+    /// Waits until the child has ended.
+    #[allow(clippy::unused_async, reason = "one signature on all systems")]
+    pub async fn ended(&self) -> Option<ExitStatus> {
+        match self.0 {}
+    }
+
     /// Asks the child itself to end.
     pub fn signal_term(&self) {
         match self.0 {}

@@ -98,10 +98,17 @@ impl LaunchError {
     }
 }
 
+/// The last lines that say something to a person: a stack backtrace, which codex adds when the user's
+/// environment asks for one, would push the reason out of sight.
 fn shown(lines: &[String]) -> String {
-    lines
+    let backtrace = |line: &String| line.eq_ignore_ascii_case("stack backtrace:");
+    let end = lines.iter().position(backtrace).unwrap_or(lines.len());
+    let told: Vec<&String> = lines[..end]
         .iter()
-        .skip(lines.len().saturating_sub(SHOWN))
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    told.iter()
+        .skip(told.len().saturating_sub(SHOWN))
         .fold(String::new(), |mut text, line| {
             // Writing into a string does not fail.
             let _ = write!(text, "\n  {line}");

@@ -115,6 +115,8 @@ pub(super) async fn read<S>(
         reason
     };
     pending.close();
+    // The other side must not be held up by what we still have to hand on.
+    drop(stream);
     for (item, _) in backlog.frames {
         if incoming.send(item).await.is_err() {
             return;

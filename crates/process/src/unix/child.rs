@@ -134,6 +134,17 @@ impl Child {
         self.inner.exited.clone()
     }
 
+    /// Waits until the child has ended; `None` when that will never be told, because the async runtime
+    /// that collects it is shutting down. Waits as long as the child lives: give it a deadline.
+    pub async fn ended(&self) -> Option<ExitStatus> {
+        let mut exited = self.exited();
+        exited
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|status| *status)
+    }
+
     /// Asks the child itself, not its group, to end. Nothing happens when it has ended.
     pub fn signal_term(&self) {
         if registry::contains(self.inner.pid) {

@@ -66,14 +66,10 @@ pub async fn stop(child: &Child, ladder: Ladder) -> StopReport {
 
 async fn ended_within(child: &Child, wait: Duration, kin: &mut BTreeSet<(u32, u64)>) -> Option<ExitStatus> {
     let deadline = Instant::now() + wait;
-    let mut exited = child.exited();
     loop {
         let look = deadline.min(Instant::now() + LOOK_EVERY);
-        let seen = tokio::time::timeout_at(look, exited.wait_for(Option::is_some)).await;
-        match seen {
-            Ok(Ok(status)) => return *status,
-            // The task that collects is gone, so nothing will ever come.
-            Ok(Err(_)) => return None,
+        match tokio::time::timeout_at(look, child.ended()).await {
+            Ok(status) => return status,
             Err(_) if Instant::now() >= deadline => return None,
             Err(_) => watch_kin(child, kin).await,
         }
