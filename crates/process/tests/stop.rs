@@ -11,7 +11,7 @@
 mod common;
 
 use common::{SHORT, SOON, agent, alone, line, living, pids, shell, start};
-use drawbridge_process::{Spawner, StopStep, become_subreaper, stop, sweep};
+use drawbridge_process::{Marker, MarkerRole, Spawner, StopStep, become_subreaper, stop, sweep};
 use std::time::Duration;
 
 #[tokio::test]
@@ -126,6 +126,32 @@ async fn a_child_beside_it_and_its_orphans_are_left_alone() {
     assert!(other.exited().borrow().is_none());
     stop(&other, SHORT).await;
     assert_eq!(living(&theirs), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn a_connector_outlives_the_agent_beside_it() {
+    let _alone = alone().await;
+    become_subreaper().unwrap();
+    let agent = agent();
+    let connector = Marker {
+        role: MarkerRole::Connector,
+        ..agent.clone()
+    };
+    let first = start(&format!("{DETACHED} exec sleep 60"), &agent).await;
+    let theirs = pids(&first, 6).await;
+    // Younger than the agent, a child of ours, and in another group than ours: all that an orphan is.
+    let second = start(
+        "sh -c 'echo pid $$ >&2; exec sleep 60' & exec sleep 60",
+        &connector,
+    )
+    .await;
+    let below = pids(&second, 1).await;
+    stop(&first, SHORT).await;
+    assert_eq!(living(&theirs), Vec::<u32>::new());
+    assert_eq!(living(&below).len(), 1);
+    assert!(second.exited().borrow().is_none());
+    stop(&second, SHORT).await;
+    assert_eq!(living(&below), Vec::<u32>::new());
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Collects orphans that came back to this process and ended. Ends with this value.
 ///
-/// Only processes that were seen ended twice, [`GRACE`] apart, and that no [`crate::Spawner`] started are
+/// Only processes that were seen ended twice, a second apart, and that no [`crate::Spawner`] started are
 /// collected, each by its pid, so nobody who waits for a child of their own loses its status.
 #[derive(Debug)]
 pub struct Reaper {
