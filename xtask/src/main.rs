@@ -1,2 +1,67 @@
-//! Everything a person or CI runs.
-fn main() {}
+//! Everything a person or CI runs: `cargo xtask setup | test | demo`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+mod demo;
+mod error;
+mod run;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+use error::Error;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Everything a person or CI runs"
+)]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the pinned Codex and name what else is missing
+    Setup,
+    /// Format, clippy, docs, all tests, then the demo as end-to-end test
+    Test {
+        /// Only format, clippy and tests
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Bring up bus, host and a remote client on this computer and answer its agent's approvals
+    Demo {
+        /// Ask nothing: accept the first two approvals, decline the third
+        #[arg(long)]
+        yes: bool,
+        /// Use your own Codex login and model instead of the scripted model
+        #[arg(long, conflicts_with = "yes")]
+        live: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Options::parse().task {
+        Task::Setup => setup::setup().map(|_| ()).map_err(|source| Error::Stage {
+            task: "setup",
+            stage: "programs",
+            source: Box::new(source),
+        }),
+        Task::Test { quick } => test::test(quick),
+        Task::Demo { yes, live } => demo::demo(yes, live),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

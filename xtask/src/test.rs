@@ -1,0 +1,122 @@
+//! `test`: what has to hold before a change lands, stage by stage.
+
+use crate::error::Error;
+use crate::{demo, run, setup};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Runs all stages, stops at the first failure.
+///
+/// # Errors
+/// The stage that failed and why.
+pub(crate) fn test(quick: bool) -> Result<(), Error> {
+    let begin = Instant::now();
+    let mut stages = Stages::default();
+    stages.run("setup", || setup::setup().map(|_| ()))?;
+    stages.run("format", || {
+        run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
+    })?;
+    stages.run("clippy", || {
+        run::succeed(cargo(&["clippy", "--workspace", "--all-targets"]).args(["--", "-D", "warnings"]))
+    })?;
+    if !quick {
+        stages.run("docs", || {
+            run::succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+        })?;
+    }
+    stages.run("tests", tests)?;
+    if !quick {
+        stages.run("doc tests", || {
+            run::succeed(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
+        })?;
+        stages.run("demo", || demo::demo(true, false))?;
+    }
+    println!("\n{}", stages.summary(begin.elapsed(), quick));
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = run::cargo(arguments);
+    if run::on_ci() {
+        command.arg("--locked");
+    }
+    command
+}
+
+fn tests() -> Result<(), Error> {
+    if run::succeeds(&mut run::cargo(&["nextest", "--version"])) {
+        run::succeed(&mut cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]))
+    } else {
+        run::succeed(&mut cargo(&[
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ]))
+    }
+}
+
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    fn run(&mut self, stage: &'static str, body: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        println!("\n== {stage}");
+        let begin = Instant::now();
+        match body() {
+            Ok(()) => {
+                self.0.push((stage, begin.elapsed()));
+                println!("== {stage}: ok in {}", seconds(begin.elapsed()));
+                Ok(())
+            }
+            Err(source) => Err(Error::Stage {
+                task: "test",
+                stage,
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    fn summary(&self, all: Duration, quick: bool) -> String {
+        let stages: Vec<String> = self
+            .0
+            .iter()
+            .map(|(stage, took)| format!("{stage} {}", seconds(*took)))
+            .collect();
+        let left_out = if quick {
+            " (quick: no docs, doc tests and demo)"
+        } else {
+            ""
+        };
+        format!(
+            "all {} stages passed in {}: {}{left_out}",
+            self.0.len(),
+            seconds(all),
+            stages.join(", ")
+        )
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_names_its_stage_and_counts_no_pass() {
+        let mut stages = Stages::default();
+        stages.run("one", || Ok(())).unwrap();
+        let error = stages.run("two", || Err(Error::Demo)).unwrap_err();
+        assert!(error.to_string().starts_with("test failed at: two"), "{error}");
+        let summary = stages.summary(Duration::from_secs(3), false);
+        assert!(
+            summary.starts_with("all 1 stages passed in 3.0 s: one "),
+            "{summary}"
+        );
+    }
+}
