@@ -1,1 +1,85 @@
-//! The drawbridge command.
+//! The `drawbridge` command: one module for each subcommand, thin.
+//!
+//! [`main`] first rids the process of secrets in its arguments and variables ([`secrets`]), then reads
+//! the arguments, then does what they say.
+
+mod approvals;
+pub mod args;
+mod bus;
+mod connect;
+mod connector;
+pub mod control_client;
+mod error;
+mod host;
+mod logs;
+pub mod mirror;
+mod remote;
+mod run_host;
+mod screen;
+pub mod secrets;
+mod status;
+mod stop;
+mod threads;
+
+pub use error::{CliError, Exit};
+
+use args::{Arguments, Command};
+use clap::Parser;
+use secrets::Secrets;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long work that was begun (a write to a closed pipe, a read of the terminal) may hold up the end.
+const LAST_WORK: Duration = Duration::from_millis(200);
+
+/// Runs the command with the arguments and variables of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Before anything else, so that no process that stays shows a token to `ps`.
+    let outcome = secrets::take_over().map_err(CliError::from).and_then(|secrets| {
+        let arguments = Arguments::parse();
+        start(arguments, secrets)
+    });
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            screen::error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn start(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Runtime)?;
+    let outcome = runtime.block_on(Box::pin(dispatch(arguments, secrets)));
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome
+}
+
+async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
+    let data_dir = data_dir(arguments.data_dir)?;
+    match arguments.command {
+        Command::Connect(args) => connect::run(&data_dir, &args, &secrets).await,
+        Command::Status(args) => status::run(&data_dir, args.json).await,
+        Command::Threads(args) => threads::run(&data_dir, args.json).await,
+        Command::Approvals(args) => approvals::run(&data_dir, args).await,
+        Command::Stop => stop::run(&data_dir).await,
+        Command::Logs(args) => logs::run(&data_dir, args).await,
+        Command::Remote(args) => remote::run(args, &secrets).await,
+        Command::Bus(args) => bus::run(args, &secrets).await,
+        Command::Host(args) => host::run(data_dir, args.service).await,
+        Command::Connector => connector::run().await,
+    }
+}
+
+/// The data directory, absolute, so that it means the same to a host with another working directory.
+fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+    let dir = given
+        .or_else(|| dirs::data_local_dir().map(|dir| dir.join("drawbridge")))
+        .ok_or(CliError::NoDataDir)?;
+    std::path::absolute(&dir).map_err(|source| CliError::File { path: dir, source })
+}

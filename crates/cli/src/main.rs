@@ -1,1 +1,5 @@
-fn main() {}
+//! The `drawbridge` command.
+
+fn main() -> std::process::ExitCode {
+    drawbridge_cli::main()
+}

@@ -82,7 +82,12 @@ impl<'a> Envelope<'a> {
     /// What the frame is; `None` for anything that is no JSON-RPC message.
     #[must_use]
     pub fn shape(&self) -> Option<Shape> {
-        match (&self.id, &self.method, self.result.is_some(), self.error.is_some()) {
+        match (
+            &self.id,
+            &self.method,
+            self.result.is_some(),
+            self.error.is_some(),
+        ) {
             (Some(_), Some(_), false, false) => Some(Shape::Request),
             (None, Some(_), false, false) => Some(Shape::Notification),
             (Some(_), None, true, false) => Some(Shape::Response),

@@ -29,7 +29,12 @@ impl Leases {
     /// A host begins without a lease and has the grace period to get its first one. A `service` needs none.
     #[must_use]
     pub fn new(service: bool, now_ms: u64) -> Self {
-        Self { service, held: BTreeMap::new(), lost_at_ms: Some(now_ms), released: false }
+        Self {
+            service,
+            held: BTreeMap::new(),
+            lost_at_ms: Some(now_ms),
+            released: false,
+        }
     }
 
     /// A client takes a lease.

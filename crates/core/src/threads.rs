@@ -97,7 +97,16 @@ impl Thread {
     /// An item remembered.
     #[must_use]
     pub fn item(&self, item_id: &str) -> Option<&Value> {
-        self.items.iter().find(|(id, _)| id == item_id).map(|(_, item)| item)
+        self.items
+            .iter()
+            .find(|(id, _)| id == item_id)
+            .map(|(_, item)| item)
+    }
+
+    /// Whether the app-server has told its settings.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.settings != Settings::default()
     }
 
     /// Whether a turn runs.
@@ -172,8 +181,14 @@ mod tests {
         let table = [
             (json!({"type":"idle"}), "idle"),
             (json!({"type":"active","activeFlags":[]}), "active"),
-            (json!({"type":"active","activeFlags":["waitingOnApproval"]}), "waiting_on_approval"),
-            (json!({"type":"active","activeFlags":["waitingOnUserInput"]}), "waiting_on_user_input"),
+            (
+                json!({"type":"active","activeFlags":["waitingOnApproval"]}),
+                "waiting_on_approval",
+            ),
+            (
+                json!({"type":"active","activeFlags":["waitingOnUserInput"]}),
+                "waiting_on_user_input",
+            ),
             (json!({"type":"systemError"}), "system_error"),
             (json!({"type":"notLoaded"}), "not_loaded"),
             (json!(3), "unknown"),

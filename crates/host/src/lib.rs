@@ -1,1 +1,22 @@
-//! The event loop, the three sockets and the gate.
+//! The host: the only owner of state. It supervises the app-server and the connector, serves the three
+//! sockets, and is the gate every frame from outside passes.
+
+mod agent;
+mod caller;
+mod control;
+mod doors;
+mod error;
+mod event;
+mod gate;
+mod hub;
+mod identity;
+mod inject;
+mod layout;
+mod link;
+mod observer;
+mod policy;
+mod run;
+mod settings;
+
+pub use error::HostError;
+pub use run::{HostOptions, run};

@@ -225,7 +225,11 @@ pub fn origin_of(address: &str) -> Option<String> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         let host = host.parse::<std::net::Ipv6Addr>().ok()?;
-        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+        let port = if rest.is_empty() {
+            None
+        } else {
+            Some(rest.strip_prefix(':')?)
+        };
         (format!("[{host}]"), port)
     } else {
         let (host, port) = match authority.split_once(':') {
@@ -244,7 +248,11 @@ pub fn origin_of(address: &str) -> Option<String> {
         Some(port) if port.bytes().all(|c| c.is_ascii_digit()) => port.parse::<u16>().ok()?,
         Some(_) => return None,
     };
-    Some(if port == own_port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") })
+    Some(if port == own_port {
+        format!("{scheme}://{host}")
+    } else {
+        format!("{scheme}://{host}:{port}")
+    })
 }
 
 #[cfg(test)]
@@ -258,8 +266,14 @@ mod tests {
             ("http://127.0.0.1:7300/", Some("http://127.0.0.1:7300")),
             ("ws://127.0.0.1:7300/connect?x=1", Some("http://127.0.0.1:7300")),
             ("HTTPS://Bus.Example.COM", Some("https://bus.example.com")),
-            ("wss://bus.example.com:443/connect", Some("https://bus.example.com")),
-            ("https://bus.example.com:8443", Some("https://bus.example.com:8443")),
+            (
+                "wss://bus.example.com:443/connect",
+                Some("https://bus.example.com"),
+            ),
+            (
+                "https://bus.example.com:8443",
+                Some("https://bus.example.com:8443"),
+            ),
             ("http://bus.example.com:80", Some("http://bus.example.com")),
             ("http://bus.example.com:443", Some("http://bus.example.com:443")),
             ("http://[::1]:7300/", Some("http://[::1]:7300")),

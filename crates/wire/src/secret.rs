@@ -53,7 +53,10 @@ pub fn expose<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S:
 ///
 /// # Errors
 /// Only those of the serializer.
-pub fn expose_option<S: serde::Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn expose_option<S: serde::Serializer>(
+    secret: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => serializer.serialize_some(secret.reveal()),
         None => serializer.serialize_none(),

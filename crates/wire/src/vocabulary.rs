@@ -99,7 +99,10 @@ pub struct UnknownWord {
 
 impl UnknownWord {
     pub(crate) fn new(word: &str, allowed: &'static str) -> Self {
-        Self { word: word.to_owned(), allowed }
+        Self {
+            word: word.to_owned(),
+            allowed,
+        }
     }
 }
 

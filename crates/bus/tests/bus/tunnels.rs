@@ -147,6 +147,7 @@ async fn a_link_that_breaks_while_a_client_waits_is_said_at_once() {
 async fn a_client_that_went_away_leaves_no_wait_behind() {
     let limits = BusLimits {
         tunnels_per_host: 1,
+        dial: Duration::from_secs(60),
         ..BusLimits::default()
     };
     let bus = Arc::new(TestBus::start_with(options(), limits).await);

@@ -46,11 +46,17 @@ pub fn choices(kind: ApprovalKind, params: &Value, item: Option<&Value>) -> Vec<
 }
 
 fn has_diff(item: Option<&Value>) -> bool {
-    item.and_then(|i| i.get("changes")).and_then(Value::as_array).is_some_and(|c| !c.is_empty())
+    item.and_then(|i| i.get("changes"))
+        .and_then(Value::as_array)
+        .is_some_and(|c| !c.is_empty())
 }
 
 fn amendment(params: &Value) -> Option<&Value> {
-    params.get("availableDecisions")?.as_array()?.iter().find(|d| d.get("acceptWithExecpolicyAmendment").is_some())
+    params
+        .get("availableDecisions")?
+        .as_array()?
+        .iter()
+        .find(|d| d.get("acceptWithExecpolicyAmendment").is_some())
 }
 
 fn persistable(params: &Value) -> bool {
@@ -103,7 +109,9 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
         }
         ApprovalKind::UserInput => {
             let answers = match decision {
-                Decision::Answers(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), as_answers(v))).collect()),
+                Decision::Answers(map) => {
+                    Value::Object(map.iter().map(|(k, v)| (k.clone(), as_answers(v))).collect())
+                }
                 Decision::Decline | Decision::Cancel => json!({}),
                 _ => return (None, false),
             };
@@ -165,7 +173,11 @@ pub fn decision_from_client(kind: ApprovalKind, result: &Value) -> Option<Decisi
         }
         ApprovalKind::UserInput => {
             let answers = result.get("answers")?.as_object()?;
-            if answers.is_empty() { Some(Decision::Decline) } else { Some(Decision::Answers(answers.clone())) }
+            if answers.is_empty() {
+                Some(Decision::Decline)
+            } else {
+                Some(Decision::Answers(answers.clone()))
+            }
         }
         ApprovalKind::Elicitation => match result.get("action")?.as_str()? {
             "accept" => {

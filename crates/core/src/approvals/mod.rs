@@ -36,8 +36,9 @@ impl std::str::FromStr for ApprovalId {
     fn from_str(s: &str) -> Result<Self, BadApprovalId> {
         let (generation, request) = s.split_once('-').ok_or(BadApprovalId)?;
         let generation = generation.parse().map_err(|_| BadApprovalId)?;
-        let request =
-            request.parse().map_or_else(|_| RequestId::Text(request.to_owned()), RequestId::Number);
+        let request = request
+            .parse()
+            .map_or_else(|_| RequestId::Text(request.to_owned()), RequestId::Number);
         Ok(Self { generation, request })
     }
 }
@@ -135,8 +136,10 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut keys: Vec<_> = map.iter().collect();
             keys.sort_by(|a, b| a.0.cmp(b.0));
-            let parts: Vec<_> =
-                keys.into_iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v))).collect();
+            let parts: Vec<_> = keys
+                .into_iter()
+                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)))
+                .collect();
             format!("{{{}}}", parts.join(","))
         }
         Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),

@@ -161,17 +161,24 @@ impl Queue {
             _ => None,
         };
         card.state = ApprovalState::Sent { by, decision };
-        Ok(Dispatch { id: id.clone(), result, interrupt })
+        Ok(Dispatch {
+            id: id.clone(),
+            result,
+            interrupt,
+        })
     }
 
     /// `serverRequest/resolved` arrived. Returns whether the card changed.
     pub fn resolved(&mut self, id: &ApprovalId, now_ms: u64) -> bool {
-        let Some(card) = self.cards.get_mut(id) else { return false };
+        let Some(card) = self.cards.get_mut(id) else {
+            return false;
+        };
         card.state = match &card.state {
             ApprovalState::Open => ApprovalState::Superseded,
-            ApprovalState::Sent { by, decision } => {
-                ApprovalState::Applied { by: by.clone(), decision: decision.clone() }
-            }
+            ApprovalState::Sent { by, decision } => ApprovalState::Applied {
+                by: by.clone(),
+                decision: decision.clone(),
+            },
             _ => return false,
         };
         card.ended_at_ms = Some(now_ms);
@@ -182,14 +189,22 @@ impl Queue {
     /// answer of ours that is still on its way did not count, unless it was the cancel itself.
     pub fn turn_interrupted(&mut self, thread: &str, turn: &str, now_ms: u64) -> Vec<ApprovalId> {
         self.end_where(now_ms, ApprovalState::Superseded, |card| {
-            let ours = matches!(&card.state, ApprovalState::Sent { decision: Decision::Cancel, .. });
+            let ours = matches!(
+                &card.state,
+                ApprovalState::Sent {
+                    decision: Decision::Cancel,
+                    ..
+                }
+            );
             card.thread() == Some(thread) && card.turn() == Some(turn) && !ours
         })
     }
 
     /// The app-server of this generation is gone, and its questions with it.
     pub fn generation_lost(&mut self, generation: u64, now_ms: u64) -> Vec<ApprovalId> {
-        self.end_where(now_ms, ApprovalState::Lost, |card| card.id.generation == generation)
+        self.end_where(now_ms, ApprovalState::Lost, |card| {
+            card.id.generation == generation
+        })
     }
 
     fn end_where(
@@ -212,13 +227,35 @@ impl Queue {
     /// Open cards whose deadline has passed.
     #[must_use]
     pub fn due(&self, now_ms: u64) -> Vec<ApprovalId> {
-        self.cards.values().filter(|c| c.is_open() && c.deadline_ms <= now_ms).map(|c| c.id.clone()).collect()
+        self.cards
+            .values()
+            .filter(|c| c.is_open() && c.deadline_ms <= now_ms)
+            .map(|c| c.id.clone())
+            .collect()
+    }
+
+    /// Somebody may answer now who could not before: open cards get at least this long from when they
+    /// were raised. Returns the cards changed.
+    pub fn give_time(&mut self, patience_ms: u64) -> Vec<ApprovalId> {
+        let mut changed = Vec::new();
+        for card in self.cards.values_mut().filter(|card| card.is_open()) {
+            let deadline = card.raised_at_ms.saturating_add(patience_ms);
+            if deadline > card.deadline_ms {
+                card.deadline_ms = deadline;
+                changed.push(card.id.clone());
+            }
+        }
+        changed
     }
 
     /// The next deadline of an open card.
     #[must_use]
     pub fn next_deadline(&self) -> Option<u64> {
-        self.cards.values().filter(|c| c.is_open()).map(|c| c.deadline_ms).min()
+        self.cards
+            .values()
+            .filter(|c| c.is_open())
+            .map(|c| c.deadline_ms)
+            .min()
     }
 
     /// One card.
@@ -239,9 +276,14 @@ impl Queue {
     }
 
     fn forget_old(&mut self, now_ms: u64) {
-        self.cards.retain(|_, c| c.ended_at_ms.is_none_or(|end| now_ms.saturating_sub(end) < KEEP_ENDED_MS));
+        self.cards.retain(|_, c| {
+            c.ended_at_ms
+                .is_none_or(|end| now_ms.saturating_sub(end) < KEEP_ENDED_MS)
+        });
         while self.cards.len() >= MOST_KEPT {
-            let Some(oldest) = self.cards.values().find(|c| c.is_over()).map(|c| c.id.clone()) else { break };
+            let Some(oldest) = self.cards.values().find(|c| c.is_over()).map(|c| c.id.clone()) else {
+                break;
+            };
             self.cards.remove(&oldest);
         }
     }

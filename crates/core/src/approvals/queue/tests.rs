@@ -6,19 +6,33 @@ const COMMAND: &str = "item/commandExecution/requestApproval";
 const FILES: &str = "item/fileChange/requestApproval";
 
 fn id(generation: u64, request: i64) -> ApprovalId {
-    ApprovalId { generation, request: RequestId::Number(request) }
+    ApprovalId {
+        generation,
+        request: RequestId::Number(request),
+    }
 }
 
 fn raised(method: &str, params: Value) -> RaisedBy {
-    RaisedBy { id: id(1, 0), method: method.into(), params, item: None, patience_ms: 1000 }
+    RaisedBy {
+        id: id(1, 0),
+        method: method.into(),
+        params,
+        item: None,
+        patience_ms: 1000,
+    }
 }
 
 fn command() -> RaisedBy {
-    raised(COMMAND, json!({"threadId":"t","turnId":"u","itemId":"i","command":"ls"}))
+    raised(
+        COMMAND,
+        json!({"threadId":"t","turnId":"u","itemId":"i","command":"ls"}),
+    )
 }
 
 fn user() -> AnswerSource {
-    AnswerSource::Control { client: "test".into() }
+    AnswerSource::Control {
+        client: "test".into(),
+    }
 }
 
 fn seen(queue: &Queue) -> String {
@@ -31,39 +45,62 @@ fn one_card_for_all_subscribers_and_one_answer_wins() {
     assert_eq!(queue.raise(command(), 0), Raised::New);
     assert_eq!(queue.raise(command(), 1), Raised::Known);
     let digest = seen(&queue);
-    let sent = queue.answer(&id(1, 0), Some(&digest), Decision::Accept, user()).unwrap();
+    let sent = queue
+        .answer(&id(1, 0), Some(&digest), Decision::Accept, user())
+        .unwrap();
     assert_eq!(sent.result, Some(json!({"decision":"accept"})));
     let second = queue.answer(&id(1, 0), Some(&digest), Decision::Decline, user());
     assert!(matches!(second, Err(AnswerError::Over(_))));
     assert!(queue.resolved(&id(1, 0), 5));
-    assert!(matches!(queue.get(&id(1, 0)).unwrap().state, ApprovalState::Applied { .. }));
+    assert!(matches!(
+        queue.get(&id(1, 0)).unwrap().state,
+        ApprovalState::Applied { .. }
+    ));
 }
 
 #[test]
 fn another_request_under_the_same_identity_voids_the_card() {
     let mut queue = Queue::default();
     queue.raise(command(), 0);
-    let other = raised(COMMAND, json!({"threadId":"t","turnId":"u","itemId":"i","command":"rm -rf ."}));
+    let other = raised(
+        COMMAND,
+        json!({"threadId":"t","turnId":"u","itemId":"i","command":"rm -rf ."}),
+    );
     assert_eq!(queue.raise(other, 1), Raised::Invalidated);
     let digest = seen(&queue);
-    assert!(queue.answer(&id(1, 0), Some(&digest), Decision::Accept, user()).is_err());
+    assert!(
+        queue
+            .answer(&id(1, 0), Some(&digest), Decision::Accept, user())
+            .is_err()
+    );
 }
 
 #[test]
 fn an_answer_must_name_what_its_giver_saw() {
     let mut queue = Queue::default();
-    queue.raise(raised(FILES, json!({"threadId":"t","turnId":"u","itemId":"i"})), 0);
+    queue.raise(
+        raised(FILES, json!({"threadId":"t","turnId":"u","itemId":"i"})),
+        0,
+    );
     let before = seen(&queue);
     assert_eq!(
         queue.answer(&id(1, 0), Some(&before), Decision::Accept, user()),
         Err(AnswerError::NotOffered),
         "without its diff a file change can only be declined"
     );
-    let item = json!({"type":"fileChange","id":"i","changes":[{"path":"/w/a","kind":{"type":"add"},"diff":"x"}]});
+    let item =
+        json!({"type":"fileChange","id":"i","changes":[{"path":"/w/a","kind":{"type":"add"},"diff":"x"}]});
     assert_eq!(queue.item_known("t", "i", &item), vec![id(1, 0)]);
-    assert_eq!(queue.answer(&id(1, 0), Some(&before), Decision::Accept, user()), Err(AnswerError::Changed));
+    assert_eq!(
+        queue.answer(&id(1, 0), Some(&before), Decision::Accept, user()),
+        Err(AnswerError::Changed)
+    );
     let after = seen(&queue);
-    assert!(queue.answer(&id(1, 0), Some(&after), Decision::Accept, user()).is_ok());
+    assert!(
+        queue
+            .answer(&id(1, 0), Some(&after), Decision::Accept, user())
+            .is_ok()
+    );
 }
 
 #[test]
@@ -83,14 +120,23 @@ fn our_own_cancel_is_applied_though_the_turn_ends_interrupted() {
     queue.answer(&id(1, 0), None, Decision::Cancel, user()).unwrap();
     assert!(queue.turn_interrupted("t", "u", 2).is_empty());
     queue.resolved(&id(1, 0), 3);
-    assert!(matches!(queue.get(&id(1, 0)).unwrap().state, ApprovalState::Applied { .. }));
+    assert!(matches!(
+        queue.get(&id(1, 0)).unwrap().state,
+        ApprovalState::Applied { .. }
+    ));
 }
 
 #[test]
 fn a_restart_loses_only_its_own_generation() {
     let mut queue = Queue::default();
     queue.raise(command(), 0);
-    queue.raise(RaisedBy { id: id(2, 0), ..command() }, 0);
+    queue.raise(
+        RaisedBy {
+            id: id(2, 0),
+            ..command()
+        },
+        0,
+    );
     assert_eq!(queue.generation_lost(1, 1), vec![id(1, 0)]);
     assert!(queue.get(&id(2, 0)).unwrap().is_open());
 }
@@ -109,8 +155,17 @@ fn permissions_have_no_cancel_so_the_turn_is_interrupted_too() {
 fn an_unknown_request_can_only_be_refused_and_is_refused_with_an_error() {
     let mut queue = Queue::default();
     queue.raise(raised("item/new/thing", json!({"threadId":"t","turnId":"u"})), 0);
-    assert_eq!(queue.answer(&id(1, 0), None, Decision::Accept, user()), Err(AnswerError::NotOffered));
-    assert_eq!(queue.answer(&id(1, 0), None, Decision::Decline, user()).unwrap().result, None);
+    assert_eq!(
+        queue.answer(&id(1, 0), None, Decision::Accept, user()),
+        Err(AnswerError::NotOffered)
+    );
+    assert_eq!(
+        queue
+            .answer(&id(1, 0), None, Decision::Decline, user())
+            .unwrap()
+            .result,
+        None
+    );
 }
 
 #[test]
@@ -119,7 +174,9 @@ fn deadlines_are_found_and_only_for_open_cards() {
     queue.raise(command(), 0);
     assert_eq!(queue.due(999), vec![]);
     assert_eq!(queue.due(1000), vec![id(1, 0)]);
-    queue.answer(&id(1, 0), None, Decision::Decline, AnswerSource::Deadline).unwrap();
+    queue
+        .answer(&id(1, 0), None, Decision::Decline, AnswerSource::Deadline)
+        .unwrap();
     assert_eq!(queue.due(2000), vec![]);
     assert_eq!(queue.next_deadline(), None);
 }
@@ -129,13 +186,23 @@ fn digests_ignore_key_order_and_nothing_else() {
     let a: Value = serde_json::from_str(r#"{"a":1,"b":[{"x":1,"y":2}]}"#).unwrap();
     let b: Value = serde_json::from_str(r#"{"b":[{"y":2,"x":1}],"a":1}"#).unwrap();
     assert_eq!(digest("m", &a, None), digest("m", &b, None));
-    assert_ne!(digest("m", &a, None), digest("m", &json!({"a":1,"b":[{"x":1,"y":3}]}), None));
+    assert_ne!(
+        digest("m", &a, None),
+        digest("m", &json!({"a":1,"b":[{"x":1,"y":3}]}), None)
+    );
     assert_ne!(digest("m", &a, None), digest("m", &a, Some(&Value::Null)));
 }
 
 #[test]
 fn ids_read_back_as_they_are_written() {
-    for id in [id(1, 0), id(7, 42), ApprovalId { generation: 3, request: RequestId::Text("a-b".into()) }] {
+    for id in [
+        id(1, 0),
+        id(7, 42),
+        ApprovalId {
+            generation: 3,
+            request: RequestId::Text("a-b".into()),
+        },
+    ] {
         assert_eq!(id.to_string().parse::<ApprovalId>().unwrap(), id);
     }
     assert!("x".parse::<ApprovalId>().is_err());

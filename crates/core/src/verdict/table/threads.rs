@@ -321,7 +321,7 @@ pub(super) const TABLE: Family = &[
         &[THREAD],
         IN_THREAD,
         Handling::Pass,
-        "undoes the above; does not load the thread",
+        "undoes `thread/archive`",
     ),
     allow(
         "thread/backgroundTerminals/list",

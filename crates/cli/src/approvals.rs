@@ -1,0 +1,161 @@
+//! `approvals`: what the agent asks for, and answering it.
+
+use crate::args::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
+use crate::connect::{prompt, report};
+use crate::control_client::ControlClient;
+use crate::{CliError, Exit, screen};
+use drawbridge_wire::Decision;
+use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView};
+use serde_json::{Map, Value};
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// The name under which these commands answer.
+const CLIENT: &str = "drawbridge approvals";
+/// Shorter beginnings of a digest say too little.
+const SHORTEST_DIGEST: usize = 8;
+
+pub(crate) async fn run(data_dir: &Path, args: ApprovalsArgs) -> Result<Exit, CliError> {
+    match args.action {
+        ApprovalsAction::List(args) => list(data_dir, args.json).await,
+        ApprovalsAction::Show { id, json } => show(data_dir, &id, json).await,
+        ApprovalsAction::Accept(args) => {
+            let decision = accepting(&args)?;
+            answer(data_dir, args.answer, decision).await
+        }
+        ApprovalsAction::Decline(args) => answer(data_dir, args, Decision::Decline).await,
+        ApprovalsAction::Cancel(args) => answer(data_dir, args, Decision::Cancel).await,
+    }
+}
+
+fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
+    if args.for_session {
+        return Ok(Decision::AcceptForSession);
+    }
+    if args.with_amendment {
+        return Ok(Decision::AcceptWithAmendment);
+    }
+    if args.reply.is_empty() {
+        return Ok(Decision::Accept);
+    }
+    let mut answers = Map::new();
+    for reply in &args.reply {
+        let (question, text) = reply
+            .split_once('=')
+            .filter(|(question, _)| !question.is_empty())
+            .ok_or_else(|| CliError::Usage(format!("--reply takes QUESTION=TEXT, not `{reply}`")))?;
+        if answers.insert(question.to_owned(), Value::from(text)).is_some() {
+            return Err(CliError::Usage(format!(
+                "--reply answers the question `{question}` twice"
+            )));
+        }
+    }
+    Ok(Decision::Answers(answers))
+}
+
+async fn list(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
+    let view = ControlClient::connect(data_dir, CLIENT, false)
+        .await?
+        .snapshot()
+        .await?;
+    if json {
+        screen::json(&view.approvals)?;
+    } else if view.approvals.is_empty() {
+        screen::note_line("nothing waits for an answer");
+    } else {
+        view.approvals
+            .iter()
+            .try_for_each(|approval| screen::line(&report::approval(approval)))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn find(client: &mut ControlClient, id: &str) -> Result<ApprovalView, CliError> {
+    let view = client.snapshot().await?;
+    view.approvals
+        .into_iter()
+        .find(|approval| approval.id == id)
+        .ok_or_else(|| CliError::NoApproval(id.to_owned()))
+}
+
+async fn show(data_dir: &Path, id: &str, json: bool) -> Result<Exit, CliError> {
+    let view = find(&mut ControlClient::connect(data_dir, CLIENT, false).await?, id).await?;
+    if json {
+        screen::json(&view)?;
+    } else {
+        print_card(&view)?;
+        screen::line(&format!("Stands: {}", report::state(&view.state)))?;
+        for choice in &view.choices {
+            screen::line(&format!("Possible: {}  {}", choice.decision.word(), choice.label))?;
+        }
+        screen::line(&format!("Digest: {}", view.digest))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn print_card(view: &ApprovalView) -> Result<(), CliError> {
+    let card = prompt::whole(view);
+    if std::io::stdout().is_terminal() {
+        screen::out(&screen::wrap(&card, screen::width()))
+    } else {
+        screen::line(&card)
+    }
+}
+
+async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result<Exit, CliError> {
+    let mut client = ControlClient::connect(data_dir, CLIENT, false).await?;
+    let view = find(&mut client, &args.id).await?;
+    if let Some(digest) = &args.digest {
+        check_digest(&view, digest)?;
+    }
+    if decision.grants() {
+        if args.json {
+            screen::note_line(&prompt::whole(&view));
+        } else {
+            print_card(&view)?;
+        }
+    }
+    if view.state != ApprovalState::Open {
+        return Err(CliError::NotCounted(format!(
+            "approval {} is {}",
+            args.id,
+            report::state(&view.state)
+        )));
+    }
+    let id = view.id;
+    let result = client
+        .answer(Answer {
+            id: id.clone(),
+            digest: view.digest,
+            decision,
+        })
+        .await?;
+    if args.json {
+        screen::json(&result)?;
+    } else if result.won {
+        screen::line(&format!("approval {id}: {}", report::state(&result.state)))?;
+    }
+    if result.won {
+        Ok(Exit::Done)
+    } else {
+        Err(CliError::NotCounted(format!(
+            "approval {id} was answered first: {}",
+            report::state(&result.state)
+        )))
+    }
+}
+
+fn check_digest(view: &ApprovalView, digest: &str) -> Result<(), CliError> {
+    if digest.len() < SHORTEST_DIGEST {
+        return Err(CliError::Usage(format!(
+            "--digest takes at least {SHORTEST_DIGEST} characters"
+        )));
+    }
+    if view.digest.starts_with(&digest.to_lowercase()) {
+        return Ok(());
+    }
+    Err(CliError::NotCounted(format!(
+        "approval {} is not what had this digest; read it again",
+        view.id
+    )))
+}

@@ -1,0 +1,310 @@
+//! The arguments. Variables are read by hand in [`crate::args::setup`], because each has a legacy alias
+//! and tokens must not be read from the environment of a process that stays.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use drawbridge_wire::{Role, WhoMayAnswer};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub mod setup;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it did not work, or the turn failed or was interrupted
+  2  the arguments or variables are not usable
+  3  no host runs on the data directory
+  4  a connection was refused or ended before the work was done
+  5  the answer to an approval did not count";
+
+const CONNECT_VARIABLES: &str = "\
+Variables, used where the flag is not given:
+  FORGE_CODEX_CONNECTOR_API        --api
+  FORGE_CODEX_CONNECTOR_ID         --id
+  FORGE_CODEX_CONNECTOR_TOKEN      --token
+  FORGE_CODEX_CONNECTOR_CODEX_BIN  --codex-bin
+  FORGE_CODEX_CONNECTOR_MCP_URL    --mcp-url
+  FORGE_CODEX_CONNECTOR_MCP_TOKEN  --mcp-token
+  FORGE_CODEX_CONNECTOR_MCP_NAME   --mcp-name
+The same names with CODEX_APP_CONNECTOR_ in front are read too. Tokens are taken out of arguments and
+variables at once; no process that stays has them there.";
+
+const BUS_VARIABLES: &str = "\
+Variables:
+  CODEX_BUS_CONNECT_TOKEN      what hosts enroll with
+  CODEX_BUS_HTTP_TOKEN         what opens /mcp, and nothing else
+  DRAWBRIDGE_BUS_CLIENT_TOKEN  what clients drive hosts with; HOST=TOKEN binds one to a host, commas separate several";
+
+/// Reach the Codex of this computer from elsewhere, and decide here what it may do.
+#[derive(Debug, Parser)]
+#[command(name = "drawbridge", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Where the host keeps its sockets, key and records [default: the user's data folder].
+    #[arg(long, global = true, value_name = "DIR", env = "DRAWBRIDGE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Descriptor of the pipe with the secrets that were taken out of the arguments.
+    #[arg(long, hide = true, value_name = "N")]
+    pub secrets_fd: Option<i32>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect this computer to a bus, and ask here what the agent may do.
+    #[command(after_help = CONNECT_VARIABLES)]
+    Connect(Box<ConnectArgs>),
+    /// Show what runs.
+    Status(JsonArgs),
+    /// Show the live threads.
+    Threads(JsonArgs),
+    /// Show and answer what the agent asks for.
+    Approvals(ApprovalsArgs),
+    /// End the host, whoever else uses it.
+    Stop,
+    /// Show the last lines of the agent's or the connector's log.
+    Logs(LogsArgs),
+    /// Drive a host through its bus.
+    Remote(RemoteArgs),
+    /// Run a bus.
+    #[command(after_help = BUS_VARIABLES)]
+    Bus(BusArgs),
+    /// Run a host: what `connect` starts.
+    #[command(hide = true)]
+    Host(HostArgs),
+    /// Run the part of a host that faces the network.
+    #[command(hide = true)]
+    Connector,
+}
+
+/// Arguments of `connect`.
+#[derive(Debug, Default, Args)]
+pub struct ConnectArgs {
+    /// Base URL of the bus; /connect and /mcp are derived from it [default: https://bus.noagi.cloud].
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// Stable id of this host at the bus [default: made once and kept].
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Enrollment token, the CODEX_BUS_CONNECT_TOKEN of the bus. Better given as a variable.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// MCP server that threads get [default: the bus's /mcp].
+    #[arg(long, value_name = "URL")]
+    pub mcp_url: Option<String>,
+    /// Token for the MCP server. Better given as a variable.
+    #[arg(long, value_name = "TOKEN")]
+    pub mcp_token: Option<String>,
+    /// Name of the MCP server in threads [default: codex-agents].
+    #[arg(long, value_name = "NAME")]
+    pub mcp_name: Option<String>,
+    /// Display name of this host [default: the computer's name].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Working directory of the agent [default: the current one].
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Codex executable, a path or a name on PATH [default: codex].
+    #[arg(long, value_name = "FILE")]
+    pub codex_bin: Option<PathBuf>,
+    /// Address the app-server binds to, loopback only [default: 127.0.0.1].
+    #[arg(long, value_name = "IP")]
+    pub app_server_host: Option<String>,
+    /// Port the app-server binds to [default: a free one].
+    #[arg(long, value_name = "PORT")]
+    pub app_server_port: Option<u16>,
+    /// PEM file with trust anchors for the bus besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Highest role of a remote client: viewer or operator [default: operator].
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<Role>,
+    /// Folder a remote client sees; repeat it for more [default: the agent's working directory].
+    #[arg(long, value_name = "DIR")]
+    pub root: Vec<PathBuf>,
+    /// Who may answer approvals: local, remote or both. With remote and both the bus and the connector
+    /// are trusted with the answers [default: local].
+    #[arg(long, value_name = "WHO")]
+    pub answer: Option<WhoMayAnswer>,
+}
+
+/// Arguments of commands that only print.
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `approvals`.
+#[derive(Debug, Args)]
+pub struct ApprovalsArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: ApprovalsAction,
+}
+
+/// What to do with approvals.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsAction {
+    /// Show those that wait, and those that ended a moment ago.
+    List(JsonArgs),
+    /// Show one, whole.
+    Show {
+        /// Its id.
+        id: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print it whole and let the agent do it.
+    Accept(AcceptArgs),
+    /// Say no; the turn goes on.
+    Decline(AnswerArgs),
+    /// Say no and end the turn.
+    Cancel(AnswerArgs),
+}
+
+/// Arguments of `approvals decline` and `cancel`.
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// Id of the approval.
+    pub id: String,
+    /// Answer only if this is still the digest that `approvals show` printed (its beginning is enough).
+    #[arg(long, value_name = "HEX")]
+    pub digest: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `approvals accept`.
+#[derive(Debug, Args)]
+pub struct AcceptArgs {
+    /// Which one, and how.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// Also for the same in this thread, until the thread ends.
+    #[arg(long, group = "how")]
+    pub for_session: bool,
+    /// Also take the lasting rule that the agent proposes.
+    #[arg(long, group = "how")]
+    pub with_amendment: bool,
+    /// Answer to a question, by its id; repeat it for more.
+    #[arg(long, value_name = "QUESTION=TEXT", group = "how")]
+    pub reply: Vec<String>,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Whose log.
+    #[arg(value_enum, default_value_t = LoggedChild::AppServer)]
+    pub child: LoggedChild,
+}
+
+/// Children that have a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoggedChild {
+    /// The agent's app-server.
+    AppServer,
+    /// The link to the bus.
+    Connector,
+}
+
+/// Arguments of `remote`.
+#[derive(Debug, Args)]
+pub struct RemoteArgs {
+    /// What to do there.
+    #[command(subcommand)]
+    pub action: RemoteAction,
+}
+
+/// What to do with a host through its bus.
+#[derive(Debug, Subcommand)]
+pub enum RemoteAction {
+    /// Send a prompt and stream the turn. Needs the variable DRAWBRIDGE_BUS_CLIENT_TOKEN or --token-file.
+    Send(Box<SendArgs>),
+}
+
+/// Arguments of `remote send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// Base URL of the bus.
+    #[arg(long, value_name = "URL")]
+    pub bus: String,
+    /// Id of the host [default: the only one that is online, or the one the token is bound to].
+    #[arg(long, value_name = "ID")]
+    pub host: Option<String>,
+    /// Go on in this thread instead of starting one.
+    #[arg(long, value_name = "ID")]
+    pub thread: Option<String>,
+    /// Working directory of the thread, at the host.
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<String>,
+    /// Sandbox of the thread.
+    #[arg(long, value_enum)]
+    pub sandbox: Option<Sandbox>,
+    /// When the agent must ask: untrusted, on-request or never (the host may refuse it).
+    #[arg(long, value_name = "POLICY")]
+    pub approval_policy: Option<String>,
+    /// PEM file with trust anchors besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// File with the client token, instead of the variable.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Interrupt the turn after this many seconds.
+    #[arg(long, value_name = "SECS")]
+    pub timeout: Option<u64>,
+    /// What to tell the agent.
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+}
+
+/// Sandboxes a remote may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sandbox {
+    /// Reads only.
+    ReadOnly,
+    /// Writes in the working directory.
+    WorkspaceWrite,
+}
+
+impl Sandbox {
+    /// The word of the app-server.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Sandbox::ReadOnly => "read-only",
+            Sandbox::WorkspaceWrite => "workspace-write",
+        }
+    }
+}
+
+/// Arguments of `bus`.
+#[derive(Debug, Args)]
+pub struct BusArgs {
+    /// Address to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7300")]
+    pub listen: SocketAddr,
+    /// File that keeps which key each host has, across restarts.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Origin under which hosts and clients reach this bus, if that is not its address.
+    #[arg(long, value_name = "URL")]
+    pub public_origin: Option<String>,
+}
+
+/// Arguments of `host`.
+#[derive(Debug, Args)]
+pub struct HostArgs {
+    /// Read the settings as one line of JSON from stdin.
+    #[arg(long, required = true)]
+    pub setup_stdin: bool,
+    /// Stay up when nobody uses it.
+    #[arg(long)]
+    pub service: bool,
+}

@@ -1,0 +1,56 @@
+//! `bus`: the control plane, one process.
+
+use crate::args::BusArgs;
+use crate::connect::StopSignal;
+use crate::secrets::Secrets;
+use crate::{CliError, Exit, host, screen};
+use drawbridge_bus::{Bus, BusError, BusOptions, ClientToken};
+
+/// The variables its tokens come in.
+const CONNECT_TOKEN: &str = "CODEX_BUS_CONNECT_TOKEN";
+const HTTP_TOKEN: &str = "CODEX_BUS_HTTP_TOKEN";
+const CLIENT_TOKEN: &str = "DRAWBRIDGE_BUS_CLIENT_TOKEN";
+
+pub(crate) async fn run(args: BusArgs, secrets: &Secrets) -> Result<Exit, CliError> {
+    host::init_log();
+    let mut stop = StopSignal::listen()?;
+    let bus = Bus::bind(options(args, secrets)?)
+        .await
+        .map_err(|error| bus_error(&error))?;
+    screen::line(&format!("listening on http://{}", bus.local_addr()))?;
+    Box::pin(bus.run(async move { stop.received().await })).await;
+    Ok(Exit::Done)
+}
+
+fn options(args: BusArgs, secrets: &Secrets) -> Result<BusOptions, CliError> {
+    let connect_token = secrets.variable(CONNECT_TOKEN).cloned();
+    if connect_token.is_none() {
+        return Err(CliError::Usage(format!(
+            "a bus without {CONNECT_TOKEN} takes no hosts; set it to a long random string, and give hosts the same"
+        )));
+    }
+    let client_tokens = match secrets.variable(CLIENT_TOKEN) {
+        Some(list) => ClientToken::parse_list(list.reveal()).map_err(|error| bus_error(&error))?,
+        None => Vec::new(),
+    };
+    if client_tokens.is_empty() {
+        screen::note_line(&format!(
+            "{CLIENT_TOKEN} is not set: no client can drive a host through this bus"
+        ));
+    }
+    Ok(BusOptions {
+        listen: args.listen,
+        connect_token,
+        http_token: secrets.variable(HTTP_TOKEN).cloned(),
+        client_tokens,
+        state_file: args.state,
+        public_origin: args.public_origin,
+    })
+}
+
+fn bus_error(error: &BusError) -> CliError {
+    CliError::Bus {
+        code: error.code(),
+        message: error.to_string(),
+    }
+}

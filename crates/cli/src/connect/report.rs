@@ -1,0 +1,340 @@
+//! What a person is told about the host's state, in words.
+
+use drawbridge_consent::visible_line;
+use drawbridge_wire::control::{
+    AppServerState, AppServerView, ApprovalState, ApprovalView, Change, HostView, LinkView, ThreadView,
+};
+use drawbridge_wire::pipe::LinkState;
+use drawbridge_wire::{AnswerSource, Decision};
+
+/// The whole state on one line.
+pub(crate) fn status_line(view: &HostView) -> String {
+    let mut parts = vec![visible_line(&view.host.name)];
+    if let Some(link) = &view.link {
+        parts.push(self::link(link));
+    }
+    parts.push(app_server(&view.app_server));
+    let running = view.threads.iter().filter(|thread| thread.turn.is_some()).count();
+    parts.push(counted(running, "turn running", "turns running"));
+    let open = view
+        .approvals
+        .iter()
+        .filter(|approval| approval.state == ApprovalState::Open)
+        .count();
+    if open > 0 {
+        parts.push(counted(open, "approval waits", "approvals wait"));
+    }
+    parts.join(" · ")
+}
+
+/// What a change means, if it is worth a line. `before` is the state without it.
+pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
+    match change {
+        Change::Link(new) => {
+            let old = before.link.as_ref().map(link_without_numbers);
+            (old.as_deref() != Some(&link_without_numbers(new))).then(|| link(new))
+        }
+        Change::AppServer(new) => (before.app_server.state != new.state).then(|| app_server(new)),
+        Change::Thread(new) => {
+            let old = before.threads.iter().find(|thread| thread.id == new.id);
+            (old.map(|thread| thread.status.as_str()) != Some(new.status.as_str())).then(|| thread(new))
+        }
+        Change::ThreadClosed { id } => Some(format!("thread {} is no longer live", visible_line(id))),
+        Change::Approval(new) => {
+            let old = before.approvals.iter().find(|approval| approval.id == new.id);
+            (old.map(|approval| &approval.state) != Some(&new.state)).then(|| approval(new))
+        }
+        Change::Stopping { reason } => Some(format!("the host is stopping: {}", visible_line(reason))),
+        Change::Leases(_) | Change::Connections(_) => None,
+    }
+}
+
+/// The link to the bus.
+pub(crate) fn link(view: &LinkView) -> String {
+    let state = match &view.link {
+        LinkState::Disconnected => "not connected".to_owned(),
+        LinkState::Connecting { attempt: 1 } => "connecting".to_owned(),
+        LinkState::Connecting { attempt } => format!("connecting, attempt {attempt}"),
+        LinkState::Connected {
+            round_trip_ms: Some(ms),
+        } => format!("connected ({ms} ms)"),
+        LinkState::Connected { round_trip_ms: None } => "connected".to_owned(),
+        LinkState::Waiting {
+            retry_in_ms,
+            code,
+            message,
+        } => {
+            format!(
+                "tries again in {} s: {} [{code}]",
+                retry_in_ms.div_ceil(1000),
+                visible_line(message)
+            )
+        }
+        LinkState::Failed { code, message } => format!("given up: {} [{code}]", visible_line(message)),
+    };
+    format!("bus {}: {state}", visible_line(&view.bus))
+}
+
+/// As [`link`], less what changes all the time and is no news.
+fn link_without_numbers(view: &LinkView) -> String {
+    match &view.link {
+        LinkState::Connected { .. } => link(&LinkView {
+            link: LinkState::Connected { round_trip_ms: None },
+            ..view.clone()
+        }),
+        _ => link(view),
+    }
+}
+
+/// The agent's app-server.
+pub(crate) fn app_server(view: &AppServerView) -> String {
+    match &view.state {
+        AppServerState::Starting => "codex starting".to_owned(),
+        AppServerState::Ready => "codex ready".to_owned(),
+        AppServerState::Waiting { retry_in_ms, message } => {
+            format!(
+                "codex starts again in {} s: {}",
+                retry_in_ms.div_ceil(1000),
+                visible_line(message)
+            )
+        }
+        AppServerState::Stopping => "codex stopping".to_owned(),
+        AppServerState::Stopped => "codex stopped".to_owned(),
+    }
+}
+
+/// A thread on one line.
+pub(crate) fn thread(view: &ThreadView) -> String {
+    let title = view
+        .title
+        .as_deref()
+        .map(|title| format!(" “{}”", visible_line(title)))
+        .unwrap_or_default();
+    let wide = if view.wide {
+        ", beyond what a remote may drive"
+    } else {
+        ""
+    };
+    format!(
+        "thread {}{title}: {} (started by {}{wide})",
+        visible_line(&view.id),
+        view.status,
+        visible_line(&view.origin)
+    )
+}
+
+/// An approval on one line.
+pub(crate) fn approval(view: &ApprovalView) -> String {
+    format!("approval {}: {} — {}", view.id, state(&view.state), view.headline)
+}
+
+/// Where an approval stands.
+pub(crate) fn state(state: &ApprovalState) -> String {
+    match state {
+        ApprovalState::Open => "waits for an answer".to_owned(),
+        ApprovalState::Sent { by, decision } => format!("{} {}, on its way", past(decision), source(by)),
+        ApprovalState::Applied { by, decision } => format!("{} {}", past(decision), source(by)),
+        ApprovalState::Superseded => {
+            "settled elsewhere: another Codex client answered, or the turn ended".to_owned()
+        }
+        ApprovalState::Lost => "gone: the agent restarted".to_owned(),
+        ApprovalState::Invalidated => "void: the agent changed what it asks for".to_owned(),
+    }
+}
+
+fn past(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Accept => "accepted",
+        Decision::AcceptForSession => "accepted for the rest of the thread",
+        Decision::AcceptWithAmendment => "accepted with a lasting rule",
+        Decision::Answers(_) => "answered",
+        Decision::Decline => "declined",
+        Decision::Cancel => "cancelled",
+    }
+}
+
+/// Who answered, or why nobody did.
+fn source(by: &AnswerSource) -> String {
+    match by {
+        AnswerSource::Control { client } => format!("by {} at this computer", visible_line(client)),
+        AnswerSource::LocalClient { connection } => {
+            format!("by a Codex client at this computer (connection {connection})")
+        }
+        AnswerSource::Remote { bus, client } => {
+            format!("by {} through {}", visible_line(client), visible_line(bus))
+        }
+        AnswerSource::Deadline => "because nobody answered in time".to_owned(),
+        AnswerSource::Policy => "because nobody may answer this here".to_owned(),
+        AnswerSource::Shutdown => "because the host is stopping".to_owned(),
+    }
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{change, link, state, status_line};
+    use drawbridge_wire::control::{
+        AppServerState, AppServerView, ApprovalState, Change, HostIdentity, HostView, LinkView, PolicyView,
+        ThreadView,
+    };
+    use drawbridge_wire::pipe::LinkState;
+    use drawbridge_wire::{AnswerSource, Decision, Role, WhoMayAnswer};
+
+    fn at_bus(link: LinkState) -> LinkView {
+        LinkView {
+            bus: "bus.example".to_owned(),
+            wanted: true,
+            link,
+        }
+    }
+
+    fn running() -> ThreadView {
+        ThreadView {
+            id: "T".to_owned(),
+            title: Some("a\u{202e}b".to_owned()),
+            cwd: None,
+            status: "active".to_owned(),
+            turn: Some("U".to_owned()),
+            wide: true,
+            approval_policy: None,
+            sandbox: None,
+            origin: "local".to_owned(),
+        }
+    }
+
+    fn view() -> HostView {
+        HostView {
+            seq: 1,
+            host: HostIdentity {
+                id: "desk".to_owned(),
+                name: "Desk\u{1b}".to_owned(),
+                pid: 1,
+                version: "0".to_owned(),
+                data_dir: "/d".into(),
+            },
+            app_server: AppServerView {
+                generation: 1,
+                state: AppServerState::Ready,
+                pid: None,
+                user_agent: None,
+            },
+            link: Some(at_bus(LinkState::Connected {
+                round_trip_ms: Some(12),
+            })),
+            threads: vec![running()],
+            approvals: Vec::new(),
+            leases: Vec::new(),
+            connections: Vec::new(),
+            policy: PolicyView {
+                answer: WhoMayAnswer::Local,
+                role: Role::Operator,
+                roots: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn the_status_is_one_line_without_hidden_characters() {
+        assert_eq!(
+            status_line(&view()),
+            "Desk‹U+001B ESCAPE› · bus bus.example: connected (12 ms) · codex ready · 1 turn running"
+        );
+    }
+
+    #[test]
+    fn every_state_of_the_link_has_its_words() {
+        for (state, words) in [
+            (LinkState::Disconnected, "not connected"),
+            (LinkState::Connecting { attempt: 1 }, "connecting"),
+            (LinkState::Connecting { attempt: 3 }, "connecting, attempt 3"),
+            (LinkState::Connected { round_trip_ms: None }, "connected"),
+            (
+                LinkState::Waiting {
+                    retry_in_ms: 1500,
+                    code: "dns".to_owned(),
+                    message: "no name".to_owned(),
+                },
+                "tries again in 2 s: no name [dns]",
+            ),
+            (
+                LinkState::Failed {
+                    code: "unauthorized".to_owned(),
+                    message: "check the token".to_owned(),
+                },
+                "given up: check the token [unauthorized]",
+            ),
+        ] {
+            assert_eq!(link(&at_bus(state)), format!("bus bus.example: {words}"));
+        }
+    }
+
+    #[test]
+    fn only_news_is_told() {
+        let before = view();
+        let wide = "thread T “a‹U+202E RIGHT-TO-LEFT OVERRIDE›b”: idle (started by local, beyond what a remote may drive)";
+        for (new, told) in [
+            (
+                Change::Link(at_bus(LinkState::Connected {
+                    round_trip_ms: Some(99),
+                })),
+                None,
+            ),
+            (
+                Change::Link(at_bus(LinkState::Disconnected)),
+                Some("bus bus.example: not connected"),
+            ),
+            (Change::AppServer(before.app_server.clone()), None),
+            (Change::Thread(running()), None),
+            (
+                Change::Thread(ThreadView {
+                    status: "idle".to_owned(),
+                    ..running()
+                }),
+                Some(wide),
+            ),
+            (Change::Leases(Vec::new()), None),
+            (
+                Change::Stopping {
+                    reason: "asked".to_owned(),
+                },
+                Some("the host is stopping: asked"),
+            ),
+        ] {
+            assert_eq!(change(&before, &new).as_deref(), told, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_says_by_whom() {
+        for (by, words) in [
+            (
+                AnswerSource::Control {
+                    client: "Desktop".to_owned(),
+                },
+                "declined by Desktop at this computer",
+            ),
+            (
+                AnswerSource::LocalClient { connection: 3 },
+                "declined by a Codex client at this computer (connection 3)",
+            ),
+            (AnswerSource::Deadline, "declined because nobody answered in time"),
+            (
+                AnswerSource::Policy,
+                "declined because nobody may answer this here",
+            ),
+            (AnswerSource::Shutdown, "declined because the host is stopping"),
+        ] {
+            assert_eq!(
+                state(&ApprovalState::Applied {
+                    by,
+                    decision: Decision::Decline
+                }),
+                words
+            );
+        }
+        assert_eq!(state(&ApprovalState::Lost), "gone: the agent restarted");
+    }
+}

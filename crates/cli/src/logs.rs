@@ -1,0 +1,30 @@
+//! `logs`: the last lines a child wrote to stderr.
+
+use crate::args::{LoggedChild, LogsArgs};
+use crate::control_client::{ControlClient, ControlError};
+use crate::{CliError, Exit, screen};
+use drawbridge_wire::control::Request;
+use serde_json::Value;
+use std::path::Path;
+
+pub(crate) async fn run(data_dir: &Path, args: LogsArgs) -> Result<Exit, CliError> {
+    let mut client = ControlClient::connect(data_dir, "drawbridge logs", false).await?;
+    let child = match args.child {
+        LoggedChild::AppServer => "app-server",
+        LoggedChild::Connector => "connector",
+    };
+    let answer = client
+        .request(&Request::Logs {
+            child: child.to_owned(),
+        })
+        .await?;
+    let lines = answer
+        .get("lines")
+        .unwrap_or(&answer)
+        .as_array()
+        .ok_or_else(|| ControlError::NotUnderstood("logs without lines".to_owned()))?;
+    for line in lines.iter().filter_map(Value::as_str) {
+        screen::line(&drawbridge_consent::inert(line))?;
+    }
+    Ok(Exit::Done)
+}

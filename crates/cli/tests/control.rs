@@ -1,0 +1,312 @@
+//! The commands that talk to a running host.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod common;
+
+use common::{FakeHost, approval, drawbridge, ended, view};
+use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, LeaseView, Request};
+use drawbridge_wire::{AnswerSource, Decision};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+use std::path::Path;
+use tokio::process::Child;
+
+fn start(data_dir: &Path, arguments: &[&str]) -> Child {
+    drawbridge(data_dir).args(arguments).spawn().unwrap()
+}
+
+fn with_approvals(data_dir: &Path, ids: &[&str]) -> HostView {
+    HostView {
+        approvals: ids.iter().map(|id| approval(id)).collect(),
+        ..view(data_dir, None)
+    }
+}
+
+#[tokio::test]
+async fn without_a_host_every_command_says_so_and_how_to_start_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["status", "--json"][..],
+        &["threads"],
+        &["approvals", "list"],
+        &["approvals", "show", "1-0"],
+        &["approvals", "accept", "1-0"],
+        &["stop"],
+        &["logs"],
+    ] {
+        let ended = ended(start(dir.path(), arguments)).await;
+        assert_eq!(ended.code, Some(3), "{arguments:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("start one with `drawbridge connect`"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(ended.stdout, "");
+    }
+}
+
+#[tokio::test]
+async fn status_prints_the_state_as_it_came() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let state = with_approvals(dir.path(), &["1-0"]);
+    let child = start(dir.path(), &["status", "--json"]);
+    let _client = host.ready_client(&state).await;
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(serde_json::from_str::<HostView>(&ended.stdout).unwrap(), state);
+}
+
+#[tokio::test]
+async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    for (arguments, decision, shows_card) in [
+        (&["approvals", "accept", "1-1"][..], Decision::Accept, true),
+        (
+            &["approvals", "accept", "1-1", "--for-session"][..],
+            Decision::AcceptForSession,
+            true,
+        ),
+        (
+            &["approvals", "accept", "1-1", "--reply", "color=blue"][..],
+            Decision::Answers(json!({"color": "blue"}).as_object().unwrap().clone()),
+            true,
+        ),
+        (
+            &["approvals", "decline", "1-1", "--digest", "d1gest0f"][..],
+            Decision::Decline,
+            false,
+        ),
+        (&["approvals", "cancel", "1-1"][..], Decision::Cancel, false),
+    ] {
+        let child = start(dir.path(), arguments);
+        let mut client = host
+            .ready_client(&with_approvals(dir.path(), &["1-0", "1-1"]))
+            .await;
+        let (id, request) = client.request().await;
+        let Request::Answer(answer) = request else {
+            panic!("{request:?}")
+        };
+        assert_eq!(
+            (answer.id.as_str(), answer.digest.as_str()),
+            ("1-1", "d1gest0f1-1")
+        );
+        assert_eq!(answer.decision, decision);
+        let by = AnswerSource::Control {
+            client: "drawbridge approvals".to_owned(),
+        };
+        let result = AnswerResult {
+            state: ApprovalState::Sent { by, decision },
+            won: true,
+        };
+        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(
+            ended.stdout.contains("  │ touch 1-1\n"),
+            shows_card,
+            "{}",
+            ended.stdout
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_count_is_told_with_its_own_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+
+    // Another answer was first.
+    let child = start(dir.path(), &["approvals", "accept", "1-0"]);
+    let mut client = host.ready_client(&with_approvals(dir.path(), &["1-0"])).await;
+    let (id, _) = client.request().await;
+    let by = AnswerSource::Remote {
+        bus: "bus.example".to_owned(),
+        client: "client-1".to_owned(),
+    };
+    let result = AnswerResult {
+        state: ApprovalState::Applied {
+            by,
+            decision: Decision::Decline,
+        },
+        won: false,
+    };
+    client.reply(id, serde_json::to_value(result).unwrap()).await;
+    let late = ended(child).await;
+    assert_eq!(late.code, Some(5));
+    assert!(
+        late.stderr.contains("declined by client-1 through bus.example"),
+        "{}",
+        late.stderr
+    );
+
+    // The request changed under it.
+    let child = start(dir.path(), &["approvals", "accept", "1-0"]);
+    let mut client = host.ready_client(&with_approvals(dir.path(), &["1-0"])).await;
+    let (id, _) = client.request().await;
+    client.reject(id, "changed").await;
+    let changed = ended(child).await;
+    assert_eq!(changed.code, Some(5));
+    assert!(
+        changed.stderr.contains("words for changed [changed]"),
+        "{}",
+        changed.stderr
+    );
+
+    // It is not what was read before, not there, or over: nothing is sent.
+    let mut over = with_approvals(dir.path(), &["1-0"]);
+    over.approvals[0].state = ApprovalState::Superseded;
+    for (state, arguments) in [
+        (
+            with_approvals(dir.path(), &["1-0"]),
+            &["approvals", "accept", "1-0", "--digest", "d1gest0f1-9"][..],
+        ),
+        (
+            with_approvals(dir.path(), &["1-0"]),
+            &["approvals", "accept", "1-7"][..],
+        ),
+        (over, &["approvals", "accept", "1-0"][..]),
+    ] {
+        let child = start(dir.path(), arguments);
+        let _client = host.ready_client(&state).await;
+        assert_eq!(ended(child).await.code, Some(5), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_refuses_this_process_is_told_from_one_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let child = start(dir.path(), &["approvals", "accept", "1-0"]);
+    let mut client = host.client().await;
+    let (id, _) = client.request().await;
+    client.reject(id, "not_allowed").await;
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("words for not_allowed [not_allowed]"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn stop_waits_until_the_host_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut child = start(dir.path(), &["stop"]);
+    let mut client = host.ready_client(&view(dir.path(), None)).await;
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::Stop {});
+    client.reply(id, json!({})).await;
+    client
+        .change(
+            8,
+            Change::Stopping {
+                reason: "asked".to_owned(),
+            },
+        )
+        .await;
+    assert!(child.try_wait().unwrap().is_none(), "the connection still stands");
+    drop(client);
+    assert_eq!(ended(child).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn logs_cannot_command_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let child = start(dir.path(), &["logs", "connector"]);
+    let mut client = host.client().await;
+    let (id, _) = client.request().await;
+    client.reply(id, json!({})).await;
+    let (id, request) = client.request().await;
+    assert_eq!(
+        request,
+        Request::Logs {
+            child: "connector".to_owned()
+        }
+    );
+    client.reply(id, json!({"lines": ["one", "\u{1b}[2Jtwo"]})).await;
+    assert_eq!(ended(child).await.stdout, "one\n‹U+001B ESCAPE›[2Jtwo\n");
+}
+
+#[tokio::test]
+async fn connect_without_a_terminal_tells_and_never_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let child = start(dir.path(), &["connect", "--answer", "both"]);
+    let pid = child.id().unwrap();
+    let mut state = view(dir.path(), Some(pid));
+    state.leases.push(LeaseView {
+        client: "Desktop".to_owned(),
+        pid: Some(4242),
+    });
+    let mut client = host.ready_client(&state).await;
+    client
+        .change(8, Change::Approval(Box::new(approval("1-0"))))
+        .await;
+    let mut declined = approval("1-0");
+    declined.state = ApprovalState::Applied {
+        by: AnswerSource::Deadline,
+        decision: Decision::Decline,
+    };
+    client.change(9, Change::Approval(Box::new(declined))).await;
+    client
+        .change(10, Change::ThreadClosed { id: "T".to_owned() })
+        .await;
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
+    // Nothing but the lease is ever sent.
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.reply(id, json!({})).await;
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("WARNING: --answer both"),
+        "{}",
+        ended.stderr
+    );
+    let last = ended.stdout.lines().last().unwrap();
+    assert_eq!(last, "the host stays up for Desktop (pid 4242)");
+    assert!(
+        ended.stdout.contains("a host runs here already"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[tokio::test]
+async fn connect_ends_when_the_host_is_stopped_by_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let child = start(dir.path(), &["connect"]);
+    let mut client = host.ready_client(&view(dir.path(), child.id())).await;
+    client
+        .change(8, Change::Approval(Box::new(approval("1-0"))))
+        .await;
+    client
+        .change(
+            9,
+            Change::Stopping {
+                reason: "stopped by drawbridge stop".to_owned(),
+            },
+        )
+        .await;
+    drop(client);
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for line in [
+        "approval 1-0: waits for an answer — Run a command: touch 1-0\n",
+        "the host is stopping: stopped by drawbridge stop\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    }
+}

@@ -1,0 +1,255 @@
+//! `connect` on a terminal: the person reads the card and answers there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod common;
+
+use common::{FakeHost, SOON, approval, drawbridge, view};
+use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, Request};
+use drawbridge_wire::{AnswerSource, Decision};
+use nix::pty::{OpenptyResult, openpty};
+use serde_json::json;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::process::Child;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// A terminal with `connect` on it.
+struct Person {
+    keyboard: File,
+    screen: mpsc::UnboundedReceiver<Vec<u8>>,
+    seen: String,
+    child: Child,
+}
+
+impl Person {
+    fn at(data_dir: &Path) -> Self {
+        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
+        let child = drawbridge(data_dir)
+            .arg("connect")
+            .stdin(end(&slave))
+            .stdout(end(&slave))
+            .stderr(end(&slave))
+            .spawn()
+            .unwrap();
+        drop(slave);
+        let keyboard = File::from(master);
+        let mut eyes = keyboard.try_clone().unwrap();
+        let (send, screen) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = eyes.read(&mut buffer) {
+                if send.send(buffer[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            keyboard,
+            screen,
+            seen: String::new(),
+            child,
+        }
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until the words appear, and gives everything up to them that was not looked at yet.
+    async fn sees(&mut self, words: &str) -> String {
+        loop {
+            if let Some(at) = self.seen.find(words) {
+                let rest = self.seen.split_off(at + words.len());
+                return std::mem::replace(&mut self.seen, rest);
+            }
+            let more = timeout(SOON, self.screen.recv())
+                .await
+                .unwrap_or_else(|_| panic!("{words:?} not in {:?}", self.seen));
+            self.seen
+                .push_str(&String::from_utf8(more.expect("the terminal is open")).unwrap());
+        }
+    }
+}
+
+fn waiting(data_dir: &Path, pid: Option<u32>, ids: &[&str]) -> HostView {
+    HostView {
+        approvals: ids.iter().map(|id| approval(id)).collect(),
+        ..view(data_dir, pid)
+    }
+}
+
+const QUESTION: &str = "with a number or its word, then Enter: ";
+
+#[tokio::test]
+async fn a_person_reads_the_card_and_answers_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut person = Person::at(dir.path());
+    let mut client = host
+        .ready_client(&waiting(dir.path(), person.child.id(), &["1-0", "1-1"]))
+        .await;
+
+    // Typed before the question stands: not meant for it.
+    person.types("accept\r");
+    let card = person.sees(&format!("Answer 1-0 {QUESTION}")).await;
+    for line in [
+        "Run a command: touch 1-0\r\n",
+        "  │ touch 1-0\r\n",
+        "  1  accept  Run it once\r\n",
+        "  3  cancel  Say no and end the turn\r\n",
+    ] {
+        assert!(card.contains(line), "{card}");
+    }
+    // Neither Enter alone nor a slip answers.
+    person.types("\r");
+    person.sees("Enter alone is no answer").await;
+    person.sees(QUESTION).await;
+    person.types("acept\r");
+    person
+        .sees("That is not an answer. Possible: 1 or accept, 2 or decline, 3 or cancel.")
+        .await;
+    person.sees(QUESTION).await;
+    person.types("accept\r");
+
+    let (id, request) = client.request().await;
+    let Request::Answer(answer) = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(
+        (answer.id.as_str(), answer.digest.as_str(), &answer.decision),
+        ("1-0", "d1gest0f1-0", &Decision::Accept)
+    );
+    let by = AnswerSource::Control {
+        client: "drawbridge connect".to_owned(),
+    };
+    let state = ApprovalState::Sent {
+        by,
+        decision: Decision::Accept,
+    };
+    client
+        .reply(
+            id,
+            serde_json::to_value(AnswerResult { state, won: true }).unwrap(),
+        )
+        .await;
+    person.sees("approval 1-0: accepted by drawbridge connect").await;
+
+    // The next one has its own card, and a number answers too.
+    person.sees(&format!("Answer 1-1 {QUESTION}")).await;
+    person.types("2\r");
+    let (id, request) = client.request().await;
+    let Request::Answer(answer) = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(
+        (answer.id.as_str(), &answer.decision),
+        ("1-1", &Decision::Decline)
+    );
+    client.reject(id, "already_answered").await;
+    person
+        .sees("the answer was not taken: words for already_answered")
+        .await;
+}
+
+#[tokio::test]
+async fn an_approval_answered_elsewhere_says_by_whom_and_frees_the_question() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut person = Person::at(dir.path());
+    let mut client = host
+        .ready_client(&waiting(dir.path(), person.child.id(), &["1-0"]))
+        .await;
+    person.sees(&format!("Answer 1-0 {QUESTION}")).await;
+    person.types("acc");
+
+    let mut answered = approval("1-0");
+    let by = AnswerSource::Remote {
+        bus: "bus.example".to_owned(),
+        client: "client-1".to_owned(),
+    };
+    answered.state = ApprovalState::Applied {
+        by,
+        decision: Decision::Decline,
+    };
+    client.change(8, Change::Approval(Box::new(answered))).await;
+    person
+        .sees("approval 1-0: declined by client-1 through bus.example")
+        .await;
+    // What was begun for the first must not answer the second.
+    client
+        .change(9, Change::Approval(Box::new(approval("1-1"))))
+        .await;
+    person.sees(&format!("Answer 1-1 {QUESTION}")).await;
+    person.types("cancel\r");
+    let (_, request) = client.request().await;
+    let Request::Answer(answer) = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!((answer.id.as_str(), &answer.decision), ("1-1", &Decision::Cancel));
+}
+
+#[tokio::test]
+async fn a_card_whose_content_changed_is_shown_again_before_it_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut person = Person::at(dir.path());
+    let mut client = host
+        .ready_client(&waiting(dir.path(), person.child.id(), &["1-0"]))
+        .await;
+    person.sees(&format!("Answer 1-0 {QUESTION}")).await;
+    let mut other = approval("1-0");
+    other.digest = "0therd1gest".to_owned();
+    other.body = "Command\n  │ rm -rf /w".to_owned();
+    client.change(8, Change::Approval(Box::new(other))).await;
+    person.sees("  │ rm -rf /w").await;
+    person.sees(QUESTION).await;
+    person.types("1\r");
+    let (_, request) = client.request().await;
+    let Request::Answer(answer) = request else {
+        panic!("{request:?}")
+    };
+    assert_eq!(answer.digest, "0therd1gest");
+}
+
+#[tokio::test]
+async fn the_status_line_follows_the_state_and_ctrl_c_gives_the_lease_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut person = Person::at(dir.path());
+    let pid = person.child.id();
+    let mut client = host.ready_client(&view(dir.path(), pid)).await;
+    person.sees("Desk · codex ready · 0 turns running").await;
+    let mut starting = view(dir.path(), pid).app_server;
+    starting.state = drawbridge_wire::control::AppServerState::Starting;
+    client.change(8, Change::AppServer(starting)).await;
+    person.sees("Desk · codex starting · 0 turns running").await;
+    let pid = nix::unistd::Pid::from_raw(pid.unwrap().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.reply(id, json!({})).await;
+    client
+        .change(
+            9,
+            Change::Stopping {
+                reason: "nobody uses it".to_owned(),
+            },
+        )
+        .await;
+    drop(client);
+    person.sees("the host is stopping").await;
+    assert_eq!(
+        timeout(SOON, person.child.wait()).await.unwrap().unwrap().code(),
+        Some(0)
+    );
+}

@@ -1,0 +1,114 @@
+//! One client of `control.sock`.
+
+use crate::doors::{Doors, config, no_origin};
+use crate::event::{ControlEvent, ControlReply, Event};
+use drawbridge_codex_wire::RequestId;
+use drawbridge_codex_wire::strict::parse_object;
+use drawbridge_wire::control::{MAX_FRAME, Notification, Request};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::accept_hdr_async_with_config;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request as Upgrade, Response};
+
+/// Changes that may wait for a client that does not read; beyond that it loses its connection, never a
+/// change: it comes back and takes a snapshot.
+const DELTAS: usize = 1024;
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Serves one client until it goes.
+pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
+    let check = |upgrade: &Upgrade, response: Response| no_origin(upgrade).map_err(|e| *e).map(|()| response);
+    let accept = Box::pin(accept_hdr_async_with_config(
+        stream,
+        check,
+        Some(config(MAX_FRAME)),
+    ));
+    let Ok(Ok(mut socket)) = tokio::time::timeout(DEADLINE, accept).await else {
+        return;
+    };
+    let id = doors.number();
+    let (outbox, mut deltas) = mpsc::channel::<Notification>(DELTAS);
+    if doors
+        .events
+        .send(Event::Control(id, ControlEvent::Opened { pid, outbox }))
+        .await
+        .is_err()
+    {
+        return;
+    }
+    loop {
+        let text = tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(Message::Text(text))) => answer(&text, id, doors).await,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(_)) => continue,
+            },
+            delta = deltas.recv() => match delta {
+                Some(delta) => serde_json::to_string(&delta).unwrap_or_default(),
+                None => break,
+            },
+        };
+        match tokio::time::timeout(DEADLINE, socket.send(Message::text(text))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    // The loop ends only with the host.
+    let _ = doors.events.send(Event::Control(id, ControlEvent::Closed)).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+}
+
+async fn answer(text: &str, connection: u64, doors: &Doors) -> String {
+    let (id, request) = match read(text) {
+        Ok(read) => read,
+        Err((id, message)) => return error(id.as_ref(), "bad_request", &message),
+    };
+    let (reply, wait) = oneshot::channel();
+    let event = Event::Control(connection, ControlEvent::Request { request, reply });
+    let replied = async {
+        doors.events.send(event).await.ok()?;
+        wait.await.ok()
+    };
+    match tokio::time::timeout(DEADLINE, replied).await {
+        Ok(Some(reply)) => match result(reply) {
+            Ok(result) => json!({ "id": id, "result": result }).to_string(),
+            Err((code, message)) => error(Some(&id), code, &message),
+        },
+        Ok(None) | Err(_) => error(Some(&id), "stopping", "the host is stopping"),
+    }
+}
+
+fn read(text: &str) -> Result<(RequestId, Request), (Option<RequestId>, String)> {
+    let mut map = parse_object(text).map_err(|wrong| (None, wrong.to_string()))?;
+    map.remove("jsonrpc");
+    let id = map
+        .remove("id")
+        .and_then(|id| serde_json::from_value::<RequestId>(id).ok());
+    let id = id.ok_or((None, "a request has an `id`, a whole number or a text".to_owned()))?;
+    if map.get("params").is_none_or(Value::is_null) {
+        map.insert("params".to_owned(), json!({}));
+    }
+    match serde_json::from_value(Value::Object(map)) {
+        Ok(request) => Ok((id, request)),
+        Err(wrong) => Err((Some(id), wrong.to_string())),
+    }
+}
+
+fn result(reply: ControlReply) -> Result<Value, (&'static str, String)> {
+    let value = |result: serde_json::Result<Value>| result.map_err(|e| ("internal", e.to_string()));
+    match reply {
+        ControlReply::Initialized(view) | ControlReply::Snapshot(view) => value(serde_json::to_value(view)),
+        ControlReply::Answered(result) => value(serde_json::to_value(result)),
+        ControlReply::Logs(lines) => Ok(json!({ "lines": lines })),
+        ControlReply::Done => Ok(json!({})),
+        ControlReply::Error { code, message } => Err((code, message)),
+    }
+}
+
+fn error(id: Option<&RequestId>, code: &str, message: &str) -> String {
+    json!({ "id": id, "error": { "code": -32600, "message": message, "data": { "code": code } } }).to_string()
+}

@@ -1,0 +1,294 @@
+//! The three sockets. The door a connection comes through gives its role.
+
+use crate::caller::{TurnedAway, the_connector, the_user};
+use crate::event::{AgentWatch, Caller, ConnectionId, Event};
+use crate::gate::{Connection, Ends};
+use crate::layout::Layout;
+use crate::link::ConnectorPid;
+use crate::policy::Policy;
+use crate::{HostError, control};
+use drawbridge_wire::Role;
+use drawbridge_wire::link::{MAX_APP_SERVER_MESSAGE, MAX_REMOTE_MESSAGE, SOCKET_BUFFER};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
+
+/// How long a client may take to say what it wants.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// Most connections at once, over all doors.
+const MOST_CONNECTIONS: usize = 1024;
+
+/// What every connection task needs.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    pub policy: Arc<Policy>,
+    pub events: mpsc::Sender<Event>,
+    pub agent: AgentWatch,
+    pub connector: ConnectorPid,
+    pub bus: Option<String>,
+    pub numbers: Arc<AtomicU64>,
+    pub room: Arc<Semaphore>,
+}
+
+impl Doors {
+    pub(crate) fn new(
+        policy: Arc<Policy>,
+        events: mpsc::Sender<Event>,
+        agent: AgentWatch,
+        connector: ConnectorPid,
+        bus: Option<String>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        Self {
+            policy,
+            events,
+            agent,
+            connector,
+            bus,
+            numbers: Arc::new(AtomicU64::new(1)),
+            room,
+        }
+    }
+
+    pub(crate) fn number(&self) -> ConnectionId {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Opens the three sockets and serves them until the returned tasks are aborted.
+pub(crate) fn open(layout: &Layout, doors: &Doors) -> Result<Vec<tokio::task::JoinHandle<()>>, HostError> {
+    let mut tasks = Vec::new();
+    for (path, door) in [
+        (layout.control_socket(), Door::Control),
+        (layout.app_server_socket(), Door::AppServer),
+        (layout.tunnel_socket(), Door::Tunnel),
+    ] {
+        let listener = bind(&path)?;
+        tasks.push(tokio::spawn(serve(listener, door, doors.clone())));
+    }
+    Ok(tasks)
+}
+
+/// Binds a socket of ours. A file that is in the way is a leftover: whoever made it held the lock that
+/// we hold now.
+fn bind(path: &Path) -> Result<UnixListener, HostError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(HostError::files(path)(error)),
+    }
+    let listener = UnixListener::bind(path).map_err(HostError::files(path))?;
+    // The directory is 0700 already; this is for those who look at the file.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(HostError::files(path))?;
+    Ok(listener)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Control,
+    AppServer,
+    Tunnel,
+}
+
+impl Door {
+    fn recorded(self) -> drawbridge_audit::Door {
+        match self {
+            Door::Control => drawbridge_audit::Door::Control,
+            Door::AppServer => drawbridge_audit::Door::AppServer,
+            Door::Tunnel => drawbridge_audit::Door::Tunnel,
+        }
+    }
+    fn word(self) -> &'static str {
+        match self {
+            Door::Control => "control",
+            Door::AppServer => "app-server",
+            Door::Tunnel => "tunnel",
+        }
+    }
+}
+
+async fn serve(listener: UnixListener, door: Door, doors: Doors) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, door = door.word(), "a connection could not be accepted");
+                // Out of file descriptors, most likely: give others time to close some.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = doors.room.clone().try_acquire_owned() else {
+            tracing::warn!("too many connections; one is turned away");
+            continue;
+        };
+        let doors = doors.clone();
+        tokio::spawn(async move {
+            Box::pin(come_in(stream, door, doors)).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn come_in(stream: UnixStream, door: Door, doors: Doors) {
+    let allowed = match door {
+        Door::Control | Door::AppServer => the_user(&stream),
+        Door::Tunnel => the_connector(&stream, doors.connector.load(Ordering::SeqCst)).map(|()| None),
+    };
+    let pid = match allowed {
+        Ok(pid) => pid,
+        Err((why, pid)) => {
+            let refused = Event::TurnedAway {
+                door: door.recorded(),
+                pid,
+                why: why.code(),
+            };
+            // The loop ends only with the host.
+            let _ = doors.events.send(refused).await;
+            turn_away(stream, why).await;
+            return;
+        }
+    };
+    match door {
+        Door::Control => control::serve(stream, pid, &doors).await,
+        Door::AppServer | Door::Tunnel => gate(stream, door, pid, &doors).await,
+    }
+}
+
+/// Answers the upgrade with the reason, so that the other side can show it.
+async fn turn_away(stream: UnixStream, why: TurnedAway) {
+    let refuse = |_: &Request, _: Response| Err(http_error(403, why.code(), why.message()));
+    let handshake = accept_hdr_async_with_config(stream, refuse, None);
+    // It fails by design; what matters is that the answer was written.
+    let _ = tokio::time::timeout(HANDSHAKE_DEADLINE, Box::pin(handshake)).await;
+}
+
+async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
+    let status = doors.agent.borrow().clone();
+    let Some(endpoint) = status.endpoint else {
+        let refuse = |_: &Request, _: Response| {
+            Err(http_error(
+                503,
+                "agent_down",
+                "the app-server is starting; try again",
+            ))
+        };
+        let handshake = accept_hdr_async_with_config(stream, refuse, None);
+        // As above.
+        let _ = tokio::time::timeout(HANDSHAKE_DEADLINE, Box::pin(handshake)).await;
+        return;
+    };
+    let mut caller = Caller::Local;
+    let claimed = |request: &Request, response: Response| {
+        no_origin(request).map_err(|refused| *refused)?;
+        if door == Door::Tunnel {
+            caller = remote(request, doors)?;
+        }
+        Ok(response)
+    };
+    let limit = if door == Door::Tunnel {
+        MAX_REMOTE_MESSAGE
+    } else {
+        MAX_APP_SERVER_MESSAGE
+    };
+    let accept = Box::pin(accept_hdr_async_with_config(stream, claimed, Some(config(limit))));
+    let client = match tokio::time::timeout(HANDSHAKE_DEADLINE, accept).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a handshake failed");
+            return;
+        }
+        Err(_) => return,
+    };
+    let upstream = match endpoint.dial().await {
+        Ok(upstream) => upstream,
+        Err(error) => {
+            tracing::warn!(%error, "the app-server cannot be reached");
+            close(client, drawbridge_wire::link::TunnelEnd::AgentDown).await;
+            return;
+        }
+    };
+    let connection = Connection {
+        id: doors.number(),
+        caller,
+        pid,
+        policy: doors.policy.clone(),
+        events: doors.events.clone(),
+        agent: doors.agent.clone(),
+    };
+    let ends = Ends {
+        client,
+        upstream,
+        generation: status.generation,
+    };
+    Box::pin(connection.run(ends)).await;
+}
+
+/// A remote as its tunnel's upgrade names it. Its role is what the host grants, narrowed by the bus.
+fn remote(request: &Request, doors: &Doors) -> Result<Caller, ErrorResponse> {
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .filter(|value| !value.is_empty() && value.len() <= 256)
+            .map(str::to_owned)
+            .ok_or_else(|| http_error(400, "bad_tunnel", &format!("the header {name} is missing")))
+    };
+    let claim: Role = header("x-drawbridge-role")?
+        .parse()
+        .map_err(|_| http_error(400, "bad_tunnel", "the role is unknown"))?;
+    let named = header("x-drawbridge-bus")?;
+    let bus = doors.bus.clone().filter(|bus| *bus == named);
+    Ok(Caller::Remote {
+        bus: bus.ok_or_else(|| http_error(403, "unknown_bus", "this host is not enrolled there"))?,
+        client: header("x-drawbridge-client")?,
+        tunnel: header("x-drawbridge-tunnel")?,
+        role: doors.policy.role.narrowed(claim),
+    })
+}
+
+/// A web page must never get in, whatever it runs in.
+pub(crate) fn no_origin(request: &Request) -> Result<(), Box<ErrorResponse>> {
+    if request.headers().contains_key("origin") {
+        return Err(Box::new(http_error(
+            403,
+            "origin_refused",
+            "requests of web pages are refused",
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn http_error(status: u16, code: &str, message: &str) -> ErrorResponse {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
+    let mut response = ErrorResponse::new(Some(body));
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_REQUEST);
+    response
+}
+
+pub(crate) fn config(limit: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(SOCKET_BUFFER)
+        .write_buffer_size(SOCKET_BUFFER)
+        .max_write_buffer_size(limit.saturating_mul(2).saturating_add(SOCKET_BUFFER))
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit))
+}
+
+async fn close(mut client: WebSocketStream<UnixStream>, end: drawbridge_wire::link::TunnelEnd) {
+    use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+    let frame = CloseFrame {
+        code: CloseCode::Error,
+        reason: end.word().into(),
+    };
+    // The client may be gone already.
+    let _ = tokio::time::timeout(Duration::from_secs(5), client.close(Some(frame))).await;
+}

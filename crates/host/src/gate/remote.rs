@@ -1,0 +1,207 @@
+//! Requests of a remote: refused unless the verdict table, the roots and the ceiling all say yes.
+
+use super::admit::{Admitted, Desk, NotAdmitted, admitted};
+use super::frame::refused;
+use super::server::{After, Pending};
+use crate::event::{OpKind, Permit, Refused, ThreadOp};
+use crate::{inject, settings};
+use drawbridge_codex_wire::RequestId;
+use drawbridge_core::verdict::ceiling::Ceiling;
+use drawbridge_core::verdict::paths::{PathUse, rewrite};
+use drawbridge_core::verdict::{Handling, Kind, Rule, Scope, check};
+use drawbridge_wire::Role;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// A request of a remote with its role.
+pub(super) struct RemoteRequest {
+    pub id: RequestId,
+    pub method: String,
+    pub params: Map<String, Value>,
+    pub role: Role,
+}
+
+/// Checks a request and takes its turn.
+pub(super) async fn admit(desk: Desk, request: RemoteRequest) -> Result<Admitted, Box<NotAdmitted>> {
+    let RemoteRequest {
+        id,
+        method,
+        mut params,
+        role,
+    } = request;
+    match pass(&desk, &method, &mut params, role).await {
+        Ok(pending) => Ok(admitted(id, &method, params, pending)),
+        Err(refused) => Err(Box::new(NotAdmitted { id, method, refused })),
+    }
+}
+
+async fn pass(
+    desk: &Desk,
+    method: &str,
+    params: &mut Map<String, Value>,
+    role: Role,
+) -> Result<Pending, Refused> {
+    let rule = check(method, role, params)?;
+    places(desk, rule, params)?;
+    threads(desk, rule, params, role).await?;
+    let Some(kind) = op_kind(rule.handling) else {
+        return Ok(Pending {
+            method: method.to_owned(),
+            permit: None,
+            after: After::of_rule(rule),
+        });
+    };
+    let permit = desk.ask(op(rule, kind, params)).await?;
+    match settle(desk, rule, params, role, &permit) {
+        Ok(after) => Ok(Pending {
+            method: method.to_owned(),
+            permit: Some(permit.id),
+            after,
+        }),
+        Err(refused) => {
+            let outcome = crate::event::Outcome::Failed;
+            desk.tell(crate::event::GateEvent::Settle {
+                permit: permit.id,
+                outcome,
+            })
+            .await;
+            Err(refused)
+        }
+    }
+}
+
+/// Puts the canonical form of every path in its place; one outside the roots is refused.
+fn places(desk: &Desk, rule: &Rule, params: &mut Map<String, Value>) -> Result<(), Refused> {
+    if rule.handling == Handling::ThreadStart && params.get("cwd").is_none_or(Value::is_null) {
+        // Without one the app-server would take its own, which need not be inside the roots.
+        if let Some(root) = desk.policy.roots.first() {
+            params.insert("cwd".to_owned(), json!(root));
+        }
+    }
+    rewrite(rule, params, |at, purpose, path| {
+        let path = Path::new(path);
+        let place = match purpose {
+            PathUse::Skill => desk.policy.inside(path).or_else(|| desk.policy.skill(path)),
+            PathUse::Folder | PathUse::WorkspaceRoot | PathUse::Image | PathUse::Mention => {
+                desk.policy.inside(path)
+            }
+        };
+        place.and_then(|p| p.to_str().map(str::to_owned)).ok_or_else(|| {
+            refused(
+                "outside_roots",
+                format!("`{at}` lies outside the folders this host shares"),
+            )
+        })
+    })
+}
+
+/// Every thread the request names must lie inside the roots; one that does not is simply not found.
+async fn threads(desk: &Desk, rule: &Rule, params: &Map<String, Value>, role: Role) -> Result<(), Refused> {
+    let scoped = match rule.scope {
+        Scope::Thread { param } => Some(param),
+        Scope::None | Scope::Cwd { .. } => None,
+    };
+    let named = rule
+        .params
+        .iter()
+        .filter(|p| p.kind == Kind::ThreadId)
+        .map(|p| p.name);
+    for name in scoped.into_iter().chain(named) {
+        let Some(thread) = params.get(name).and_then(Value::as_str) else {
+            continue;
+        };
+        if !desk.sees(thread).await {
+            return Err(refused("not_found", format!("thread not found: {thread}")));
+        }
+    }
+    if rule.handling == Handling::ThreadResume && role == Role::Viewer {
+        let thread = params.get("threadId").and_then(Value::as_str).unwrap_or_default();
+        if !desk.loaded(thread).await {
+            return Err(refused(
+                "not_loaded",
+                "a viewer reaches only threads that are loaded",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn op_kind(handling: Handling) -> Option<OpKind> {
+    match handling {
+        Handling::ThreadStart => Some(OpKind::Start),
+        Handling::ThreadResume => Some(OpKind::Resume),
+        Handling::ThreadFork => Some(OpKind::Fork),
+        Handling::TurnStart | Handling::OtherTurn => Some(OpKind::Turn),
+        Handling::TurnSteer => Some(OpKind::Steer),
+        Handling::Pass
+        | Handling::Initialize
+        | Handling::TurnInterrupt
+        | Handling::ThreadList { .. }
+        | Handling::LoadedList
+        | Handling::Redact(_) => None,
+    }
+}
+
+fn op(rule: &Rule, kind: OpKind, params: &Map<String, Value>) -> ThreadOp {
+    let param = match rule.scope {
+        Scope::Thread { param } => param,
+        Scope::None | Scope::Cwd { .. } => "threadId",
+    };
+    let (overrides, _) = settings::carried(params);
+    ThreadOp {
+        kind,
+        thread: params
+            .get(param)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .filter(|_| kind != OpKind::Start),
+        remote: true,
+        overrides,
+        unknown_effect: false,
+        moves: params.get("cwd").is_some_and(|cwd| !cwd.is_null()),
+    }
+}
+
+/// Sets what the gate sets, now that it is this request's turn and the thread's settings are known.
+fn settle(
+    desk: &Desk,
+    rule: &Rule,
+    params: &mut Map<String, Value>,
+    role: Role,
+    permit: &Permit,
+) -> Result<After, Refused> {
+    let ceiling = Ceiling::of(role);
+    match rule.handling {
+        Handling::ThreadStart | Handling::ThreadFork | Handling::ThreadResume if role >= Role::Operator => {
+            let pair = ceiling.settle(
+                permit.current,
+                params.get("approvalPolicy"),
+                params.get("sandbox"),
+            )?;
+            params.insert("approvalPolicy".to_owned(), json!(pair.policy.as_str()));
+            params.insert("sandbox".to_owned(), json!(pair.sandbox.mode()));
+        }
+        Handling::TurnStart => {
+            let (policy, sandbox) = (params.get("approvalPolicy"), params.get("sandboxPolicy"));
+            let pair = ceiling.check_turn(permit.current, policy, sandbox)?;
+            if params.get("sandboxPolicy").is_some_and(|s| !s.is_null()) {
+                params.insert("sandboxPolicy".to_owned(), pair.sandbox.policy());
+            }
+        }
+        _ => {}
+    }
+    let makes_thread = matches!(
+        rule.handling,
+        Handling::ThreadStart | Handling::ThreadResume | Handling::ThreadFork
+    );
+    if !makes_thread {
+        return Ok(After::Done);
+    }
+    if let Some(server) = desk.policy.mcp.as_ref() {
+        inject::into_thread(params, server);
+    }
+    Ok(After::Thread {
+        undo_if_wide: role >= Role::Operator,
+        declares_tools: false,
+    })
+}

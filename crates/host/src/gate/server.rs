@@ -1,0 +1,438 @@
+//! What the app-server sent on a client's connection, and what of it the client gets.
+
+use super::admit::Desk;
+use super::frame::{refusal, refused, response};
+use crate::event::{Caller, GateEvent, Outcome};
+use drawbridge_codex_wire::{Envelope, RequestId, Shape};
+use drawbridge_core::verdict::server_requests::{ServerRequest, server_request};
+use drawbridge_core::verdict::{Handling, Rule, redact};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// A request of the client whose response is not in yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub method: String,
+    pub permit: Option<u64>,
+    pub after: After,
+}
+
+/// What the response means.
+#[derive(Debug)]
+pub(super) enum After {
+    /// Passes as it is.
+    Pass,
+    /// Passes; settles a permit.
+    Done,
+    /// Tells what a thread may do now.
+    Thread {
+        undo_if_wide: bool,
+        declares_tools: bool,
+    },
+    /// Is cut by the rule.
+    Filtered(&'static Rule),
+}
+
+impl After {
+    pub(super) fn of_rule(rule: &'static Rule) -> Self {
+        match rule.handling {
+            Handling::ThreadList { .. } | Handling::LoadedList | Handling::Redact(_) => After::Filtered(rule),
+            _ => After::Pass,
+        }
+    }
+}
+
+/// What to write where.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    /// The original frame goes to the client as it came.
+    pub pass: bool,
+    /// This goes to the client instead.
+    pub client: Option<String>,
+    /// This goes to the app-server.
+    pub upstream: Option<String>,
+}
+
+impl Writes {
+    fn pass() -> Self {
+        Self {
+            pass: true,
+            ..Self::default()
+        }
+    }
+    fn client(text: String) -> Self {
+        Self {
+            client: Some(text),
+            ..Self::default()
+        }
+    }
+}
+
+/// What the connection remembers of the app-server's side.
+pub(super) struct ServerSide {
+    pub generation: u64,
+    pub caller: Caller,
+    pub pending: HashMap<RequestId, Pending>,
+    /// Opt-outs that we apply because the gate itself needs these notifications.
+    pub own_opt_outs: HashSet<String>,
+    /// Threads seen on this connection: inside the roots or not.
+    visible: HashMap<String, bool>,
+    /// Threads whose dynamic tools this connection declared.
+    tools: HashSet<String>,
+    /// Requests that were resolved before they could be shown.
+    pub resolved: HashSet<RequestId>,
+    /// Requests written to the client and open; the method says who answers.
+    pub open: HashMap<RequestId, String>,
+    undo: u64,
+}
+
+impl ServerSide {
+    pub(super) fn new(generation: u64, caller: Caller) -> Self {
+        Self {
+            generation,
+            caller,
+            pending: HashMap::new(),
+            own_opt_outs: HashSet::new(),
+            visible: HashMap::new(),
+            tools: HashSet::new(),
+            resolved: HashSet::new(),
+            open: HashMap::new(),
+            undo: 0,
+        }
+    }
+
+    /// Decides what becomes of one frame.
+    pub(super) async fn take(&mut self, desk: &Desk, text: &str) -> Writes {
+        let Ok(envelope) = Envelope::parse(text) else {
+            // Unreadable to us: the user's own client may know better, a remote gets nothing unread.
+            return if self.caller.is_remote() {
+                Writes::default()
+            } else {
+                Writes::pass()
+            };
+        };
+        match (envelope.shape(), envelope.id, envelope.method) {
+            (Some(Shape::Notification), _, Some(method)) => {
+                let params = envelope.params.map(serde_json::value::RawValue::get);
+                self.notification(desk, &method, params.unwrap_or("null")).await
+            }
+            (Some(Shape::Request), Some(id), Some(method)) => {
+                let params = envelope
+                    .params
+                    .map_or(Value::Null, |p| serde_json::from_str(p.get()).unwrap_or_default());
+                self.request(desk, id, &method, params, text).await
+            }
+            (Some(Shape::Response), Some(id), _) => {
+                let result = envelope.result.map_or("null", serde_json::value::RawValue::get);
+                self.response(desk, id, result).await
+            }
+            (Some(Shape::Error), Some(id), _) => {
+                match self.pending.remove(&id) {
+                    Some(Pending {
+                        permit: Some(permit), ..
+                    }) => {
+                        desk.tell(GateEvent::Settle {
+                            permit,
+                            outcome: Outcome::Failed,
+                        })
+                        .await;
+                    }
+                    Some(_) => {}
+                    None if self.caller.is_remote() => return Writes::default(),
+                    None => {}
+                }
+                Writes::pass()
+            }
+            _ if self.caller.is_remote() => Writes::default(),
+            _ => Writes::pass(),
+        }
+    }
+
+    async fn notification(&mut self, desk: &Desk, method: &str, params: &str) -> Writes {
+        if needed(method) || self.caller.is_remote() {
+            let params: Value = serde_json::from_str(params).unwrap_or_default();
+            self.tap(desk, method, &params).await;
+            if self.caller.is_remote() && !self.may_see(desk, method, &params).await {
+                return Writes::default();
+            }
+        }
+        if self.own_opt_outs.contains(method) {
+            Writes::default()
+        } else {
+            Writes::pass()
+        }
+    }
+
+    /// What the gate itself needs, whether or not the observer is subscribed to the thread.
+    async fn tap(&mut self, desk: &Desk, method: &str, params: &Value) {
+        let thread = params.get("threadId").and_then(Value::as_str).unwrap_or_default();
+        match method {
+            "serverRequest/resolved" => {
+                let id = params.get("requestId").cloned();
+                if let Some(id) = id.and_then(|id| serde_json::from_value::<RequestId>(id).ok()) {
+                    if self.open.remove(&id).is_none() {
+                        self.resolved.insert(id.clone());
+                    }
+                    desk.tell(GateEvent::Resolved {
+                        generation: self.generation,
+                        id,
+                    })
+                    .await;
+                }
+            }
+            "item/started" | "item/completed" => {
+                if let Some((item_id, item)) = crate::observer::file_change(params) {
+                    let (generation, thread) = (self.generation, thread.to_owned());
+                    desk.tell(GateEvent::Item {
+                        generation,
+                        thread,
+                        item_id,
+                        item,
+                    })
+                    .await;
+                }
+            }
+            "turn/completed" => {
+                let word = |at: &str| {
+                    params
+                        .pointer(at)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                desk.tell(GateEvent::TurnEnded {
+                    generation: self.generation,
+                    thread: thread.to_owned(),
+                    turn: word("/turn/id"),
+                    status: word("/turn/status"),
+                })
+                .await;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a remote may see a notification: of threads inside the roots, and a few that are of none.
+    async fn may_see(&mut self, desk: &Desk, method: &str, params: &Value) -> bool {
+        if method == "thread/started" {
+            let id = params
+                .pointer("/thread/id")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let cwd = params
+                .pointer("/thread/cwd")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let inside = desk.policy.inside(Path::new(cwd)).is_some();
+            self.visible.insert(id.to_owned(), inside);
+            return inside;
+        }
+        match params.get("threadId") {
+            Some(Value::String(thread)) => self.sees(desk, thread).await,
+            Some(Value::Null) | None => OF_NO_THREAD.contains(&method),
+            Some(_) => false,
+        }
+    }
+
+    async fn sees(&mut self, desk: &Desk, thread: &str) -> bool {
+        if let Some(known) = self.visible.get(thread) {
+            return *known;
+        }
+        let sees = desk.sees(thread).await;
+        self.visible.insert(thread.to_owned(), sees);
+        sees
+    }
+
+    async fn request(
+        &mut self,
+        desk: &Desk,
+        id: RequestId,
+        method: &str,
+        params: Value,
+        text: &str,
+    ) -> Writes {
+        if server_request(method) == ServerRequest::DynamicTool {
+            let thread = params.get("threadId").and_then(Value::as_str).unwrap_or_default();
+            if self.tools.contains(thread) {
+                self.open.insert(id, method.to_owned());
+                return Writes::pass();
+            }
+            return Writes::default();
+        }
+        if self.caller.is_remote() {
+            let thread = params
+                .get("threadId")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            if !self.sees(desk, &thread).await {
+                return Writes::default();
+            }
+        }
+        self.resolved.remove(&id);
+        let (generation, method, raw) = (self.generation, method.to_owned(), text.to_owned());
+        desk.tell(GateEvent::Request {
+            generation,
+            id,
+            method,
+            params,
+            raw,
+        })
+        .await;
+        Writes::default()
+    }
+
+    async fn response(&mut self, desk: &Desk, id: RequestId, result: &str) -> Writes {
+        let Some(Pending { permit, after, .. }) = self.pending.remove(&id) else {
+            // Not asked for through us; e.g. the answer to our own undo.
+            return if self.caller.is_remote() {
+                Writes::default()
+            } else {
+                Writes::pass()
+            };
+        };
+        let writes = match after {
+            After::Pass | After::Done => Writes::pass(),
+            After::Filtered(rule) => match serde_json::from_str::<Value>(result) {
+                Ok(mut result) => {
+                    self.filter(desk, rule, &mut result).await;
+                    Writes::client(response(&id, &result))
+                }
+                Err(_) => Writes::default(),
+            },
+            After::Thread {
+                undo_if_wide,
+                declares_tools,
+            } => {
+                let result: Value = serde_json::from_str(result).unwrap_or_default();
+                let thread = result
+                    .pointer("/thread/id")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                if declares_tools {
+                    self.tools.insert(thread.clone());
+                }
+                let wide = crate::settings::effective(&result).1;
+                let inside = result
+                    .get("cwd")
+                    .and_then(Value::as_str)
+                    .is_some_and(|cwd| desk.policy.inside(Path::new(cwd)).is_some());
+                let mut writes = Writes::pass();
+                if self.caller.is_remote() {
+                    self.visible.insert(thread.clone(), inside);
+                    if (undo_if_wide && wide) || !inside {
+                        writes = self.undo(&id, &thread, inside);
+                    }
+                }
+                if let Some(permit) = permit {
+                    let mut slim = result;
+                    if let Some(info) = slim.get_mut("thread").and_then(Value::as_object_mut) {
+                        info.remove("turns");
+                    }
+                    desk.tell(GateEvent::Settle {
+                        permit,
+                        outcome: Outcome::Thread(slim),
+                    })
+                    .await;
+                }
+                return writes;
+            }
+        };
+        if let Some(permit) = permit {
+            desk.tell(GateEvent::Settle {
+                permit,
+                outcome: Outcome::Done,
+            })
+            .await;
+        }
+        writes
+    }
+
+    /// A thread came back wider than the ceiling, or elsewhere: the remote lets go of it again.
+    fn undo(&mut self, id: &RequestId, thread: &str, inside: bool) -> Writes {
+        self.undo += 1;
+        let own = RequestId::Text(format!("drawbridge-undo-{}", self.undo));
+        let upstream = json!({ "id": own, "method": "thread/unsubscribe", "params": { "threadId": thread } });
+        let refused = if inside {
+            refused(
+                "wide_thread",
+                "this thread may do more than a remote is allowed; it was let go again",
+            )
+        } else {
+            refused("not_found", format!("thread not found: {thread}"))
+        };
+        Writes {
+            pass: false,
+            client: Some(refusal(id, &refused)),
+            upstream: Some(upstream.to_string()),
+        }
+    }
+
+    async fn filter(&mut self, desk: &Desk, rule: &'static Rule, result: &mut Value) {
+        match rule.handling {
+            Handling::ThreadList { thread } => {
+                let Some(Value::Array(list)) = result.get_mut("data").map(Value::take) else {
+                    return;
+                };
+                let mut kept = Vec::new();
+                for entry in list {
+                    let info = thread.map_or(Some(&entry), |member| entry.get(member));
+                    let cwd = info
+                        .and_then(|t| t.get("cwd"))
+                        .and_then(Value::as_str)
+                        .unwrap_or_default();
+                    let inside = desk.policy.inside(Path::new(cwd)).is_some();
+                    if let Some(id) = info.and_then(|t| t.get("id")).and_then(Value::as_str) {
+                        self.visible.insert(id.to_owned(), inside);
+                    }
+                    if inside {
+                        kept.push(entry);
+                    }
+                }
+                result["data"] = Value::Array(kept);
+                if let Some(states) = result.get_mut("readStates").and_then(Value::as_object_mut) {
+                    states.retain(|id, _| self.visible.get(id) == Some(&true));
+                }
+            }
+            Handling::LoadedList => {
+                let Some(Value::Array(list)) = result.get_mut("data").map(Value::take) else {
+                    return;
+                };
+                let mut kept = Vec::new();
+                for id in list {
+                    let sees = match id.as_str() {
+                        Some(thread) => self.sees(desk, thread).await,
+                        None => false,
+                    };
+                    if sees {
+                        kept.push(id);
+                    }
+                }
+                result["data"] = Value::Array(kept);
+            }
+            _ => redact::apply(rule, result),
+        }
+    }
+}
+
+/// Notifications the gate needs on every connection, whatever the client opted out of.
+pub(super) fn needed(method: &str) -> bool {
+    matches!(
+        method,
+        "item/started" | "item/completed" | "serverRequest/resolved"
+    ) || method.starts_with("turn/")
+        || method.starts_with("thread/")
+}
+
+/// Notifications of no thread that a remote may see.
+const OF_NO_THREAD: [&str; 7] = [
+    "skills/changed",
+    "account/updated",
+    "account/rateLimits/updated",
+    "model/rerouted",
+    "model/verification",
+    "deprecationNotice",
+    "app/list/updated",
+];

@@ -1,0 +1,271 @@
+//! What the app-server says, and what follows for threads and approvals.
+
+use super::Hub;
+use crate::event::{AgentEvent, Event};
+use crate::observer;
+use drawbridge_audit::Entry;
+use drawbridge_codex_wire::RequestId;
+use drawbridge_core::threads::status_word;
+use drawbridge_wire::control::{AppServerState, Change};
+use serde_json::Value;
+
+impl Hub {
+    pub(super) fn on_agent(&mut self, event: AgentEvent) {
+        match event {
+            AgentEvent::Starting { generation } => {
+                self.app_server.generation = generation;
+                self.app_server.state = AppServerState::Starting;
+                self.agent_changed();
+            }
+            AgentEvent::Ready {
+                generation,
+                observer,
+                pid,
+                user_agent,
+            } => {
+                self.observer = Some((generation, observer));
+                self.app_server.state = AppServerState::Ready;
+                self.app_server.pid = Some(pid);
+                self.record(&Entry::AppServerStarted {
+                    generation,
+                    pid,
+                    user_agent: user_agent.clone(),
+                });
+                self.app_server.user_agent = Some(user_agent);
+                self.agent_changed();
+            }
+            AgentEvent::Redialled { generation, observer } => {
+                if generation == self.app_server.generation {
+                    self.observer = Some((generation, observer));
+                    let active: Vec<String> = self
+                        .threads
+                        .iter()
+                        .filter(|t| t.is_active())
+                        .map(|t| t.id.clone())
+                        .collect();
+                    for id in active {
+                        self.threads.entry(&id).observed = false;
+                        self.observe(&id);
+                    }
+                }
+            }
+            AgentEvent::Ended {
+                generation,
+                retry_in_ms,
+                message,
+            } => {
+                self.record(&Entry::AppServerEnded {
+                    generation,
+                    expected: false,
+                    reason: message.clone(),
+                });
+                self.observer = None;
+                self.lose_generation(generation);
+                for id in self.threads.clear() {
+                    self.changed(Change::ThreadClosed { id });
+                }
+                self.app_server.pid = None;
+                self.app_server.state = AppServerState::Waiting { retry_in_ms, message };
+                self.agent_changed();
+            }
+            AgentEvent::Notification {
+                generation,
+                method,
+                params,
+            } => {
+                if generation == self.app_server.generation {
+                    self.on_notification(&method, &params);
+                }
+            }
+            AgentEvent::Request {
+                generation,
+                id,
+                method,
+                params,
+            } => {
+                let id = self.approval_id(generation, id);
+                self.on_server_request(super::approvals::Source::Observer, id, method, params, None);
+            }
+            AgentEvent::Observed {
+                generation,
+                thread,
+                result,
+            } => {
+                if generation == self.app_server.generation {
+                    self.on_observed(&thread, result.as_ref());
+                }
+            }
+            AgentEvent::Released { generation, thread } => {
+                if generation == self.app_server.generation {
+                    self.threads.entry(&thread).observed = false;
+                }
+            }
+            AgentEvent::Item {
+                generation,
+                thread,
+                item_id,
+                item,
+            } => {
+                if let (true, Some(item)) = (generation == self.app_server.generation, item) {
+                    self.item_seen(&thread, &item_id, item);
+                }
+            }
+            AgentEvent::AnswerFailed { generation, id } => {
+                tracing::warn!(generation, %id, "an answer could not be sent: the app-server is gone");
+            }
+        }
+    }
+
+    fn agent_changed(&mut self) {
+        self.changed(Change::AppServer(self.app_server.clone()));
+        self.report_status();
+    }
+
+    fn on_notification(&mut self, method: &str, params: &Value) {
+        let thread = params.get("threadId").and_then(Value::as_str);
+        match (method, thread) {
+            ("thread/started", _) => {
+                if let Some(info) = params.get("thread") {
+                    self.learn_info(info, None);
+                    if let Some(id) = info.get("id").and_then(Value::as_str) {
+                        self.thread_changed(id);
+                    }
+                }
+            }
+            ("thread/status/changed", Some(id)) => {
+                let word = params
+                    .get("status")
+                    .map_or_else(|| "unknown".to_owned(), status_word);
+                if word == "not_loaded" {
+                    self.forget_thread(id);
+                    return;
+                }
+                let idle = word == "idle" || word == "system_error";
+                let entry = self.threads.entry(id);
+                entry.status = word;
+                if idle {
+                    entry.turn = None;
+                }
+                self.thread_changed(id);
+                self.report_status();
+                if idle { self.let_go(id) } else { self.observe(id) }
+            }
+            ("thread/closed" | "thread/archived" | "thread/deleted", Some(id)) => self.forget_thread(id),
+            ("thread/name/updated", Some(id)) => {
+                let name = params
+                    .get("threadName")
+                    .or_else(|| params.get("name"))
+                    .and_then(Value::as_str);
+                self.threads.entry(id).title = name.map(str::to_owned);
+                self.thread_changed(id);
+            }
+            ("thread/settings/updated", Some(id)) => {
+                if let Some(settings) = params.get("threadSettings") {
+                    let (read, wide) = crate::settings::effective(settings);
+                    let entry = self.threads.entry(id);
+                    entry.wide = wide;
+                    entry.settings = read;
+                    self.thread_changed(id);
+                }
+            }
+            ("turn/started", Some(id)) => {
+                let turn = params
+                    .pointer("/turn/id")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned);
+                self.threads.entry(id).turn = turn;
+                self.thread_changed(id);
+            }
+            ("turn/completed", Some(id)) => {
+                let turn = params.pointer("/turn/id").and_then(Value::as_str);
+                let status = params.pointer("/turn/status").and_then(Value::as_str);
+                if let (Some(turn), Some("interrupted")) = (turn, status) {
+                    self.on_turn_interrupted(id, turn);
+                }
+                self.threads.entry(id).turn = None;
+                self.thread_changed(id);
+            }
+            ("item/started" | "item/completed", Some(id)) => {
+                if let Some((item_id, item)) = observer::file_change(params) {
+                    self.item_seen(id, &item_id, item);
+                }
+            }
+            ("serverRequest/resolved", _) => {
+                let request = params.get("requestId").cloned();
+                if let Some(request) = request.and_then(|r| serde_json::from_value::<RequestId>(r).ok()) {
+                    let id = self.approval_id(self.app_server.generation, request);
+                    self.on_resolved(&id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn forget_thread(&mut self, id: &str) {
+        if self.threads.remove(id).is_some() {
+            self.changed(Change::ThreadClosed { id: id.to_owned() });
+            self.report_status();
+        }
+    }
+
+    /// Subscribes the observer to a thread that became active.
+    fn observe(&mut self, id: &str) {
+        let Some((generation, peer)) = self.observer.clone() else {
+            return;
+        };
+        let entry = self.threads.entry(id);
+        if entry.observed || entry.ephemeral {
+            return;
+        }
+        entry.observed = true;
+        let (thread, policy) = (id.to_owned(), self.policy.clone());
+        self.spawn(async move {
+            let result = observer::subscribe(&peer, &thread, policy.mcp.as_ref()).await;
+            Some(Event::Agent(AgentEvent::Observed {
+                generation,
+                thread,
+                result,
+            }))
+        });
+    }
+
+    fn on_observed(&mut self, id: &str, result: Option<&Value>) {
+        match result {
+            Some(result) => self.learn_thread(result, None),
+            // It may have ended, or be ephemeral after all; the next change of status tries again.
+            None => self.threads.entry(id).observed = false,
+        }
+    }
+
+    /// Unsubscribes from an idle thread, unless a background terminal still runs in it.
+    fn let_go(&mut self, id: &str) {
+        let Some((generation, peer)) = self.observer.clone() else {
+            return;
+        };
+        if !self.threads.get(id).is_some_and(|t| t.observed) {
+            return;
+        }
+        let thread = id.to_owned();
+        self.spawn(async move {
+            observer::unsubscribe_if_quiet(&peer, &thread)
+                .await
+                .then_some(Event::Agent(AgentEvent::Released { generation, thread }))
+        });
+    }
+
+    /// Reads the item of a file change that nobody saw begin.
+    pub(super) fn fetch_item(&mut self, thread: String, item_id: String) {
+        let status = self.agent.status();
+        let generation = status.generation;
+        let Some(endpoint) = status.endpoint else { return };
+        self.spawn(async move {
+            let item = observer::fetch_item(&endpoint, &thread, &item_id).await;
+            Some(Event::Agent(AgentEvent::Item {
+                generation,
+                thread,
+                item_id,
+                item,
+            }))
+        });
+    }
+}

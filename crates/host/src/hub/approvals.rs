@@ -1,0 +1,358 @@
+//! Requests of the app-server and their answers.
+
+use super::{Hub, now_ms};
+use crate::event::{AgentEvent, Caller, ConnectionId, Event, ToConnection};
+use drawbridge_audit::Entry;
+use drawbridge_codex_wire::{ErrorObject, RequestId};
+use drawbridge_core::approvals::{ApprovalId, Dispatch, Raised, RaisedBy, decision_from_client};
+use drawbridge_wire::control::{ApprovalKind, Change};
+use drawbridge_wire::{AnswerSource, Decision};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a request waits while somebody may answer it.
+pub(super) const PATIENCE_MS: u64 = 5 * 60 * 1000;
+/// How long it waits while nobody may.
+const PATIENCE_ALONE_MS: u64 = 60 * 1000;
+/// Deadline for what we send about an answer.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Where a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Observer,
+    Client(ConnectionId),
+}
+
+impl Hub {
+    /// A request of the app-server, seen by the observer or by a client's connection.
+    pub(super) fn on_server_request(
+        &mut self,
+        source: Source,
+        id: ApprovalId,
+        method: String,
+        params: Value,
+        raw: Option<String>,
+    ) {
+        if id.generation != self.app_server.generation {
+            return;
+        }
+        match method.as_str() {
+            // Goes to every subscriber; only the one that declared the tool can answer. Gate
+            // connections deliver it themselves; on the observer silence is right.
+            "item/tool/call" => return,
+            "account/chatgptAuthTokens/refresh" | "attestation/generate" => {
+                self.owner_request(source, &id, method, raw);
+                return;
+            }
+            "currentTime/read" => {
+                if source == Source::Observer {
+                    self.respond(&id, Some(json!({ "currentTimeAt": now_ms() / 1000 })), None);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let item = params
+            .get("threadId")
+            .and_then(Value::as_str)
+            .zip(params.get("itemId").and_then(Value::as_str))
+            .and_then(|(thread, item)| self.threads.get(thread)?.item(item).cloned());
+        let patience_ms = if self.somebody_may_answer() {
+            PATIENCE_MS
+        } else {
+            PATIENCE_ALONE_MS
+        };
+        let raised = RaisedBy {
+            id: id.clone(),
+            method,
+            params,
+            item,
+            patience_ms,
+        };
+        if let (Source::Client(connection), Some(raw)) = (source, raw) {
+            self.holders.entry(id.clone()).or_default().insert(connection);
+            self.raw.entry(id.clone()).or_insert(raw);
+        }
+        match self.approvals.raise(raised, now_ms()) {
+            Raised::New => {
+                if let Some(card) = self.approvals.get(&id) {
+                    let entry = Entry::ApprovalRaised {
+                        approval: id.to_string(),
+                        method: card.method.clone(),
+                        thread: card.thread().unwrap_or_default().to_owned(),
+                        digest: card.shown_digest.clone(),
+                    };
+                    let missing = (card.kind == ApprovalKind::FileChange && card.item.is_none()).then(|| {
+                        (
+                            card.thread().map(str::to_owned),
+                            card.item_id().map(str::to_owned),
+                        )
+                    });
+                    self.record(&entry);
+                    if let Some((Some(thread), Some(item))) = missing {
+                        self.fetch_item(thread, item);
+                    }
+                }
+                self.approval_changed(&id);
+            }
+            Raised::Known => {}
+            Raised::Invalidated => {
+                tracing::error!(approval = %id, "another request came under an identity in use; refused");
+                self.respond(&id, None, None);
+                self.approval_changed(&id);
+                return;
+            }
+        }
+        if let Source::Client(connection) = source {
+            self.deliver(&id, connection);
+        }
+    }
+
+    /// Shows a pending request to a client that may answer it.
+    fn deliver(&mut self, id: &ApprovalId, connection: ConnectionId) {
+        let Some(card) = self.approvals.get(id).filter(|card| card.is_open()) else {
+            return;
+        };
+        let Some(client) = self.clients.get(&connection) else {
+            return;
+        };
+        let may = match &client.caller {
+            Caller::Local => self.policy.answer.local(),
+            Caller::Remote { role, .. } => {
+                self.policy.answer.remote()
+                    && *role == drawbridge_wire::Role::Operator
+                    && card.kind != ApprovalKind::Unknown
+            }
+        };
+        if let (true, Some(raw)) = (may, self.raw.get(id)) {
+            let message = ToConnection::Deliver {
+                id: id.request.clone(),
+                method: card.method.clone(),
+                raw: raw.clone(),
+            };
+            if client.outbox.try_send(message).is_err() {
+                tracing::warn!(connection, "a client does not read its approvals");
+            }
+        }
+    }
+
+    /// A request only the owner of the account can answer: local clients, or a named refusal.
+    fn owner_request(&mut self, source: Source, id: &ApprovalId, method: String, raw: Option<String>) {
+        match source {
+            Source::Client(connection) => {
+                let local = self
+                    .clients
+                    .get(&connection)
+                    .filter(|c| c.caller == Caller::Local);
+                if let (Some(client), Some(raw)) = (local, raw) {
+                    let message = ToConnection::Deliver {
+                        id: id.request.clone(),
+                        method,
+                        raw,
+                    };
+                    if client.outbox.try_send(message).is_err() {
+                        tracing::warn!(connection, "a client does not read its requests");
+                    }
+                }
+            }
+            Source::Observer => {
+                if !self.clients.values().any(|c| c.caller == Caller::Local) {
+                    self.respond(id, None, None);
+                }
+            }
+        }
+    }
+
+    fn somebody_may_answer(&self) -> bool {
+        let answer = self.policy.answer;
+        let local = !self.controls.is_empty() || self.clients.values().any(|c| c.caller == Caller::Local);
+        let remote = self.clients.values().any(
+            |c| matches!(&c.caller, Caller::Remote { role, .. } if *role == drawbridge_wire::Role::Operator),
+        );
+        (answer.local() && local) || (answer.remote() && remote)
+    }
+
+    /// An approver came: open cards get their full time.
+    pub(super) fn approver_came(&mut self) {
+        if self.somebody_may_answer() {
+            let changed = self.approvals.give_time(PATIENCE_MS);
+            for id in changed {
+                self.approval_changed(&id);
+            }
+        }
+    }
+
+    /// A client's answer to something that was written to it and is open there.
+    pub(super) fn on_client_answer(&mut self, connection: ConnectionId, id: &ApprovalId, result: &Value) {
+        let Some(client) = self.clients.get(&connection) else {
+            return;
+        };
+        let Some(card) = self.approvals.get(id) else {
+            return;
+        };
+        let decision = decision_from_client(card.kind, result);
+        let by = match &client.caller {
+            Caller::Local => AnswerSource::LocalClient { connection },
+            Caller::Remote { bus, client, .. } => AnswerSource::Remote {
+                bus: bus.clone(),
+                client: client.clone(),
+            },
+        };
+        let allowed = match (&client.caller, &decision) {
+            (_, None) => false,
+            (Caller::Local, Some(_)) => self.policy.answer.local(),
+            (Caller::Remote { role, .. }, Some(decision)) => {
+                self.policy.answer.remote()
+                    && *role == drawbridge_wire::Role::Operator
+                    && remote_may(card.kind, decision)
+            }
+        };
+        match decision {
+            Some(decision) if allowed => {
+                if let Err(error) = self.give_answer(id, None, decision, by) {
+                    tracing::debug!(%error, approval = %id, "an answer came too late");
+                    self.dropped(connection, id.to_string(), "came too late");
+                }
+            }
+            _ => self.dropped(connection, id.to_string(), "not this client's to give"),
+        }
+    }
+
+    pub(super) fn dropped(&mut self, connection: ConnectionId, request: String, reason: &str) {
+        self.record(&Entry::DroppedAnswer {
+            connection,
+            request,
+            reason: reason.to_owned(),
+        });
+    }
+
+    /// Counts an answer and sends it. The first one wins.
+    pub(super) fn give_answer(
+        &mut self,
+        id: &ApprovalId,
+        seen: Option<&str>,
+        decision: Decision,
+        by: AnswerSource,
+    ) -> Result<(), drawbridge_core::approvals::AnswerError> {
+        let entry = Entry::ApprovalAnswered {
+            approval: id.to_string(),
+            decision: decision.word().to_owned(),
+            by: format!("{by:?}"),
+        };
+        let Dispatch {
+            id,
+            result,
+            interrupt,
+        } = self.approvals.answer(id, seen, decision, by)?;
+        self.record(&entry);
+        self.respond(&id, result, interrupt);
+        self.approval_changed(&id);
+        Ok(())
+    }
+
+    /// Declines what nobody answered.
+    pub(super) fn answer_by_itself(&mut self, id: &ApprovalId, by: AnswerSource) {
+        if let Err(error) = self.give_answer(id, None, Decision::Decline, by) {
+            tracing::warn!(%error, approval = %id, "cannot decline");
+        }
+    }
+
+    /// Sends an answer over the observer's connection; any connection may answer any request
+    /// (observed, 0.169.0), and one connection keeps answers and interrupts in order.
+    fn respond(&mut self, id: &ApprovalId, result: Option<Value>, interrupt: Option<(String, String)>) {
+        let Some((generation, peer)) = self.observer.clone().filter(|(g, _)| *g == id.generation) else {
+            return;
+        };
+        let request = id.request.clone();
+        self.spawn(async move {
+            let sent = match result {
+                Some(result) => peer.respond(&request, result).await,
+                None => peer.respond_error(&request, &refused_by_us()).await,
+            };
+            if let Some((thread, turn)) = interrupt {
+                let params = json!({ "threadId": thread, "turnId": turn });
+                if let Err(error) = peer.request("turn/interrupt", params, SEND_DEADLINE).await {
+                    tracing::info!(%error, "the turn was over before it could be interrupted");
+                }
+            }
+            sent.is_err().then_some(Event::Agent(AgentEvent::AnswerFailed {
+                generation,
+                id: request,
+            }))
+        });
+    }
+
+    pub(super) fn on_resolved(&mut self, id: &ApprovalId) {
+        if self.approvals.resolved(id, now_ms()) {
+            self.approval_ended(id);
+        }
+    }
+
+    pub(super) fn on_turn_interrupted(&mut self, thread: &str, turn: &str) {
+        for id in self.approvals.turn_interrupted(thread, turn, now_ms()) {
+            self.approval_ended(&id);
+        }
+    }
+
+    pub(super) fn lose_generation(&mut self, generation: u64) {
+        for id in self.approvals.generation_lost(generation, now_ms()) {
+            self.approval_ended(&id);
+        }
+    }
+
+    fn approval_ended(&mut self, id: &ApprovalId) {
+        self.holders.remove(id);
+        self.raw.remove(id);
+        if let Some(card) = self.approvals.get(id) {
+            let state = super::view::state_word(&card.state);
+            self.record(&Entry::ApprovalEnded {
+                approval: id.to_string(),
+                state: state.to_owned(),
+            });
+        }
+        self.approval_changed(id);
+    }
+
+    pub(super) fn approval_changed(&mut self, id: &ApprovalId) {
+        if let Some(view) = self.approval_view(id) {
+            self.changed(Change::Approval(Box::new(view)));
+        }
+        self.report_status();
+    }
+
+    /// An item that a card may be waiting for.
+    pub(super) fn item_seen(&mut self, thread: &str, item_id: &str, item: Value) {
+        for id in self.approvals.item_known(thread, item_id, &item) {
+            self.approval_changed(&id);
+        }
+        self.threads.entry(thread).remember(item_id, item);
+    }
+
+    pub(super) fn approval_id(&self, generation: u64, request: RequestId) -> ApprovalId {
+        ApprovalId { generation, request }
+    }
+}
+
+/// An error is how a request of unknown shape is refused.
+fn refused_by_us() -> ErrorObject {
+    ErrorObject {
+        code: -32000,
+        message: "refused by the host".to_owned(),
+        data: None,
+    }
+}
+
+/// What a remote may answer: once, for commands, patches and tools; refusals always.
+fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
+    match decision {
+        Decision::Decline | Decision::Cancel => true,
+        Decision::Accept => {
+            matches!(
+                kind,
+                ApprovalKind::Command | ApprovalKind::FileChange | ApprovalKind::Elicitation
+            )
+        }
+        Decision::AcceptForSession | Decision::AcceptWithAmendment | Decision::Answers(_) => false,
+    }
+}

@@ -1,0 +1,151 @@
+//! Clients of the control socket.
+
+use super::{ControlClient, Hub, now_ms};
+use crate::event::{ConnectionId, ControlEvent, ControlReply};
+use drawbridge_audit::Entry;
+use drawbridge_core::approvals::{AnswerError, ApprovalId};
+use drawbridge_wire::AnswerSource;
+use drawbridge_wire::control::{Answer, AnswerResult, Initialize, Request, VERSION};
+use tokio::sync::oneshot;
+
+impl Hub {
+    pub(super) fn on_control(&mut self, connection: ConnectionId, event: ControlEvent) {
+        match event {
+            ControlEvent::Opened { pid, outbox } => {
+                let client = ControlClient {
+                    name: String::new(),
+                    initialized: false,
+                    subscribed: false,
+                    lease: false,
+                    pid,
+                    outbox,
+                };
+                self.controls.insert(connection, client);
+                self.record(&Entry::ConnectionOpened {
+                    connection,
+                    door: drawbridge_audit::Door::Control,
+                    role: "user".to_owned(),
+                    bus: None,
+                    client: None,
+                    peer_pid: pid,
+                });
+            }
+            ControlEvent::Closed => {
+                self.controls.remove(&connection);
+                self.leases.drop_lease(connection, false, now_ms());
+                self.record(&Entry::ConnectionClosed {
+                    connection,
+                    reason: "closed".to_owned(),
+                });
+                self.leases_changed();
+            }
+            ControlEvent::Request { request, reply } => self.on_request(connection, request, reply),
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        connection: ConnectionId,
+        request: Request,
+        reply: oneshot::Sender<ControlReply>,
+    ) {
+        let initialized = self.controls.get(&connection).is_some_and(|c| c.initialized);
+        let answer = match request {
+            Request::Initialize(params) => self.initialize(connection, params),
+            _ if !initialized => error("not_initialized", "send `initialize` first"),
+            Request::Snapshot {} => {
+                if let Some(client) = self.controls.get_mut(&connection) {
+                    client.subscribed = true;
+                }
+                ControlReply::Snapshot(Box::new(self.view()))
+            }
+            Request::Answer(answer) => self.on_answer(connection, &answer),
+            Request::Connect {} => self.set_wanted(true),
+            Request::Disconnect {} => self.set_wanted(false),
+            Request::ReleaseLease {} => {
+                self.leases.drop_lease(connection, true, now_ms());
+                self.leases_changed();
+                ControlReply::Done
+            }
+            Request::Stop {} => {
+                let name = self
+                    .controls
+                    .get(&connection)
+                    .map(|c| c.name.clone())
+                    .unwrap_or_default();
+                self.stopping = Some(format!("asked by {name}"));
+                ControlReply::Done
+            }
+            Request::Logs { child } => match child.as_str() {
+                "app-server" => ControlReply::Logs(self.agent.log()),
+                "connector" => ControlReply::Logs(self.link.as_ref().map(|l| l.log()).unwrap_or_default()),
+                _ => error("bad_request", "`child` is `app-server` or `connector`"),
+            },
+        };
+        // The asker may be gone.
+        let _ = reply.send(answer);
+    }
+
+    fn initialize(&mut self, connection: ConnectionId, params: Initialize) -> ControlReply {
+        if params.version != VERSION {
+            return error(
+                "unsupported_version",
+                "this host speaks another version; update the older of the two",
+            );
+        }
+        let Some(client) = self.controls.get_mut(&connection) else {
+            return error("bad_request", "the connection is closed");
+        };
+        if client.initialized {
+            return error("bad_request", "`initialize` was already sent");
+        }
+        client.initialized = true;
+        client.name.clone_from(&params.client);
+        client.lease = params.lease;
+        let pid = client.pid;
+        if params.lease {
+            self.leases.take(connection, params.client, pid);
+            self.leases_changed();
+        }
+        self.approver_came();
+        ControlReply::Initialized(Box::new(self.view()))
+    }
+
+    fn on_answer(&mut self, connection: ConnectionId, answer: &Answer) -> ControlReply {
+        if !self.policy.answer.local() {
+            return error(
+                "not_allowed",
+                "this host was set so that only remote clients answer (`--answer remote`)",
+            );
+        }
+        let Ok(id) = answer.id.parse::<ApprovalId>() else {
+            return error(
+                "unknown_approval",
+                "there is no such approval; `drawbridge approvals list` shows what is open",
+            );
+        };
+        let client = self
+            .controls
+            .get(&connection)
+            .map(|c| c.name.clone())
+            .unwrap_or_default();
+        let by = AnswerSource::Control { client };
+        let outcome = self.give_answer(&id, Some(&answer.digest), answer.decision.clone(), by);
+        let won = outcome.is_ok();
+        match (outcome, self.approvals.get(&id)) {
+            (Ok(()) | Err(AnswerError::Over(_)), Some(card)) => ControlReply::Answered(AnswerResult {
+                state: card.state.clone(),
+                won,
+            }),
+            (Err(wrong), _) => error(wrong.code(), &wrong.to_string()),
+            (Ok(()), None) => error("unknown_approval", "the approval is gone"),
+        }
+    }
+}
+
+fn error(code: &'static str, message: &str) -> ControlReply {
+    ControlReply::Error {
+        code,
+        message: message.to_owned(),
+    }
+}

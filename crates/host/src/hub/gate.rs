@@ -1,0 +1,389 @@
+//! Connections behind the gate: who they are, and the order of what they may change.
+
+use super::{Client, Hub, InFlight, Lane, Waiting};
+use crate::event::{Caller, ConnectionId, GateEvent, OpKind, Outcome, Permit, Refused, ThreadOp};
+use crate::settings::{carried_is_wide, effective};
+use drawbridge_audit::Entry;
+use drawbridge_core::threads::Origin;
+use drawbridge_wire::control::Change;
+use serde_json::Value;
+
+impl Hub {
+    pub(super) fn on_gate(&mut self, connection: ConnectionId, event: GateEvent) {
+        match event {
+            GateEvent::Opened { caller, pid, outbox } => {
+                let (bus, client) = match &caller {
+                    Caller::Local => (None, "local".to_owned()),
+                    Caller::Remote { bus, client, .. } => (Some(bus.clone()), client.clone()),
+                };
+                self.record(&Entry::ConnectionOpened {
+                    connection,
+                    door: recorded_door(&caller),
+                    role: role_word(&caller),
+                    bus,
+                    client: Some(client.clone()),
+                    peer_pid: pid,
+                });
+                self.clients.insert(
+                    connection,
+                    Client {
+                        caller,
+                        name: client,
+                        outbox,
+                    },
+                );
+                self.connections_changed();
+                self.approver_came();
+            }
+            GateEvent::Named(name) => {
+                if let Some(client) = self
+                    .clients
+                    .get_mut(&connection)
+                    .filter(|c| c.caller == Caller::Local)
+                {
+                    client.name = name;
+                    self.connections_changed();
+                }
+            }
+            GateEvent::Closed { reason } => {
+                self.record(&Entry::ConnectionClosed { connection, reason });
+                self.clients.remove(&connection);
+                for holders in self.holders.values_mut() {
+                    holders.remove(&connection);
+                }
+                self.release_all(connection);
+                self.connections_changed();
+            }
+            GateEvent::Ask { op, reply } => self.ask(Waiting {
+                connection,
+                op,
+                reply,
+            }),
+            GateEvent::Settle { permit, outcome } => self.settle(permit, outcome),
+            GateEvent::Where { thread, reply } => {
+                self.place(thread, reply);
+            }
+            GateEvent::Loaded { thread, reply } => {
+                // The asker may be gone.
+                let _ = reply.send(self.threads.get(&thread).is_some());
+            }
+            GateEvent::Request {
+                generation,
+                id,
+                method,
+                params,
+                raw,
+            } => {
+                let id = self.approval_id(generation, id);
+                let source = super::approvals::Source::Client(connection);
+                self.on_server_request(source, id, method, params, Some(raw));
+            }
+            GateEvent::Answer {
+                generation,
+                id,
+                result,
+            } => {
+                let id = self.approval_id(generation, id);
+                self.on_client_answer(connection, &id, &result);
+            }
+            GateEvent::Resolved { generation, id } => {
+                let id = self.approval_id(generation, id);
+                self.on_resolved(&id);
+            }
+            GateEvent::Item {
+                generation,
+                thread,
+                item_id,
+                item,
+            } => {
+                if generation == self.app_server.generation {
+                    self.item_seen(&thread, &item_id, item);
+                }
+            }
+            GateEvent::TurnEnded {
+                generation,
+                thread,
+                turn,
+                status,
+            } => {
+                if generation == self.app_server.generation && status == "interrupted" {
+                    self.on_turn_interrupted(&thread, &turn);
+                }
+            }
+            GateEvent::Refusal { method, rule } => {
+                self.record(&Entry::RequestRefused {
+                    connection,
+                    method,
+                    rule,
+                });
+            }
+            GateEvent::DroppedAnswer { id, reason } => self.dropped(connection, id, reason),
+        }
+    }
+
+    /// Where a thread is: as far as known here, else as the app-server says.
+    fn place(&self, thread: String, reply: tokio::sync::oneshot::Sender<Option<std::path::PathBuf>>) {
+        if let Some(cwd) = self.threads.get(&thread).and_then(|t| t.cwd.clone()) {
+            // The asker may be gone.
+            let _ = reply.send(Some(cwd));
+            return;
+        }
+        let Some((_, peer)) = self.observer.clone() else {
+            return;
+        };
+        self.spawn(async move {
+            let read = crate::observer::read(&peer, &thread).await;
+            let cwd = read
+                .as_ref()
+                .and_then(|r| r.pointer("/thread/cwd")?.as_str())
+                .map(std::path::PathBuf::from);
+            // The asker may be gone.
+            let _ = reply.send(cwd.and_then(|cwd| crate::policy::canonical(&cwd)));
+            None
+        });
+    }
+
+    /// A request waits for its turn on its thread; one that starts a thread has none to wait for.
+    fn ask(&mut self, waiting: Waiting) {
+        let Some(thread) = waiting.op.thread.clone() else {
+            self.admit(waiting);
+            return;
+        };
+        let lane = self.lanes.entry(thread).or_default();
+        if lane.busy.is_some() {
+            lane.waiting.push_back(waiting);
+        } else {
+            self.admit(waiting);
+        }
+    }
+
+    /// Lets a request pass, or refuses it. What may widen a thread marks it wide before it passes.
+    fn admit(&mut self, waiting: Waiting) {
+        let Waiting {
+            connection,
+            op,
+            reply,
+        } = waiting;
+        let mut wide_after = None;
+        if let Some(id) = &op.thread {
+            let runs = matches!(op.kind, OpKind::Turn | OpKind::Steer);
+            // A loaded thread that is wide stays with its user: a resume must not change it in passing.
+            let wide = self
+                .threads
+                .get(id)
+                .map_or(runs, |t| t.wide && (runs || t.is_known()));
+            let viewer = matches!(
+                self.clients.get(&connection).map(|c| &c.caller),
+                Some(Caller::Remote {
+                    role: drawbridge_wire::Role::Viewer,
+                    ..
+                })
+            );
+            if op.remote && wide && !viewer {
+                // The asker may be gone.
+                let _ = reply.send(Err(Refused {
+                    rule: "wide_thread",
+                    message: "this thread may do more than a remote is allowed, or was not resumed here; \
+                              only the user of the host can run turns on it"
+                        .to_owned(),
+                }));
+                return;
+            }
+            if !op.remote {
+                wide_after = self.judge_local(id, &op);
+            }
+        }
+        let current = op
+            .thread
+            .as_ref()
+            .and_then(|id| self.threads.get(id))
+            .filter(|t| !t.wide);
+        let current = current.and_then(|t| crate::settings::pair(&t.settings));
+        let permit = self.next_permit;
+        self.next_permit += 1;
+        if let Some(thread) = &op.thread {
+            self.lanes.entry(thread.clone()).or_default().busy = Some(permit);
+        }
+        self.in_flight.insert(
+            permit,
+            InFlight {
+                connection,
+                op,
+                wide_after,
+            },
+        );
+        if reply.send(Ok(Permit { id: permit, current })).is_err() {
+            self.settle(permit, Outcome::Failed);
+        }
+    }
+
+    /// What a local request will make of a thread. Marks it wide at once if it may become so.
+    fn judge_local(&mut self, id: &str, op: &ThreadOp) -> Option<bool> {
+        let carries = op.unknown_effect || op.overrides != drawbridge_core::threads::Settings::default();
+        if op.moves
+            && let Some(thread) = self.threads.get(id).map(|t| t.id.clone())
+        {
+            self.threads.entry(&thread).cwd = None;
+        }
+        if !carries {
+            return None;
+        }
+        let thread = self.threads.entry(id);
+        let before = thread.wide;
+        let after = op.unknown_effect || carried_is_wide(&thread.settings, &op.overrides);
+        thread.wide = before || after;
+        thread.settings = crate::settings::merged(&thread.settings, &op.overrides);
+        if !before && after {
+            self.record(&Entry::ThreadWidened {
+                thread: id.to_owned(),
+                reason: "a local request".to_owned(),
+            });
+        }
+        self.thread_changed(id);
+        Some(after)
+    }
+
+    fn settle(&mut self, permit: u64, outcome: Outcome) {
+        let Some(InFlight {
+            connection,
+            op,
+            wide_after,
+        }) = self.in_flight.remove(&permit)
+        else {
+            return;
+        };
+        match (&outcome, op.kind) {
+            (Outcome::Thread(result), _) => {
+                let origin = op.remote.then(|| self.origin(connection)).flatten();
+                self.learn_thread(result, if op.kind == OpKind::Resume { None } else { origin });
+            }
+            (Outcome::Done, _) => {
+                if let (Some(id), Some(after)) = (&op.thread, wide_after) {
+                    self.threads.entry(id).wide = after;
+                    self.thread_changed(id);
+                }
+            }
+            (Outcome::Failed | Outcome::Unknown, _) => {}
+        }
+        let Some(thread) = op.thread else { return };
+        if let Some(lane) = self.lanes.get_mut(&thread) {
+            lane.busy = None;
+        }
+        self.next_in_lane(&thread);
+    }
+
+    fn next_in_lane(&mut self, thread: &str) {
+        while let Some(lane) = self.lanes.get_mut(thread) {
+            if lane.busy.is_some() {
+                return;
+            }
+            match lane.waiting.pop_front() {
+                Some(waiting) => self.admit(waiting),
+                None => {
+                    self.lanes.remove(thread);
+                }
+            }
+        }
+    }
+
+    /// A connection is gone with requests on their way; it has waited for their responses as long as it
+    /// could (see the connection's own drain).
+    fn release_all(&mut self, connection: ConnectionId) {
+        for Lane { waiting, .. } in self.lanes.values_mut() {
+            waiting.retain(|w| w.connection != connection);
+        }
+        let permits: Vec<u64> = self
+            .in_flight
+            .iter()
+            .filter(|(_, f)| f.connection == connection)
+            .map(|(id, _)| *id)
+            .collect();
+        for permit in permits {
+            self.settle(permit, Outcome::Unknown);
+        }
+    }
+
+    /// What the response to start, resume or fork says of a thread.
+    pub(super) fn learn_thread(&mut self, result: &Value, origin: Option<Origin>) {
+        let Some(info) = result.get("thread") else { return };
+        let Some(id) = info.get("id").and_then(Value::as_str) else {
+            return;
+        };
+        let (settings, wide) = effective(result);
+        self.learn_info(info, origin);
+        let thread = self.threads.entry(id);
+        thread.settings = settings;
+        thread.wide = wide;
+        if let Some(cwd) = result.get("cwd").and_then(Value::as_str) {
+            thread.cwd = crate::policy::canonical(std::path::Path::new(cwd));
+        }
+        self.thread_changed(id);
+    }
+
+    /// What a `Thread` object says.
+    pub(super) fn learn_info(&mut self, info: &Value, origin: Option<Origin>) {
+        let Some(id) = info.get("id").and_then(Value::as_str) else {
+            return;
+        };
+        let text = |key: &str| {
+            info.get(key)
+                .and_then(Value::as_str)
+                .filter(|t| !t.is_empty())
+                .map(str::to_owned)
+        };
+        let thread = self.threads.entry(id);
+        if let Some(title) = text("name").or_else(|| text("preview")) {
+            thread.title = Some(title);
+        }
+        if thread.cwd.is_none() {
+            thread.cwd = text("cwd").and_then(|cwd| crate::policy::canonical(std::path::Path::new(&cwd)));
+        }
+        thread.ephemeral = info
+            .get("ephemeral")
+            .and_then(Value::as_bool)
+            .unwrap_or(thread.ephemeral);
+        if let Some(origin) = origin {
+            thread.origin = origin;
+        }
+        if let Some(status) = info.get("status") {
+            thread.status = drawbridge_core::threads::status_word(status);
+        }
+    }
+
+    fn origin(&self, connection: ConnectionId) -> Option<Origin> {
+        match &self.clients.get(&connection)?.caller {
+            Caller::Local => Some(Origin::Local),
+            Caller::Remote { bus, client, .. } => Some(Origin::Remote {
+                bus: bus.clone(),
+                client: client.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn thread_changed(&mut self, id: &str) {
+        if let Some(view) = self.threads.get(id).map(super::view::thread_view) {
+            self.changed(Change::Thread(view));
+        }
+    }
+}
+
+fn recorded_door(caller: &Caller) -> drawbridge_audit::Door {
+    match caller {
+        Caller::Local => drawbridge_audit::Door::AppServer,
+        Caller::Remote { .. } => drawbridge_audit::Door::Tunnel,
+    }
+}
+
+fn role_word(caller: &Caller) -> String {
+    match caller {
+        Caller::Local => "user".to_owned(),
+        Caller::Remote { role, .. } => role.to_string(),
+    }
+}
+
+pub(super) fn door(caller: &Caller) -> &'static str {
+    match caller {
+        Caller::Local => "local",
+        Caller::Remote { .. } => "remote",
+    }
+}

@@ -1,0 +1,263 @@
+//! The event loop: one owner of all state. It never waits for anything but its next event; whatever
+//! takes time is a task that reports back.
+
+mod agent;
+mod approvals;
+mod control;
+mod gate;
+mod link;
+mod stop;
+mod view;
+
+use crate::agent::AgentHandle;
+use crate::event::{Caller, ConnectionId, Event, Permit, Refused, ThreadOp, ToConnection};
+use crate::identity::Identity;
+use crate::layout::Layout;
+use crate::link::LinkHandle;
+use crate::policy::Policy;
+use drawbridge_audit::{Audit, Entry};
+use drawbridge_codex::Peer;
+use drawbridge_core::approvals::Queue;
+use drawbridge_core::leases::{Leases, Verdict};
+use drawbridge_core::threads::Threads;
+use drawbridge_wire::control::{AppServerState, AppServerView, Change, LinkView, Notification};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{mpsc, oneshot};
+
+/// A client connection behind the gate.
+pub(super) struct Client {
+    pub caller: Caller,
+    pub name: String,
+    pub outbox: mpsc::Sender<ToConnection>,
+}
+
+/// A client of the control socket.
+pub(super) struct ControlClient {
+    pub name: String,
+    pub initialized: bool,
+    pub subscribed: bool,
+    pub lease: bool,
+    pub pid: Option<u32>,
+    pub outbox: mpsc::Sender<Notification>,
+}
+
+/// Requests on one thread go one at a time, in the order they came.
+#[derive(Default)]
+pub(super) struct Lane {
+    pub busy: Option<u64>,
+    pub waiting: VecDeque<Waiting>,
+}
+
+pub(super) struct Waiting {
+    pub connection: ConnectionId,
+    pub op: ThreadOp,
+    pub reply: oneshot::Sender<Result<Permit, Refused>>,
+}
+
+/// A request on its way, by permit.
+pub(super) struct InFlight {
+    pub connection: ConnectionId,
+    pub op: ThreadOp,
+    pub wide_after: Option<bool>,
+}
+
+/// Everything the loop is built from.
+pub(crate) struct Parts {
+    pub layout: Arc<Layout>,
+    pub identity: Identity,
+    pub policy: Arc<Policy>,
+    pub audit: Audit,
+    pub agent: AgentHandle,
+    pub link: Option<LinkHandle>,
+    pub events: mpsc::Sender<Event>,
+    pub service: bool,
+}
+
+/// The state and the loop.
+pub(crate) struct Hub {
+    layout: Arc<Layout>,
+    identity: Identity,
+    policy: Arc<Policy>,
+    audit: Audit,
+    agent: AgentHandle,
+    link: Option<LinkHandle>,
+    link_view: Option<LinkView>,
+    events: mpsc::Sender<Event>,
+    observer: Option<(u64, Peer)>,
+    app_server: AppServerView,
+    threads: Threads,
+    approvals: Queue,
+    leases: Leases,
+    clients: BTreeMap<ConnectionId, Client>,
+    controls: BTreeMap<ConnectionId, ControlClient>,
+    lanes: HashMap<String, Lane>,
+    in_flight: HashMap<u64, InFlight>,
+    next_permit: u64,
+    /// Connections that received a pending request and may be shown it.
+    holders: HashMap<drawbridge_core::approvals::ApprovalId, HashSet<ConnectionId>>,
+    raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
+    /// Number of the last change.
+    seq: u64,
+    stopping: Option<String>,
+}
+
+impl Hub {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let now = now_ms();
+        let link_view = parts.link.as_ref().map(|link| LinkView {
+            bus: link.bus().to_owned(),
+            wanted: true,
+            link: drawbridge_wire::pipe::LinkState::Connecting { attempt: 1 },
+        });
+        Self {
+            layout: parts.layout,
+            identity: parts.identity,
+            policy: parts.policy,
+            audit: parts.audit,
+            agent: parts.agent,
+            link: parts.link,
+            link_view,
+            events: parts.events,
+            observer: None,
+            app_server: AppServerView {
+                generation: 0,
+                state: AppServerState::Starting,
+                pid: None,
+                user_agent: None,
+            },
+            threads: Threads::default(),
+            approvals: Queue::default(),
+            leases: Leases::new(parts.service, now),
+            clients: BTreeMap::new(),
+            controls: BTreeMap::new(),
+            lanes: HashMap::new(),
+            in_flight: HashMap::new(),
+            next_permit: 1,
+            holders: HashMap::new(),
+            raw: HashMap::new(),
+            seq: 0,
+            stopping: None,
+        }
+    }
+
+    /// Runs until the host is to stop, then stops everything in order.
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let roots: Vec<_> = self
+            .policy
+            .roots
+            .iter()
+            .map(|r| r.display().to_string())
+            .collect();
+        for (setting, value) in [
+            ("answer", self.policy.answer.to_string()),
+            ("role", self.policy.role.to_string()),
+            ("roots", roots.join(":")),
+        ] {
+            self.record(&Entry::PolicySet {
+                setting: setting.to_owned(),
+                value,
+                by: "start".to_owned(),
+            });
+        }
+        while self.stopping.is_none() {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = tokio::time::sleep(self.until_next_deadline()) => None,
+            };
+            match event {
+                Some(event) => self.handle(event),
+                None if events.is_closed() => break,
+                None => {}
+            }
+            self.expire();
+        }
+        let reason = self
+            .stopping
+            .take()
+            .unwrap_or_else(|| "the host's work is done".to_owned());
+        self.stop(&reason, events).await;
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Agent(event) => self.on_agent(event),
+            Event::Gate(connection, event) => self.on_gate(connection, event),
+            Event::Control(connection, event) => self.on_control(connection, event),
+            Event::Link(event) => self.on_link(event),
+            Event::TurnedAway { door, pid, why } => {
+                self.record(&Entry::ConnectionRefused {
+                    door,
+                    bus: None,
+                    client: None,
+                    peer_pid: pid,
+                    reason: why.to_owned(),
+                });
+            }
+            Event::Stop(reason) => self.stopping = Some(reason.to_owned()),
+        }
+    }
+
+    fn until_next_deadline(&self) -> Duration {
+        let now = now_ms();
+        let lease = match self.leases.verdict(now) {
+            Verdict::Stay => None,
+            Verdict::EndAt(at) => Some(at),
+            Verdict::EndNow => Some(now),
+        };
+        let next = [lease, self.approvals.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min();
+        next.map_or(Duration::from_secs(3600), |at| {
+            Duration::from_millis(at.saturating_sub(now).max(1))
+        })
+    }
+
+    fn expire(&mut self) {
+        let now = now_ms();
+        for id in self.approvals.due(now) {
+            self.answer_by_itself(&id, drawbridge_wire::AnswerSource::Deadline);
+        }
+        if self.stopping.is_none() && self.leases.verdict(now) == Verdict::EndNow {
+            self.stopping = Some("nobody holds a lease any more".to_owned());
+        }
+    }
+
+    /// Numbers a change and sends it to every subscribed control client. One that does not read loses
+    /// its connection, never a change.
+    fn changed(&mut self, change: Change) {
+        self.seq += 1;
+        let delta = drawbridge_wire::control::Delta {
+            seq: self.seq,
+            change,
+        };
+        let note = Notification::Delta(delta);
+        self.controls
+            .retain(|_, client| !client.subscribed || client.outbox.try_send(note.clone()).is_ok());
+    }
+
+    fn record(&mut self, entry: &Entry) {
+        if let Err(error) = self.audit.append(now_ms(), entry) {
+            tracing::error!(%error, "the record cannot be written; check the disk");
+        }
+    }
+
+    /// Runs something that takes time; its result comes back as an event.
+    fn spawn(&self, task: impl Future<Output = Option<Event>> + Send + 'static) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            if let Some(event) = task.await {
+                // The loop has ended: nobody is left to care.
+                let _ = events.send(event).await;
+            }
+        });
+    }
+}
+
+/// Unix milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

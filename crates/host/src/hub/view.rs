@@ -1,0 +1,183 @@
+//! From state to what control clients see.
+
+use super::Hub;
+use crate::event::Caller;
+use drawbridge_consent::{Kind, render};
+use drawbridge_core::approvals::{Approval, ApprovalId, choices};
+use drawbridge_core::threads::Thread;
+use drawbridge_wire::Decision;
+use drawbridge_wire::control::{
+    ApprovalKind, ApprovalState, ApprovalView, Change, Choice, ConnectionView, HostIdentity, HostView,
+    LeaseView, PolicyView, ThreadView,
+};
+
+impl Hub {
+    pub(super) fn view(&self) -> HostView {
+        HostView {
+            seq: self.seq,
+            host: HostIdentity {
+                id: self.identity.id.clone(),
+                name: self.identity.name.clone(),
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                data_dir: self.layout.root().to_owned(),
+            },
+            app_server: self.app_server.clone(),
+            link: self.link_view.clone(),
+            threads: self.threads.iter().map(thread_view).collect(),
+            approvals: self.approvals.iter().map(|card| self.card_view(card)).collect(),
+            leases: self.leases_view(),
+            connections: self.connections_view(),
+            policy: PolicyView {
+                answer: self.policy.answer,
+                role: self.policy.role,
+                roots: self.policy.roots.clone(),
+            },
+        }
+    }
+
+    pub(super) fn approval_view(&self, id: &ApprovalId) -> Option<ApprovalView> {
+        self.approvals.get(id).map(|card| self.card_view(card))
+    }
+
+    fn card_view(&self, card: &Approval) -> ApprovalView {
+        let shown = render(
+            consent_kind(card.kind),
+            &card.method,
+            &card.params,
+            card.item.as_ref(),
+        );
+        let thread = card.thread().and_then(|id| self.threads.get(id));
+        ApprovalView {
+            id: card.id.to_string(),
+            kind: card.kind,
+            thread: card.thread().map(str::to_owned),
+            turn: card.turn().map(str::to_owned),
+            origin: thread.map_or_else(|| "local".to_owned(), |t| t.origin.to_string()),
+            cwd: card
+                .params
+                .get("cwd")
+                .and_then(serde_json::Value::as_str)
+                .map(Into::into)
+                .or_else(|| thread.and_then(|t| t.cwd.clone())),
+            headline: shown.headline,
+            body: shown.body,
+            digest: card.shown_digest.clone(),
+            choices: choices(card.kind, &card.params, card.item.as_ref())
+                .into_iter()
+                .map(|decision| Choice {
+                    label: label(card.kind, &decision).to_owned(),
+                    decision,
+                })
+                .collect(),
+            raised_at_ms: card.raised_at_ms,
+            deadline_ms: card.deadline_ms,
+            state: card.state.clone(),
+        }
+    }
+
+    fn leases_view(&self) -> Vec<LeaseView> {
+        self.leases
+            .iter()
+            .map(|(client, pid)| LeaseView {
+                client: client.to_owned(),
+                pid,
+            })
+            .collect()
+    }
+
+    fn connections_view(&self) -> Vec<ConnectionView> {
+        self.clients
+            .iter()
+            .map(|(id, client)| {
+                let (bus, role) = match &client.caller {
+                    Caller::Local => (None, None),
+                    Caller::Remote { bus, role, .. } => (Some(bus.clone()), Some(*role)),
+                };
+                ConnectionView {
+                    id: *id,
+                    door: super::gate::door(&client.caller).to_owned(),
+                    bus,
+                    client: client.name.clone(),
+                    role,
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn leases_changed(&mut self) {
+        let view = self.leases_view();
+        self.changed(Change::Leases(view));
+    }
+
+    pub(super) fn connections_changed(&mut self) {
+        let view = self.connections_view();
+        self.changed(Change::Connections(view));
+    }
+}
+
+pub(super) fn thread_view(thread: &Thread) -> ThreadView {
+    let word = |value: &Option<serde_json::Value>| {
+        value.as_ref().map(|v| match v {
+            serde_json::Value::String(text) => text.clone(),
+            other => other
+                .get("type")
+                .and_then(serde_json::Value::as_str)
+                .map_or_else(|| other.to_string(), str::to_owned),
+        })
+    };
+    ThreadView {
+        id: thread.id.clone(),
+        title: thread.title.clone(),
+        cwd: thread.cwd.clone(),
+        status: thread.status.clone(),
+        turn: thread.turn.clone(),
+        wide: thread.wide,
+        approval_policy: word(&thread.settings.approval_policy),
+        sandbox: word(&thread.settings.sandbox),
+        origin: thread.origin.to_string(),
+    }
+}
+
+pub(super) fn state_word(state: &ApprovalState) -> &'static str {
+    match state {
+        ApprovalState::Open => "open",
+        ApprovalState::Sent { .. } => "sent",
+        ApprovalState::Applied { .. } => "applied",
+        ApprovalState::Superseded => "superseded",
+        ApprovalState::Lost => "lost",
+        ApprovalState::Invalidated => "invalidated",
+    }
+}
+
+fn consent_kind(kind: ApprovalKind) -> Kind {
+    match kind {
+        ApprovalKind::Command => Kind::Command,
+        ApprovalKind::FileChange => Kind::FileChange,
+        ApprovalKind::Permissions => Kind::Permissions,
+        ApprovalKind::UserInput => Kind::UserInput,
+        ApprovalKind::Elicitation => Kind::Elicitation,
+        ApprovalKind::Unknown => Kind::Unknown,
+    }
+}
+
+/// A verb with its consequence.
+fn label(kind: ApprovalKind, decision: &Decision) -> &'static str {
+    match (kind, decision) {
+        (ApprovalKind::Command, Decision::Accept) => "Run once",
+        (ApprovalKind::Command, Decision::AcceptForSession) => "Run, and do not ask again in this thread",
+        (ApprovalKind::FileChange, Decision::Accept) => "Change these files",
+        (ApprovalKind::FileChange, Decision::AcceptForSession) => {
+            "Change these files, and do not ask again for them in this thread"
+        }
+        (ApprovalKind::Permissions, Decision::Accept) => "Grant for this turn",
+        (_, Decision::Accept) => "Allow once",
+        (_, Decision::AcceptForSession) => "Allow, and do not ask again in this thread",
+        (_, Decision::AcceptWithAmendment) => {
+            "Always allow commands that begin like this (all threads, until you remove the rule)"
+        }
+        (_, Decision::Answers(_)) => "Answer",
+        (_, Decision::Decline) => "Decline, the turn goes on",
+        (_, Decision::Cancel) => "Decline and stop the turn",
+    }
+}

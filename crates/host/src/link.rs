@@ -1,0 +1,288 @@
+//! Keeps the connector running while the user wants to be connected.
+
+use crate::event::{AgentWatch, Event, LinkEvent};
+use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, Spawner, stop};
+use drawbridge_wire::Secret;
+use drawbridge_wire::link::ByeReason;
+use drawbridge_wire::pipe::{FromConnector, ToConnector};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Longest line a connector may say.
+const LONGEST_LINE: u64 = 64 * 1024;
+/// Pause before a connector that ended is started again.
+const PAUSE: Duration = Duration::from_secs(1);
+const LOG_LINES: usize = 200;
+
+/// What a connector is started with.
+pub(crate) struct LinkPlan {
+    pub executable: PathBuf,
+    pub env: Vec<(OsString, OsString)>,
+    pub cwd: PathBuf,
+    pub nonce: String,
+    pub log_file: PathBuf,
+    pub bus: String,
+    pub origin: String,
+    pub connect_url: String,
+    pub token: Secret,
+    pub ca_file: Option<PathBuf>,
+    pub tunnel_socket: PathBuf,
+    pub host_id: String,
+    pub host_name: String,
+    pub public_key: String,
+}
+
+/// What the loop holds of it.
+pub(crate) struct LinkHandle {
+    bus: String,
+    origin: String,
+    lines: mpsc::Sender<ToConnector>,
+    wanted: watch::Sender<bool>,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+    child: watch::Receiver<Option<Arc<Child>>>,
+}
+
+/// Pid of the connector that runs now; 0 for none. Only it may use the tunnel socket.
+pub(crate) type ConnectorPid = Arc<AtomicU32>;
+
+impl LinkHandle {
+    pub(crate) fn bus(&self) -> &str {
+        &self.bus
+    }
+    /// Origin of the bus as the user configured it.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+    /// Sends a line. A connector that does not read is behind with status only, which is repeated.
+    pub(crate) fn send(&self, line: ToConnector) {
+        if self.lines.try_send(line).is_err() {
+            tracing::debug!("the connector does not take lines now");
+        }
+    }
+    /// Whether to be connected.
+    pub(crate) fn want(&self, wanted: bool) {
+        self.wanted.send_replace(wanted);
+    }
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.child
+            .borrow()
+            .as_ref()
+            .map(|child| child.log().last(LOG_LINES))
+            .unwrap_or_default()
+    }
+    /// Says bye and ends the connector for good.
+    pub(crate) async fn stop(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.stop.send(done).await.is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(15), wait).await;
+        }
+    }
+}
+
+/// Starts the task.
+pub(crate) fn start(
+    plan: LinkPlan,
+    spawner: Arc<Spawner>,
+    events: mpsc::Sender<Event>,
+    pid: ConnectorPid,
+    agent: AgentWatch,
+) -> LinkHandle {
+    let (lines, line_queue) = mpsc::channel(256);
+    let (wanted, wish) = watch::channel(true);
+    let (stop, orders) = mpsc::channel(1);
+    let (child_out, child) = watch::channel(None);
+    let (bus, origin) = (plan.bus.clone(), plan.origin.clone());
+    let task = Task {
+        agent,
+        plan,
+        spawner,
+        events,
+        pid,
+        lines: line_queue,
+        wish,
+        orders,
+        child: child_out,
+    };
+    tokio::spawn(task.run());
+    LinkHandle {
+        bus,
+        origin,
+        lines,
+        wanted,
+        stop,
+        child,
+    }
+}
+
+struct Task {
+    agent: AgentWatch,
+    plan: LinkPlan,
+    spawner: Arc<Spawner>,
+    events: mpsc::Sender<Event>,
+    pid: ConnectorPid,
+    lines: mpsc::Receiver<ToConnector>,
+    wish: watch::Receiver<bool>,
+    orders: mpsc::Receiver<oneshot::Sender<()>>,
+    child: watch::Sender<Option<Arc<Child>>>,
+}
+
+enum Life {
+    Ended(String),
+    NotWanted,
+    Stop(Option<oneshot::Sender<()>>),
+}
+
+impl Task {
+    async fn run(mut self) {
+        // The app-server stands before anything goes out (S1.05).
+        tokio::select! {
+            ready = async { self.agent.wait_for(|now| now.endpoint.is_some()).await.is_ok() } => if !ready { return },
+            done = self.orders.recv() => return finish(done),
+        }
+        loop {
+            while !*self.wish.borrow_and_update() {
+                tokio::select! {
+                    changed = self.wish.changed() => if changed.is_err() { return },
+                    done = self.orders.recv() => return finish(done),
+                }
+            }
+            let life = self.live().await;
+            self.pid.store(0, Ordering::SeqCst);
+            match life {
+                Life::Stop(done) => return finish(done),
+                Life::NotWanted => {}
+                Life::Ended(message) => {
+                    self.tell(LinkEvent::Ended { message }).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        done = self.orders.recv() => return finish(done),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn live(&mut self) -> Life {
+        let spec = ChildSpec {
+            name: "connector".to_owned(),
+            program: self.plan.executable.clone(),
+            args: vec!["connector".into()],
+            env: self.plan.env.clone(),
+            cwd: self.plan.cwd.clone(),
+            marker: Marker {
+                nonce: self.plan.nonce.clone(),
+                role: MarkerRole::Connector,
+            },
+            stdin_piped: true,
+            stdout_piped: true,
+            log_file: Some(self.plan.log_file.clone()),
+        };
+        let child = match self.spawner.spawn(spec).await {
+            Ok(child) => Arc::new(child),
+            Err(error) => return Life::Ended(error.to_string()),
+        };
+        let (Some(mut stdin), Some(stdout)) = (child.take_stdin(), child.take_stdout()) else {
+            stop(&child, Ladder::default()).await;
+            return Life::Ended("the connector has no pipes".to_owned());
+        };
+        self.pid.store(child.pid(), Ordering::SeqCst);
+        self.child.send_replace(Some(child.clone()));
+        if write(&mut stdin, &self.setup()).await.is_err() {
+            stop(&child, Ladder::default()).await;
+            return Life::Ended("the connector does not take its setup".to_owned());
+        }
+        self.tell(LinkEvent::Started { pid: child.pid() }).await;
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        loop {
+            let mut bounded = (&mut reader).take(LONGEST_LINE);
+            tokio::select! {
+                read = bounded.read_until(b'\n', &mut line) => match read {
+                    Ok(n) if n > 0 && line.ends_with(b"\n") => {
+                        match serde_json::from_slice::<FromConnector>(&line) {
+                            Ok(said) => self.tell(LinkEvent::Said(said)).await,
+                            Err(error) => tracing::warn!(%error, "the connector said something unknown"),
+                        }
+                        line.clear();
+                    }
+                    _ => {
+                        stop(&child, Ladder::default()).await;
+                        let last = child.log().last(1).pop().unwrap_or_default();
+                        return Life::Ended(format!("the connector ended by itself; it is started again. {last}"));
+                    }
+                },
+                out = self.lines.recv() => if let Some(out) = out && write(&mut stdin, &out).await.is_err() {
+                    tracing::debug!("the connector does not read");
+                },
+                changed = self.wish.changed() => if changed.is_err() || !*self.wish.borrow() {
+                    say_bye(&mut stdin, &child).await;
+                    return Life::NotWanted;
+                },
+                done = self.orders.recv() => {
+                    say_bye(&mut stdin, &child).await;
+                    return Life::Stop(done);
+                }
+            }
+        }
+    }
+
+    fn setup(&self) -> ToConnector {
+        let plan = &self.plan;
+        ToConnector::Setup {
+            bus: plan.bus.clone(),
+            connect_url: plan.connect_url.clone(),
+            token: plan.token.clone(),
+            ca_file: plan.ca_file.clone(),
+            tunnel_socket: plan.tunnel_socket.clone(),
+            host_id: plan.host_id.clone(),
+            host_name: plan.host_name.clone(),
+            public_key: plan.public_key.clone(),
+        }
+    }
+
+    async fn tell(&self, event: LinkEvent) {
+        // The loop ends only with the host.
+        let _ = self.events.send(Event::Link(event)).await;
+    }
+}
+
+fn finish(done: Option<oneshot::Sender<()>>) {
+    if let Some(done) = done {
+        // Whoever asked may have given up.
+        let _ = done.send(());
+    }
+}
+
+async fn say_bye(stdin: &mut tokio::process::ChildStdin, child: &Child) {
+    if write(
+        stdin,
+        &ToConnector::Stop {
+            reason: ByeReason::Disconnected,
+        },
+    )
+    .await
+    .is_ok()
+    {
+        let mut exited = child.exited();
+        // If it does not go by itself, the ladder below sees to it.
+        let _ = tokio::time::timeout(Duration::from_secs(3), crate::agent::how_it_ended(&mut exited)).await;
+    }
+    stop(child, Ladder::default()).await;
+}
+
+async fn write(stdin: &mut tokio::process::ChildStdin, line: &ToConnector) -> std::io::Result<()> {
+    let mut text = zeroize::Zeroizing::new(serde_json::to_vec(line)?);
+    text.push(b'\n');
+    let write = async {
+        stdin.write_all(&text).await?;
+        stdin.flush().await
+    };
+    tokio::time::timeout(Duration::from_secs(5), write)
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,213 @@
+//! The policy in force: what remotes may be, see and answer. A snapshot, shared and never changed in
+//! place; a connection keeps the one it began with.
+
+use crate::HostError;
+use drawbridge_wire::{Role, WhoMayAnswer};
+use std::path::{Component, Path, PathBuf};
+
+/// Everything the gate needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    /// Who may answer approvals.
+    pub answer: WhoMayAnswer,
+    /// Highest role of a remote.
+    pub role: Role,
+    /// Canonical folders a remote sees and touches.
+    pub roots: Vec<PathBuf>,
+    /// Where the app-server runs; a relative path of a remote means a place below it.
+    pub cwd: PathBuf,
+    /// Canonical folders of the user's own skills, which a remote may name but not see otherwise.
+    pub skill_roots: Vec<PathBuf>,
+    /// The MCP server every thread gets, if a bus is configured.
+    pub mcp: Option<McpServer>,
+}
+
+/// What is injected into threads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct McpServer {
+    /// Name, default `codex-agents`.
+    pub name: String,
+    /// Streamable HTTP URL.
+    pub url: String,
+    /// Variable that holds the bearer token, when there is one.
+    pub token_variable: Option<String>,
+}
+
+impl Policy {
+    /// Whether a path, canonicalised now, lies inside a root; the canonical path is what may go on.
+    /// A path that does not exist is inside when its nearest existing ancestor is, and the rest has no `..`.
+    #[must_use]
+    pub(crate) fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let canonical = canonical(&self.cwd.join(path))?;
+        self.roots
+            .iter()
+            .any(|root| canonical.starts_with(root))
+            .then_some(canonical)
+    }
+
+    /// The canonical path of a skill of the user's own.
+    #[must_use]
+    pub(crate) fn skill(&self, path: &Path) -> Option<PathBuf> {
+        let canonical = canonical(path)?;
+        self.skill_roots
+            .iter()
+            .any(|root| canonical.starts_with(root))
+            .then_some(canonical)
+    }
+}
+
+/// Canonical form of an absolute path, links resolved; the missing tail of a path is kept as it is.
+#[must_use]
+pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
+    if !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0) {
+        return None;
+    }
+    let mut missing = Vec::new();
+    let mut here = path;
+    loop {
+        match here.canonicalize() {
+            Ok(base) => {
+                let mut out = base;
+                out.extend(missing.iter().rev());
+                return Some(out);
+            }
+            // A dangling link must not be taken for a missing file: what it points to may be made later.
+            Err(_) if here.symlink_metadata().is_ok() => return None,
+            Err(_) => {
+                let Some(Component::Normal(name)) = here.components().next_back() else {
+                    return None;
+                };
+                missing.push(name.to_owned());
+                here = here.parent()?;
+            }
+        }
+    }
+}
+
+/// Checks the folders a user wants to open to remotes.
+///
+/// # Errors
+/// For a folder that does not exist, or that equals or contains the home, `CODEX_HOME` or our own data.
+pub(crate) fn roots(
+    wanted: &[PathBuf],
+    guarded: &[(PathBuf, &'static str)],
+) -> Result<Vec<PathBuf>, HostError> {
+    let mut out = Vec::new();
+    for root in wanted {
+        let bad = |why| HostError::Root {
+            path: root.clone(),
+            why,
+        };
+        let canonical = root.canonicalize().map_err(|_| bad("it does not exist"))?;
+        if !canonical.is_dir() {
+            return Err(bad("it is no folder"));
+        }
+        for (place, why) in guarded {
+            let place = place.canonicalize().unwrap_or_else(|_| place.clone());
+            if place.starts_with(&canonical) {
+                return Err(bad(why));
+            }
+            if *why != HOME && canonical.starts_with(&place) {
+                return Err(bad(why));
+            }
+        }
+        if !out.contains(&canonical) {
+            out.push(canonical);
+        }
+    }
+    Ok(out)
+}
+
+/// Why a root is refused.
+pub(crate) const HOME: &str = "it is or contains your home folder";
+/// Why a root is refused.
+pub(crate) const CODEX_HOME: &str = "it is, contains or lies in CODEX_HOME";
+/// Why a root is refused.
+pub(crate) const OWN_DATA: &str = "it is, contains or lies in Drawbridge's own data folder";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(root: &Path) -> Policy {
+        Policy {
+            answer: WhoMayAnswer::Local,
+            role: Role::Operator,
+            roots: vec![root.to_owned()],
+            cwd: root.to_owned(),
+            skill_roots: Vec::new(),
+            mcp: None,
+        }
+    }
+
+    #[test]
+    fn paths_that_leave_the_root_are_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let root = base.join("root");
+        std::fs::create_dir_all(root.join("a")).unwrap();
+        std::fs::create_dir(base.join("rootless")).unwrap();
+        std::os::unix::fs::symlink(&base, root.join("out")).unwrap();
+        std::os::unix::fs::symlink(base.join("nowhere"), root.join("dangling")).unwrap();
+        std::os::unix::fs::symlink(root.join("a"), root.join("within")).unwrap();
+        let policy = policy(&root);
+        for (path, inside) in [
+            (root.clone(), true),
+            (root.join("a"), true),
+            (root.join("a/new/file"), true),
+            (root.join("a/../a"), true),
+            (root.join("within"), true),
+            (root.join(".."), false),
+            (root.join("a/../../rootless"), false),
+            (root.join("missing/../../.."), false),
+            (root.join("out"), false),
+            (root.join("out/rootless"), false),
+            (root.join("dangling"), false),
+            (root.join("dangling/x"), false),
+            (base.join("rootless"), false),
+            (PathBuf::from("a"), true),
+            (PathBuf::from("../rootless"), false),
+            (PathBuf::from("/"), false),
+        ] {
+            assert_eq!(policy.inside(&path).is_some(), inside, "{}", path.display());
+        }
+        assert_eq!(
+            policy.inside(&root.join("within")),
+            Some(root.join("a")),
+            "only the canonical path goes on"
+        );
+    }
+
+    #[test]
+    fn roots_that_would_give_too_much_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let home = base.join("home");
+        for made in ["home/project", "home/.codex/x", "data/run"] {
+            std::fs::create_dir_all(base.join(made)).unwrap();
+        }
+        let guarded = [
+            (home.clone(), HOME),
+            (home.join(".codex"), CODEX_HOME),
+            (base.join("data"), OWN_DATA),
+        ];
+        assert_eq!(
+            roots(&[home.join("project")], &guarded).unwrap(),
+            vec![home.join("project")]
+        );
+        for bad in [
+            home.clone(),
+            base.clone(),
+            home.join(".codex"),
+            home.join(".codex/x"),
+            base.join("data/run"),
+            base.join("no"),
+        ] {
+            assert!(
+                roots(std::slice::from_ref(&bad), &guarded).is_err(),
+                "{}",
+                bad.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Putting a host together.
+
+use crate::agent::{self, AgentPlan};
+use crate::doors::{self, Doors};
+use crate::event::{EVENT_QUEUE, Event};
+use crate::hub::{Hub, Parts, now_ms};
+use crate::identity::Identity;
+use crate::layout::Layout;
+use crate::link::{self, ConnectorPid, LinkPlan};
+use crate::policy::{self, McpServer, Policy};
+use crate::{HostError, policy::canonical};
+use drawbridge_audit::{Audit, Entry};
+use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
+use drawbridge_wire::Role;
+use drawbridge_wire::pipe::{BusSetup, HostReady, HostSetup};
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Variable that holds the MCP token in the app-server's environment, and nowhere else.
+const MCP_TOKEN_VARIABLE: &str = "FORGE_CODEX_CONNECTOR_MCP_HTTP_TOKEN";
+/// Name of the MCP server injected into threads.
+const MCP_NAME: &str = "codex-agents";
+const SWEEP_GRACE: Duration = Duration::from_secs(1);
+const SWEEP_FORCE: Duration = Duration::from_secs(3);
+
+/// What a host is started with.
+pub struct HostOptions {
+    /// Data directory; made when missing.
+    pub data_dir: PathBuf,
+    /// Everything else.
+    pub setup: HostSetup,
+    /// The slim binary, which also is the connector.
+    pub executable: PathBuf,
+    /// Told once, when the sockets accept connections.
+    pub ready: Box<dyn FnOnce(HostReady) + Send>,
+}
+
+/// Runs a host until it is stopped or its last lease is gone.
+///
+/// # Errors
+/// When it cannot start; the text says what to do.
+pub async fn run(options: HostOptions) -> Result<(), HostError> {
+    let HostOptions {
+        data_dir,
+        setup,
+        executable,
+        ready,
+    } = options;
+    let layout = Arc::new(Layout::claim(&data_dir)?);
+    let identity = Identity::load(
+        &layout.identity_file(),
+        setup.host_id.as_deref(),
+        setup.host_name.as_deref(),
+    )?;
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let path = environment
+        .iter()
+        .find(|(name, _)| name == "PATH")
+        .map(|(_, value)| value.clone());
+    let binary = drawbridge_codex::locate(setup.codex_bin.as_deref(), path.as_deref())?;
+    let codex_home = drawbridge_codex::codex_home(&environment)?;
+    let cwd = working_directory(setup.cwd.clone())?;
+    let host = setup.app_server_host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    if !host.is_loopback() {
+        return Err(HostError::NotLoopback(host));
+    }
+    let policy = Arc::new(make_policy(&setup, &cwd, &codex_home, &layout)?);
+    let mut audit =
+        Audit::open(&layout.audit_file()).map_err(|error| HostError::Record(error.to_string()))?;
+    let record = |audit: &mut Audit, entry: &Entry| {
+        if let Err(error) = audit.append(now_ms(), entry) {
+            tracing::error!(%error, "the record cannot be written; check the disk");
+        }
+    };
+    if let Err(error) = become_subreaper() {
+        tracing::warn!(%error, "what an agent detaches will not come back to this host");
+    }
+    let ledger = Ledger::new(&layout.ledger_file());
+    match ledger.end_leftovers(SWEEP_GRACE, SWEEP_FORCE).await {
+        Ok(left) if left.dead_owners > 0 => {
+            let ended = u32::try_from(left.report.ended.len()).unwrap_or(u32::MAX);
+            record(
+                &mut audit,
+                &Entry::Swept {
+                    ended,
+                    left: left.report.left,
+                },
+            );
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "leftovers of an earlier run could not be looked for"),
+    }
+    let nonce = new_nonce().map_err(|error| HostError::Random(error.to_string()))?;
+    if let Err(error) = ledger.record(&nonce) {
+        tracing::warn!(%error, "the list of children cannot be written");
+    }
+    record(
+        &mut audit,
+        &Entry::HostStarted {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+    );
+    let _reaper =
+        Reaper::start().inspect_err(|error| tracing::warn!(%error, "adopted processes are not reaped"));
+    let spawner = Arc::new(Spawner::start().map_err(|error| HostError::Spawner(error.to_string()))?);
+
+    let (events, queue) = mpsc::channel(EVENT_QUEUE);
+    let mut child_environment = scrub_environment(environment);
+    let link_environment = child_environment.clone();
+    if let Some(token) = setup
+        .bus
+        .as_ref()
+        .and_then(|bus| bus.mcp_token.as_ref())
+        .filter(|t| !t.is_empty())
+    {
+        child_environment.push((MCP_TOKEN_VARIABLE.into(), token.reveal().into()));
+    }
+    let plan = AgentPlan {
+        binary,
+        cwd: cwd.clone(),
+        host,
+        port: setup.app_server_port.unwrap_or(0),
+        env: child_environment,
+        nonce: nonce.clone(),
+        log_file: layout.log_file("app-server"),
+    };
+    let connector = ConnectorPid::default();
+    let link = match &setup.bus {
+        Some(bus) => Some(link_plan(
+            bus,
+            &layout,
+            &identity,
+            executable,
+            link_environment,
+            nonce.clone(),
+        )?),
+        None => None,
+    };
+    let agent = agent::start(plan, spawner.clone(), events.clone());
+    let bus_name = link.as_ref().map(|plan| plan.bus.clone());
+    let doors = Doors::new(
+        policy.clone(),
+        events.clone(),
+        agent.watch(),
+        connector.clone(),
+        bus_name,
+    );
+    let serving = doors::open(&layout, &doors)?;
+    ready(HostReady::Ready {
+        control_socket: layout.control_socket(),
+        pid: std::process::id(),
+    });
+    // The app-server comes first; the link is dialled once it answers.
+    let link = link.map(|plan| link::start(plan, spawner.clone(), events.clone(), connector, agent.watch()));
+    watch_signals(events.clone());
+
+    let parts = Parts {
+        layout: layout.clone(),
+        identity,
+        policy,
+        audit,
+        agent,
+        link,
+        events,
+        service: setup.service,
+    };
+    Box::pin(Hub::new(parts).run(queue)).await;
+    for task in serving {
+        task.abort();
+    }
+    let report = sweep(&nonce, SWEEP_GRACE, SWEEP_FORCE).await;
+    if report.left.is_empty() {
+        if let Err(error) = ledger.forget(&nonce) {
+            tracing::warn!(%error, "the list of children cannot be written");
+        }
+    } else {
+        tracing::error!(left = ?report.left, "processes could not be ended");
+    }
+    Ok(())
+}
+
+fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None => std::env::current_dir().map_err(HostError::files(std::path::Path::new(".")))?,
+    };
+    match wanted.canonicalize() {
+        Ok(cwd) if cwd.is_dir() => Ok(cwd),
+        _ => Err(HostError::Cwd(wanted)),
+    }
+}
+
+fn make_policy(
+    setup: &HostSetup,
+    cwd: &std::path::Path,
+    codex_home: &std::path::Path,
+    layout: &Layout,
+) -> Result<Policy, HostError> {
+    let home = dirs_home();
+    let mut guarded = vec![
+        (codex_home.to_owned(), policy::CODEX_HOME),
+        (layout.root().to_owned(), policy::OWN_DATA),
+    ];
+    guarded.extend(home.clone().map(|home| (home, policy::HOME)));
+    let wanted = if setup.roots.is_empty() {
+        vec![cwd.to_owned()]
+    } else {
+        setup.roots.clone()
+    };
+    // Without a bus there is no remote, and so no root to refuse.
+    let roots = if setup.bus.is_some() {
+        policy::roots(&wanted, &guarded)?
+    } else {
+        Vec::new()
+    };
+    let skills = [
+        Some(codex_home.join("skills")),
+        home.map(|home| home.join(".agents/skills")),
+    ];
+    let mcp = match &setup.bus {
+        None => None,
+        Some(bus) => Some(McpServer {
+            name: bus.mcp_name.clone().unwrap_or_else(|| MCP_NAME.to_owned()),
+            url: match &bus.mcp_url {
+                Some(url) => url.clone(),
+                None => drawbridge_connector::mcp_url(&bus.api)
+                    .map_err(|e| HostError::Bus(e.to_string()))?
+                    .to_string(),
+            },
+            token_variable: bus
+                .mcp_token
+                .as_ref()
+                .filter(|token| !token.is_empty())
+                .map(|_| MCP_TOKEN_VARIABLE.to_owned()),
+        }),
+    };
+    Ok(Policy {
+        answer: setup.answer.unwrap_or_default(),
+        role: setup.role.unwrap_or(Role::Operator),
+        roots,
+        cwd: cwd.to_owned(),
+        skill_roots: skills
+            .into_iter()
+            .flatten()
+            .filter_map(|path| canonical(&path))
+            .collect(),
+        mcp,
+    })
+}
+
+fn dirs_home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
+fn link_plan(
+    bus: &BusSetup,
+    layout: &Layout,
+    identity: &Identity,
+    executable: PathBuf,
+    env: Vec<(OsString, OsString)>,
+    nonce: String,
+) -> Result<LinkPlan, HostError> {
+    let wrong = |error: drawbridge_connector::ConnectorError| HostError::Bus(error.to_string());
+    let connect_url = drawbridge_connector::connect_url(&bus.api).map_err(wrong)?;
+    let origin = drawbridge_connector::origin(&bus.api).map_err(wrong)?;
+    Ok(LinkPlan {
+        executable,
+        env,
+        cwd: layout.root().to_owned(),
+        nonce,
+        log_file: layout.log_file("connector"),
+        bus: origin
+            .split_once("://")
+            .map_or(origin.clone(), |(_, rest)| rest.to_owned()),
+        connect_url: connect_url.to_string(),
+        origin,
+        token: bus.token.clone(),
+        ca_file: bus.ca_file.clone(),
+        tunnel_socket: layout.tunnel_socket(),
+        host_id: identity.id.clone(),
+        host_name: identity.name.clone(),
+        public_key: identity.public_key(),
+    })
+}
+
+/// A polite signal stops the host in order.
+fn watch_signals(events: mpsc::Sender<Event>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    for (kind, reason) in [
+        (SignalKind::terminate(), "terminated"),
+        (SignalKind::interrupt(), "interrupted"),
+        (SignalKind::hangup(), "hung up"),
+    ] {
+        let Ok(mut signals) = signal(kind) else { continue };
+        let events = events.clone();
+        tokio::spawn(async move {
+            if signals.recv().await.is_some() {
+                // The loop may be stopping already.
+                let _ = events.send(Event::Stop(reason)).await;
+            }
+        });
+    }
+}
