@@ -1,5 +1,6 @@
 //! How far a remote may set policy and sandbox, and which threads count as wide.
 
+use crate::object;
 use drawbridge_core::verdict::ceiling::{
     Ceiling, Pair, Policy, Sandbox, apply, check_turn, clamp_start, effective, effective_is_wide, may_widen,
 };
@@ -23,13 +24,6 @@ const UNTRUSTED_READ: Pair = Pair {
     policy: Policy::Untrusted,
     sandbox: Sandbox::ReadOnly,
 };
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("no object: {other}"),
-    }
-}
 
 #[test]
 fn a_start_gets_the_default_or_what_is_narrower() {
