@@ -216,7 +216,10 @@ async fn run(
                     Some(tunnel) => roster.open(&grant, named.as_deref(), tunnel),
                     None => Err(Refusal::TunnelFailed),
                 };
-                let _ = reply.send(opened);
+                // A client that went away while it was asked for leaves a closed wait.
+                if reply.send(opened).is_err() {
+                    roster.sweep();
+                }
             }
             Order::Claim { host, tunnel, reply } => {
                 let _ = reply.send(roster.claim(&host, &tunnel));
