@@ -160,3 +160,47 @@ async fn a_bus_without_a_token_for_hosts_says_what_to_set() {
         ended.stderr
     );
 }
+
+// A token given in any way gets as far as starting a host, which refuses a data directory where an agent
+// may write; without one, nothing is started.
+// proves S1.22, S1.42, S1.47
+#[tokio::test]
+async fn a_token_arrives_through_the_pipe_and_a_host_that_cannot_start_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let none = ended(drawbridge(dir.path()).arg("connect").spawn().unwrap()).await;
+    assert_eq!(none.code, Some(2), "{}", none.stderr);
+    assert!(
+        none.stderr.contains("FORGE_CODEX_CONNECTOR_TOKEN"),
+        "{}",
+        none.stderr
+    );
+    assert!(!dir.path().join("logs").exists());
+
+    let with_flag = || {
+        let mut command = drawbridge(dir.path());
+        command.args(["connect", "--token", "canary-1"]);
+        command
+    };
+    let with_variable = |name: &str| {
+        let mut command = drawbridge(dir.path());
+        command.arg("connect").env(name, "canary-1");
+        command
+    };
+    for mut command in [
+        with_flag(),
+        with_variable("FORGE_CODEX_CONNECTOR_TOKEN"),
+        with_variable("CODEX_APP_CONNECTOR_TOKEN"),
+    ] {
+        let failed = ended(command.spawn().unwrap()).await;
+        assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+        for words in [
+            "the host could not start (data_dir_writable)",
+            "choose another --data-dir",
+            "[host_start]",
+        ] {
+            assert!(failed.stderr.contains(words), "{}", failed.stderr);
+        }
+        let log = std::fs::read_to_string(dir.path().join("logs/host.log")).unwrap();
+        assert!(!(failed.stdout + &failed.stderr + &log).contains("canary"));
+    }
+}
