@@ -1,5 +1,10 @@
 //! One client of `control.sock`.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the WebSocket library wants its refusals as whole responses"
+)]
+
 use crate::doors::{Doors, config, no_origin};
 use crate::event::{ControlEvent, ControlReply, Event};
 use drawbridge_codex_wire::RequestId;

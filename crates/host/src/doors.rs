@@ -1,5 +1,10 @@
 //! The three sockets. The door a connection comes through gives its role.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "the WebSocket library wants its refusals as whole responses"
+)]
+
 use crate::caller::{TurnedAway, the_connector, the_user};
 use crate::event::{AgentWatch, Caller, ConnectionId, Event};
 use crate::gate::{Connection, Ends};

@@ -18,15 +18,12 @@ pub(crate) fn into_thread(params: &mut Map<String, Value>, server: &McpServer) {
         return;
     };
     // A dotted key and a nested object would contradict each other; follow the client's form.
-    match config.get_mut("mcp_servers").and_then(Value::as_object_mut) {
-        Some(servers) => {
-            servers.insert(server.name.clone(), entry);
-        }
-        None => {
-            let prefix = format!("mcp_servers.{}", server.name);
-            config.retain(|key, _| key != &prefix && !key.starts_with(&format!("{prefix}.")));
-            config.insert(prefix, entry);
-        }
+    let prefix = format!("mcp_servers.{}", server.name);
+    config.retain(|key, _| key != &prefix && !key.starts_with(&format!("{prefix}.")));
+    if let Some(servers) = config.get_mut("mcp_servers").and_then(Value::as_object_mut) {
+        servers.insert(server.name.clone(), entry);
+    } else {
+        config.insert(prefix, entry);
     }
 }
 

@@ -157,7 +157,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     });
     // The app-server comes first; the link is dialled once it answers.
     let link = link.map(|plan| link::start(plan, spawner.clone(), events.clone(), connector, agent.watch()));
-    watch_signals(events.clone());
+    watch_signals(&events);
 
     let parts = Parts {
         layout: layout.clone(),
@@ -289,7 +289,7 @@ fn link_plan(
 }
 
 /// A polite signal stops the host in order.
-fn watch_signals(events: mpsc::Sender<Event>) {
+fn watch_signals(events: &mpsc::Sender<Event>) {
     use tokio::signal::unix::{SignalKind, signal};
     for (kind, reason) in [
         (SignalKind::terminate(), "terminated"),

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(value: Value) -> (Settings, bool) {
+    fn read(value: &Value) -> (Settings, bool) {
         carried(value.as_object().unwrap())
     }
 
@@ -108,7 +108,7 @@ mod tests {
                 true,
             ),
         ] {
-            let (settings, _) = read(request.clone());
+            let (settings, _) = read(&request);
             assert_eq!(carried_is_wide(&before, &settings), wide, "{request}");
         }
         assert!(is_wide(&Settings::default()), "unknown is wide");
@@ -116,9 +116,9 @@ mod tests {
 
     #[test]
     fn what_is_not_judged_counts_as_unknown() {
-        assert!(read(json!({"permissions":":danger-full-access"})).1);
-        assert!(read(json!({"approvalsReviewer":"auto_review"})).1);
-        assert!(!read(json!({"input":[],"model":"m","permissions":null})).1);
+        assert!(read(&json!({"permissions":":danger-full-access"})).1);
+        assert!(read(&json!({"approvalsReviewer":"auto_review"})).1);
+        assert!(!read(&json!({"input":[],"model":"m","permissions":null})).1);
     }
 
     #[test]

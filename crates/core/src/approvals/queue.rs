@@ -188,7 +188,7 @@ impl Queue {
     /// A turn ended `interrupted`. The app-server says so *before* it resolves what was pending, so an
     /// answer of ours that is still on its way did not count, unless it was the cancel itself.
     pub fn turn_interrupted(&mut self, thread: &str, turn: &str, now_ms: u64) -> Vec<ApprovalId> {
-        self.end_where(now_ms, ApprovalState::Superseded, |card| {
+        self.end_where(now_ms, &ApprovalState::Superseded, |card| {
             let ours = matches!(
                 &card.state,
                 ApprovalState::Sent {
@@ -202,7 +202,7 @@ impl Queue {
 
     /// The app-server of this generation is gone, and its questions with it.
     pub fn generation_lost(&mut self, generation: u64, now_ms: u64) -> Vec<ApprovalId> {
-        self.end_where(now_ms, ApprovalState::Lost, |card| {
+        self.end_where(now_ms, &ApprovalState::Lost, |card| {
             card.id.generation == generation
         })
     }
@@ -210,7 +210,7 @@ impl Queue {
     fn end_where(
         &mut self,
         now_ms: u64,
-        state: ApprovalState,
+        state: &ApprovalState,
         which: impl Fn(&Approval) -> bool,
     ) -> Vec<ApprovalId> {
         let mut ended = Vec::new();

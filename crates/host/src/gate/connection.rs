@@ -147,7 +147,7 @@ impl Filter {
             let waiting = admission.is_some();
             let step = tokio::select! {
                 frame = client.next(), if !waiting && !full => match frame {
-                    Some(Ok(frame)) => self.from_client(frame).await,
+                    Some(Ok(frame)) => self.take_client(frame).await,
                     Some(Err(Error::Capacity(_))) => Step::Close(TunnelEnd::Refused),
                     Some(Err(_)) | None => return TunnelEnd::ClientGone,
                 },
@@ -164,7 +164,7 @@ impl Filter {
                     }
                     Some(Err(_)) | None => return TunnelEnd::Lagged,
                 },
-                message = inbox.recv() => self.from_hub(message),
+                message = inbox.recv() => self.take_order(message),
             };
             let sent = match step {
                 Step::Nothing => Ok(()),
@@ -236,7 +236,7 @@ impl Filter {
         client.flush().await.map_err(|_| TunnelEnd::ClientGone)
     }
 
-    async fn from_client(&mut self, frame: Message) -> Step {
+    async fn take_client(&mut self, frame: Message) -> Step {
         let text = match frame {
             Message::Text(text) => text,
             Message::Close(_) => return Step::Close(TunnelEnd::ClientGone),
@@ -244,13 +244,13 @@ impl Filter {
             _ => return Step::Nothing,
         };
         if let Caller::Remote { role, .. } = self.server.caller {
-            self.from_remote(&text, role).await
+            self.take_remote(&text, role).await
         } else {
-            self.from_local(text).await
+            self.take_local(text).await
         }
     }
 
-    async fn from_remote(&mut self, text: &str, role: drawbridge_wire::Role) -> Step {
+    async fn take_remote(&mut self, text: &str, role: drawbridge_wire::Role) -> Step {
         match read_strict(text) {
             FromClient::Request { id, method, params } if method == "initialize" => {
                 self.initialize(id, params.unwrap_or_default(), Some(role)).await
@@ -285,7 +285,7 @@ impl Filter {
         }
     }
 
-    async fn from_local(&mut self, text: Utf8Bytes) -> Step {
+    async fn take_local(&mut self, text: Utf8Bytes) -> Step {
         match read_local(&text) {
             FromLocal::Request { id, method } if method == "initialize" => {
                 let frame: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
@@ -430,7 +430,7 @@ impl Filter {
         }
     }
 
-    fn from_hub(&mut self, message: Option<ToConnection>) -> Step {
+    fn take_order(&mut self, message: Option<ToConnection>) -> Step {
         match message {
             Some(ToConnection::Deliver { id, method, raw }) => {
                 if self.server.resolved.remove(&id) {

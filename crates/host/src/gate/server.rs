@@ -138,9 +138,8 @@ impl ServerSide {
                         })
                         .await;
                     }
-                    Some(_) => {}
                     None if self.caller.is_remote() => return Writes::default(),
-                    None => {}
+                    Some(_) | None => {}
                 }
                 Writes::pass()
             }

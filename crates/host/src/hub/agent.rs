@@ -84,7 +84,7 @@ impl Hub {
                 params,
             } => {
                 let id = self.approval_id(generation, id);
-                self.on_server_request(super::approvals::Source::Observer, id, method, params, None);
+                self.on_server_request(super::approvals::Source::Observer, &id, method, params, None);
             }
             AgentEvent::Observed {
                 generation,

@@ -29,7 +29,7 @@ impl Hub {
     pub(super) fn on_server_request(
         &mut self,
         source: Source,
-        id: ApprovalId,
+        id: &ApprovalId,
         method: String,
         params: Value,
         raw: Option<String>,
@@ -42,12 +42,12 @@ impl Hub {
             // connections deliver it themselves; on the observer silence is right.
             "item/tool/call" => return,
             "account/chatgptAuthTokens/refresh" | "attestation/generate" => {
-                self.owner_request(source, &id, method, raw);
+                self.owner_request(source, id, method, raw);
                 return;
             }
             "currentTime/read" => {
                 if source == Source::Observer {
-                    self.respond(&id, Some(json!({ "currentTimeAt": now_ms() / 1000 })), None);
+                    self.respond(id, Some(json!({ "currentTimeAt": now_ms() / 1000 })), None);
                 }
                 return;
             }
@@ -76,7 +76,7 @@ impl Hub {
         }
         match self.approvals.raise(raised, now_ms()) {
             Raised::New => {
-                if let Some(card) = self.approvals.get(&id) {
+                if let Some(card) = self.approvals.get(id) {
                     let entry = Entry::ApprovalRaised {
                         approval: id.to_string(),
                         method: card.method.clone(),
@@ -94,18 +94,18 @@ impl Hub {
                         self.fetch_item(thread, item);
                     }
                 }
-                self.approval_changed(&id);
+                self.approval_changed(id);
             }
             Raised::Known => {}
             Raised::Invalidated => {
                 tracing::error!(approval = %id, "another request came under an identity in use; refused");
-                self.respond(&id, None, None);
-                self.approval_changed(&id);
+                self.respond(id, None, None);
+                self.approval_changed(id);
                 return;
             }
         }
         if let Source::Client(connection) = source {
-            self.deliver(&id, connection);
+            self.deliver(id, connection);
         }
     }
 

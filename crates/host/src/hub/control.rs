@@ -78,7 +78,12 @@ impl Hub {
             }
             Request::Logs { child } => match child.as_str() {
                 "app-server" => ControlReply::Logs(self.agent.log()),
-                "connector" => ControlReply::Logs(self.link.as_ref().map(|l| l.log()).unwrap_or_default()),
+                "connector" => ControlReply::Logs(
+                    self.link
+                        .as_ref()
+                        .map(crate::link::LinkHandle::log)
+                        .unwrap_or_default(),
+                ),
                 _ => error("bad_request", "`child` is `app-server` or `connector`"),
             },
         };

@@ -59,7 +59,7 @@ impl Hub {
                 op,
                 reply,
             }),
-            GateEvent::Settle { permit, outcome } => self.settle(permit, outcome),
+            GateEvent::Settle { permit, outcome } => self.settle(permit, &outcome),
             GateEvent::Where { thread, reply } => {
                 self.place(thread, reply);
             }
@@ -76,7 +76,7 @@ impl Hub {
             } => {
                 let id = self.approval_id(generation, id);
                 let source = super::approvals::Source::Client(connection);
-                self.on_server_request(source, id, method, params, Some(raw));
+                self.on_server_request(source, &id, method, params, Some(raw));
             }
             GateEvent::Answer {
                 generation,
@@ -213,7 +213,7 @@ impl Hub {
             },
         );
         if reply.send(Ok(Permit { id: permit, current })).is_err() {
-            self.settle(permit, Outcome::Failed);
+            self.settle(permit, &Outcome::Failed);
         }
     }
 
@@ -243,7 +243,7 @@ impl Hub {
         Some(after)
     }
 
-    fn settle(&mut self, permit: u64, outcome: Outcome) {
+    fn settle(&mut self, permit: u64, outcome: &Outcome) {
         let Some(InFlight {
             connection,
             op,
@@ -252,7 +252,7 @@ impl Hub {
         else {
             return;
         };
-        match (&outcome, op.kind) {
+        match (outcome, op.kind) {
             (Outcome::Thread(result), _) => {
                 let origin = op.remote.then(|| self.origin(connection)).flatten();
                 self.learn_thread(result, if op.kind == OpKind::Resume { None } else { origin });
@@ -299,7 +299,7 @@ impl Hub {
             .map(|(id, _)| *id)
             .collect();
         for permit in permits {
-            self.settle(permit, Outcome::Unknown);
+            self.settle(permit, &Outcome::Unknown);
         }
     }
 
