@@ -340,17 +340,21 @@ async fn open(data_dir: &Path, path: &Path) -> Result<WebSocketStream<UnixStream
         .map(|(socket, _)| socket)
         .map_err(|error| match error {
             SocketError::Http(response) => {
-                let body = response
-                    .body()
-                    .as_deref()
-                    .map(String::from_utf8_lossy)
-                    .unwrap_or_default();
-                ControlError::Refused(format!(
-                    "{} {}",
-                    response.status(),
-                    drawbridge_consent::visible_line(body.trim())
-                ))
+                let said = refusal(response.body().as_deref().unwrap_or_default());
+                ControlError::Refused(said.unwrap_or_else(|| format!("HTTP {}", response.status())))
             }
             other => ControlError::Refused(lost(other).to_string()),
         })
+}
+
+/// The host's words in `{"error":{"code","message"}}`.
+fn refusal(body: &[u8]) -> Option<String> {
+    let said: Value = serde_json::from_slice(body).ok()?;
+    let member = |key: &str| {
+        said.get("error")?
+            .get(key)?
+            .as_str()
+            .map(drawbridge_consent::visible_line)
+    };
+    Some(format!("{} [{}]", member("message")?, member("code")?))
 }

@@ -310,3 +310,41 @@ async fn connect_ends_when_the_host_is_stopped_by_another() {
         assert!(ended.stdout.contains(line), "{}", ended.stdout);
     }
 }
+
+#[tokio::test]
+async fn a_process_that_the_host_turns_away_hears_why() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("run")).unwrap();
+    let door = tokio::net::UnixListener::bind(dir.path().join("run/control.sock")).unwrap();
+    let child = start(dir.path(), &["approvals", "accept", "1-0"]);
+    let (mut stream, _) = tokio::time::timeout(common::SOON, door.accept())
+        .await
+        .unwrap()
+        .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        assert_ne!(
+            tokio::time::timeout(common::SOON, stream.read_buf(&mut head))
+                .await
+                .unwrap()
+                .unwrap(),
+            0
+        );
+    }
+    let body = r#"{"error":{"code":"own_child","message":"the agent cannot answer for you"}}"#;
+    let answer = format!(
+        "HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(4));
+    assert!(
+        ended
+            .stderr
+            .contains("the host refused this process: the agent cannot answer for you [own_child] [refused]"),
+        "{}",
+        ended.stderr
+    );
+}
