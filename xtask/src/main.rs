@@ -5,6 +5,8 @@
     reason = "a program for the terminal"
 )]
 
+#[cfg(test)]
+mod acceptance;
 mod demo;
 mod error;
 mod run;

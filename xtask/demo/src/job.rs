@@ -5,7 +5,7 @@ use crate::hop::Failure;
 use std::path::Path;
 
 /// What the scripted model says at the end.
-pub(crate) const GOODBYE: &str = "Two files were made and the third was not, as you wished.";
+pub(crate) const GOODBYE: &str = "That was all: what you approved is made, what you declined is not.";
 
 /// One thing that needs an approval.
 pub(crate) struct Ask {

@@ -91,7 +91,7 @@ async fn run(options: &Options) -> bool {
     let interrupt = interrupted();
     let performed = tokio::select! {
         done = Box::pin(stage.perform(options)) => done,
-        signal = interrupt => Err(Failure::new(signal, "nothing; start it again when you like")),
+        signal = interrupt => Err(Failure::new(signal, "start it again when you like")),
         () = tokio::time::sleep(limit) => Err(Failure::new(
             format!("not done after {} s", limit.as_secs()),
             "the log tails below show who waits for whom",

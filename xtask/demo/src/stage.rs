@@ -439,7 +439,11 @@ fn print_tail(log: &Path) {
     const LINES: usize = 15;
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
+    // Our own polling fills the record with these.
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains(r#""kind":"connection_"#))
+        .collect();
     if lines.is_empty() {
         return;
     }
