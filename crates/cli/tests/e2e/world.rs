@@ -1,0 +1,355 @@
+//! Everything between a remote client and the scripted model, brought up for one test.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use drawbridge_testkit::home::{CodexHome, ExtraConfig, Scratch, real_codex, scratch_dir};
+use drawbridge_testkit::model::ScriptedModel;
+use drawbridge_wire::control::{AppServerState, ApprovalState, ApprovalView, HostView};
+use drawbridge_wire::pipe::LinkState;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Longest wait for anything in a test.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Tokens of the test's bus; canaries where a test looks for leaks.
+pub(crate) const CONNECT_TOKEN: &str = "canary-connect-4c1f";
+pub(crate) const CLIENT_TOKEN: &str = "canary-client-77ab";
+pub(crate) const HTTP_TOKEN: &str = "canary-http-90de";
+pub(crate) const MCP_TOKEN: &str = "canary-mcp-13f7";
+
+/// What a test may set.
+#[derive(Default)]
+pub(crate) struct Plan<'a> {
+    /// Further arguments of `connect`.
+    pub(crate) connect: Vec<String>,
+    /// Further keys and tables of codex's `config.toml`.
+    pub(crate) extra: ExtraConfig<'a>,
+}
+
+/// One running world.
+pub(crate) struct World {
+    pub(crate) scratch: Scratch,
+    pub(crate) model: ScriptedModel,
+    pub(crate) bus: String,
+    pub(crate) data: PathBuf,
+    pub(crate) work: PathBuf,
+    pub(crate) home: CodexHome,
+    bus_process: Child,
+    host_process: Child,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Plan::default()).await
+    }
+
+    pub(crate) async fn start_with(plan: Plan<'_>) -> Self {
+        let scratch = scratch_dir("e2e").unwrap();
+        let model = ScriptedModel::start().await.unwrap();
+        let home = CodexHome::create_with(scratch.path(), &model.base_url(), plan.extra).unwrap();
+        let work = scratch.folder("w").unwrap();
+        let data = scratch.path().join("d");
+        let user = scratch.folder("u").unwrap();
+        let mut bus_command = drawbridge();
+        bus_command
+            .args(["bus", "--listen", "127.0.0.1:0"])
+            .env("CODEX_BUS_CONNECT_TOKEN", CONNECT_TOKEN)
+            .env("CODEX_BUS_HTTP_TOKEN", HTTP_TOKEN)
+            .env("DRAWBRIDGE_BUS_CLIENT_TOKEN", CLIENT_TOKEN);
+        let mut bus_process = bus_command.spawn().unwrap();
+        let mut lines = BufReader::new(bus_process.stdout.take().unwrap()).lines();
+        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let bus = line.strip_prefix("listening on http://").expect(&line).to_owned();
+        let host_process = drawbridge()
+            .args([
+                "connect",
+                "--api",
+                &format!("http://{bus}"),
+                "--id",
+                "h",
+                "--name",
+                "Host",
+            ])
+            .arg("--cwd")
+            .arg(&work)
+            .arg("--codex-bin")
+            .arg(real_codex())
+            .args(plan.connect)
+            .env("DRAWBRIDGE_DATA_DIR", &data)
+            .env("HOME", &user)
+            .env("CODEX_HOME", home.path())
+            .env("TMPDIR", scratch.folder("t").unwrap())
+            .env("FORGE_CODEX_CONNECTOR_TOKEN", CONNECT_TOKEN)
+            .env("FORGE_CODEX_CONNECTOR_MCP_TOKEN", MCP_TOKEN)
+            .spawn()
+            .unwrap();
+        let world = Self {
+            scratch,
+            model,
+            bus,
+            data,
+            work,
+            home,
+            bus_process,
+            host_process,
+        };
+        world
+            .until(|view| {
+                let linked = view
+                    .link
+                    .as_ref()
+                    .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
+                linked && view.app_server.state == AppServerState::Ready
+            })
+            .await;
+        world
+    }
+
+    /// Runs the CLI as the user of this host would.
+    pub(crate) async fn cli(&self, args: &[&str]) -> Output {
+        let run = drawbridge()
+            .args(args)
+            .env("DRAWBRIDGE_DATA_DIR", &self.data)
+            .output();
+        timeout(SOON, run).await.unwrap().unwrap()
+    }
+
+    /// The host's view, when a host answers.
+    pub(crate) async fn view(&self) -> Option<HostView> {
+        let output = self.cli(&["status", "--json"]).await;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// Waits for a view.
+    pub(crate) async fn until(&self, found: impl Fn(&HostView) -> bool) -> HostView {
+        let deadline = Instant::now() + SOON;
+        let mut last = None;
+        while Instant::now() < deadline {
+            if let Some(view) = self.view().await {
+                if found(&view) {
+                    return view;
+                }
+                last = Some(view);
+            }
+        }
+        panic!(
+            "the host never came to the state asked for; last: {last:#?}\nrecord:\n{}",
+            self.record()
+        );
+    }
+
+    /// Waits for an open approval.
+    pub(crate) async fn open_approval(&self) -> ApprovalView {
+        let open = |a: &&ApprovalView| a.state == ApprovalState::Open;
+        let view = self.until(|view| view.approvals.iter().any(|a| open(&a))).await;
+        view.approvals.iter().find(open).unwrap().clone()
+    }
+
+    /// Waits until an approval is over, and answers its state.
+    pub(crate) async fn ended_approval(&self, id: &str) -> ApprovalState {
+        let over = |a: &&ApprovalView| {
+            a.id == id && !matches!(a.state, ApprovalState::Open | ApprovalState::Sent { .. })
+        };
+        let view = self.until(|view| view.approvals.iter().any(|a| over(&a))).await;
+        view.approvals.iter().find(over).unwrap().state.clone()
+    }
+
+    /// The append-only record.
+    pub(crate) fn record(&self) -> String {
+        std::fs::read_to_string(self.data.join("audit.jsonl")).unwrap_or_default()
+    }
+
+    /// Pid of the process that runs `connect`.
+    pub(crate) fn connect_pid(&self) -> u32 {
+        self.host_process.id().unwrap()
+    }
+
+    /// A remote client, initialized.
+    pub(crate) async fn remote(&self) -> Client<TcpStream> {
+        let mut client = self.remote_raw().await;
+        client.initialize(json!({ "experimentalApi": true })).await;
+        client
+    }
+
+    /// A remote client that has not said anything yet.
+    pub(crate) async fn remote_raw(&self) -> Client<TcpStream> {
+        let mut request = format!("ws://{}/hosts/h/app-server", self.bus)
+            .into_client_request()
+            .unwrap();
+        request
+            .headers_mut()
+            .insert("authorization", format!("Bearer {CLIENT_TOKEN}").parse().unwrap());
+        let stream = TcpStream::connect(&self.bus).await.unwrap();
+        let (socket, _) = timeout(SOON, client_async(request, stream))
+            .await
+            .unwrap()
+            .unwrap();
+        Client::new(socket)
+    }
+
+    /// A client of the user's own on `app-server.sock`, initialized.
+    pub(crate) async fn local(&self) -> Client<UnixStream> {
+        let stream = UnixStream::connect(self.data.join("run/app-server.sock"))
+            .await
+            .unwrap();
+        let (socket, _) = timeout(SOON, client_async("ws://localhost/rpc", stream))
+            .await
+            .unwrap()
+            .unwrap();
+        let mut client = Client::new(socket);
+        client.initialize(json!({ "experimentalApi": true })).await;
+        client
+    }
+
+    /// Stops everything as a user would, and waits for the end.
+    pub(crate) async fn stop(mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.connect_pid()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        timeout(SOON, self.host_process.wait()).await.unwrap().unwrap();
+        self.bus_process.kill().await.unwrap();
+        self.model.shutdown().await;
+        assert!(
+            !self.data.join("run/control.sock").exists(),
+            "the host has ended and taken its sockets down"
+        );
+    }
+}
+
+fn drawbridge() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// A client that speaks the plain app-server protocol.
+pub(crate) struct Client<S> {
+    socket: WebSocketStream<S>,
+    next: i64,
+    /// Frames that were read while waiting for something else.
+    pub(crate) seen: Vec<Value>,
+}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
+    fn new(socket: WebSocketStream<S>) -> Self {
+        Self {
+            socket,
+            next: 0,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn initialize(&mut self, capabilities: Value) {
+        let params = json!({
+            "clientInfo": { "name": "e2e", "version": "1" },
+            "capabilities": capabilities,
+        });
+        self.call("initialize", params).await.unwrap();
+        self.send(&json!({ "method": "initialized" }).to_string()).await;
+    }
+
+    /// Sends text as it is.
+    pub(crate) async fn send(&mut self, text: &str) {
+        timeout(SOON, self.socket.send(Message::text(text)))
+            .await
+            .unwrap()
+            .unwrap();
+    }
+
+    /// The next frame; `None` when the connection is closed.
+    pub(crate) async fn frame(&mut self) -> Option<Value> {
+        self.frame_before(Instant::now() + SOON)
+            .await
+            .expect("a frame, or the end, in time")
+    }
+
+    /// `Err` at the deadline.
+    pub(crate) async fn frame_before(&mut self, deadline: Instant) -> Result<Option<Value>, ()> {
+        loop {
+            return match timeout_at(deadline, self.socket.next()).await {
+                Err(_) => Err(()),
+                Ok(Some(Ok(Message::Text(text)))) => Ok(Some(serde_json::from_str(&text).unwrap())),
+                Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) => Ok(None),
+                Ok(Some(Ok(_))) => continue,
+            };
+        }
+    }
+
+    /// Reads on until the connection is closed, and answers the reason its close frame gave.
+    pub(crate) async fn closed(&mut self) -> String {
+        loop {
+            match timeout(SOON, self.socket.next()).await.unwrap() {
+                Some(Ok(Message::Close(frame))) => {
+                    return frame.map(|f| f.reason.to_string()).unwrap_or_default();
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return String::new(),
+            }
+        }
+    }
+
+    /// A request and its response: the result or the error object.
+    pub(crate) async fn call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
+        let id = self.next;
+        self.next += 1;
+        self.send(&json!({ "id": id, "method": method, "params": params }).to_string())
+            .await;
+        self.response(&json!(id)).await
+    }
+
+    /// The response to a request sent by hand.
+    pub(crate) async fn response(&mut self, id: &Value) -> Result<Value, Value> {
+        let frame = self
+            .until(|frame| frame.get("id") == Some(id) && frame.get("method").is_none())
+            .await;
+        match frame.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(frame["result"].clone()),
+        }
+    }
+
+    /// Reads on until a frame fits; the others are kept in `seen`.
+    pub(crate) async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let frame = self.frame().await.expect("the connection stands");
+            if fits(&frame) {
+                return frame;
+            }
+            self.seen.push(frame);
+        }
+    }
+
+    /// Reads on until a notification or request of this method.
+    pub(crate) async fn method(&mut self, method: &str) -> Value {
+        self.until(|frame| frame["method"] == method).await
+    }
+
+    /// Starts a thread and answers its id.
+    pub(crate) async fn thread(&mut self, cwd: &Path, policy: &str, sandbox: &str) -> String {
+        let params = json!({ "cwd": cwd, "approvalPolicy": policy, "sandbox": sandbox });
+        let started = self.call("thread/start", params).await.unwrap();
+        started["thread"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts a turn with a script for the model.
+    pub(crate) async fn turn(&mut self, thread: &str, script: &str) -> Result<Value, Value> {
+        let input = json!([{ "type": "text", "text": script }]);
+        self.call("turn/start", json!({ "threadId": thread, "input": input }))
+            .await
+    }
+}
