@@ -62,11 +62,11 @@ pub struct Envelope<'a> {
     /// Parameters, unparsed.
     #[serde(default, borrow)]
     pub params: Option<&'a serde_json::value::RawValue>,
-    /// Result, unparsed.
-    #[serde(default, borrow)]
+    /// Result, unparsed; `null` is a result too.
+    #[serde(default, borrow, deserialize_with = "present")]
     pub result: Option<&'a serde_json::value::RawValue>,
     /// Error, unparsed.
-    #[serde(default, borrow)]
+    #[serde(default, borrow, deserialize_with = "present")]
     pub error: Option<&'a serde_json::value::RawValue>,
 }
 
@@ -76,6 +76,10 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// When the text is no JSON object of this shape.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        // A derived reader would take an array for an object with its members in order.
+        if !text.trim_start().starts_with('{') {
+            return Err(serde::de::Error::custom("the frame is no object"));
+        }
         serde_json::from_str(text)
     }
 
@@ -94,5 +98,25 @@ impl<'a> Envelope<'a> {
             (Some(_), None, false, true) => Some(Shape::Error),
             _ => None,
         }
+    }
+}
+
+/// A member that is there counts, whatever its value.
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de serde_json::value::RawValue>, D::Error> {
+    <&serde_json::value::RawValue>::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_null_result_is_a_response_and_an_array_is_no_message() {
+        assert_eq!(Envelope::parse(r#"{"id":1,"result":null}"#).unwrap().shape(), Some(Shape::Response));
+        assert_eq!(Envelope::parse(r#"{"id":1,"error":null}"#).unwrap().shape(), Some(Shape::Error));
+        assert_eq!(Envelope::parse(r#"{"id":1}"#).unwrap().shape(), None);
+        assert!(Envelope::parse(r#"[1,"a",{},null,null]"#).is_err());
     }
 }
