@@ -3,5 +3,9 @@
 
 mod envelope;
 pub mod strict;
+pub mod typed;
+mod typed_approvals;
+mod typed_client;
+mod typed_server;
 
 pub use envelope::{Envelope, ErrorObject, RequestId, Shape};
