@@ -114,8 +114,14 @@ mod tests {
 
     #[test]
     fn a_null_result_is_a_response_and_an_array_is_no_message() {
-        assert_eq!(Envelope::parse(r#"{"id":1,"result":null}"#).unwrap().shape(), Some(Shape::Response));
-        assert_eq!(Envelope::parse(r#"{"id":1,"error":null}"#).unwrap().shape(), Some(Shape::Error));
+        assert_eq!(
+            Envelope::parse(r#"{"id":1,"result":null}"#).unwrap().shape(),
+            Some(Shape::Response)
+        );
+        assert_eq!(
+            Envelope::parse(r#"{"id":1,"error":null}"#).unwrap().shape(),
+            Some(Shape::Error)
+        );
         assert_eq!(Envelope::parse(r#"{"id":1}"#).unwrap().shape(), None);
         assert!(Envelope::parse(r#"[1,"a",{},null,null]"#).is_err());
     }

@@ -65,6 +65,9 @@ pub struct Thread {
     pub ephemeral: bool,
     /// Whether the observer is subscribed.
     pub observed: bool,
+    /// Counts requests that may have changed the settings: what was asked before one of them says
+    /// nothing of now.
+    pub changes: u64,
     items: VecDeque<(String, Value)>,
 }
 
@@ -81,6 +84,7 @@ impl Thread {
             origin: Origin::Local,
             ephemeral: false,
             observed: false,
+            changes: 0,
             items: VecDeque::new(),
         }
     }
@@ -132,6 +136,10 @@ impl Threads {
     pub fn get(&self, id: &str) -> Option<&Thread> {
         self.all.get(id)
     }
+    /// The thread, if known, to be changed.
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Thread> {
+        self.all.get_mut(id)
+    }
     /// Forgets one.
     pub fn remove(&mut self, id: &str) -> Option<Thread> {
         self.all.remove(id)
@@ -144,11 +152,42 @@ impl Threads {
     pub fn iter(&self) -> impl Iterator<Item = &Thread> {
         self.all.values()
     }
+    /// All, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Thread> {
+        self.all.values_mut()
+    }
     /// How many have a running turn.
     #[must_use]
     pub fn active_count(&self) -> usize {
         self.all.values().filter(|t| t.is_active()).count()
     }
+}
+
+/// The one spelling of a thread id the app-server itself uses: a UUID in lower case with hyphens. It takes
+/// other spellings too (observed, 0.169.0), and then two names for one thread would have two fates here.
+#[must_use]
+pub fn canonical_id(id: &str) -> Option<String> {
+    let bare = id.strip_prefix("urn:uuid:").unwrap_or(id);
+    let bare = bare
+        .strip_prefix('{')
+        .and_then(|b| b.strip_suffix('}'))
+        .unwrap_or(bare);
+    let digits: String = bare
+        .chars()
+        .filter(|c| *c != '-')
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let hex = digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    hex.then(|| {
+        [
+            &digits[..8],
+            &digits[8..12],
+            &digits[12..16],
+            &digits[16..20],
+            &digits[20..],
+        ]
+        .join("-")
+    })
 }
 
 /// The status word of a `thread/status/changed` payload.
@@ -174,6 +213,23 @@ mod tests {
     #[test]
     fn a_thread_is_wide_until_known_better() {
         assert!(Threads::default().entry("t").wide);
+    }
+
+    #[test]
+    fn one_thread_has_one_name() {
+        let name = "01a1feae-64b9-7fc0-b18e-a2717c8218e9";
+        for spelling in [
+            name.to_owned(),
+            name.to_uppercase(),
+            name.replace('-', ""),
+            format!("{{{name}}}"),
+            format!("urn:uuid:{name}"),
+        ] {
+            assert_eq!(canonical_id(&spelling).as_deref(), Some(name), "{spelling}");
+        }
+        assert_eq!(canonical_id("thread-1"), None);
+        assert_eq!(canonical_id(""), None);
+        assert_eq!(canonical_id("0123456789abcdef0123456789abcdeé"), None);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// Pauses before a new start, in milliseconds; the last one stays.
 const PAUSES_MS: [u64; 6] = [200, 500, 1000, 2000, 5000, 15_000];
+/// Pauses between tries to connect the observer again, in milliseconds.
+const REDIAL_MS: [u64; 5] = [50, 200, 500, 1000, 2000];
 /// A life longer than this starts the pauses anew.
 const HEALTHY: Duration = Duration::from_secs(30);
 /// How many lines of its log a control client gets.
@@ -191,11 +193,14 @@ impl Task {
                     return Life::Ended(format!("the app-server ended by itself{code}{last}"));
                 }
                 frame = incoming.recv() => match frame {
-                    Some(Incoming::Closed { .. }) | None => match self.redial(generation, &endpoint).await {
-                        Some(again) => incoming = again,
-                        // Most likely it is ending; the branch above says how.
-                        None => incoming = quiet(),
-                    },
+                    Some(Incoming::Closed { .. }) | None => {
+                        let Some(again) = self.redial(generation, &endpoint).await else {
+                            // Without eyes no approval can be seen or answered: a new start is better.
+                            stop(&child, Ladder::default()).await;
+                            return Life::Ended("the app-server took no new connection of the host".to_owned());
+                        };
+                        incoming = again;
+                    }
                     Some(frame) => self.forward(generation, frame).await,
                 },
             }
@@ -208,6 +213,21 @@ impl Task {
         generation: u64,
         endpoint: &drawbridge_codex::Endpoint,
     ) -> Option<mpsc::Receiver<Incoming>> {
+        for pause in REDIAL_MS {
+            if let Some((peer, incoming)) = self.hello(endpoint).await {
+                self.tell(AgentEvent::Redialled {
+                    generation,
+                    observer: peer,
+                })
+                .await;
+                return Some(incoming);
+            }
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        None
+    }
+
+    async fn hello(&self, endpoint: &drawbridge_codex::Endpoint) -> Option<(Peer, mpsc::Receiver<Incoming>)> {
         let (peer, incoming) = Peer::start(endpoint.dial().await.ok()?);
         let hello = json!({
             "clientInfo": { "name": CLIENT, "version": env!("CARGO_PKG_VERSION") },
@@ -218,12 +238,7 @@ impl Task {
         });
         peer.request("initialize", hello, CALL_DEADLINE).await.ok()?;
         peer.notify("initialized", json!({})).await.ok()?;
-        self.tell(AgentEvent::Redialled {
-            generation,
-            observer: peer,
-        })
-        .await;
-        Some(incoming)
+        Some((peer, incoming))
     }
 
     async fn forward(&self, generation: u64, frame: Incoming) {
@@ -353,16 +368,6 @@ fn overrides(config: &Value, marker: &Marker) -> Vec<String> {
 /// A TOML basic string; JSON's escapes are a subset of TOML's, but TOML wants DEL escaped too.
 fn toml_text(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007F")
-}
-
-/// A channel on which nothing ever comes.
-fn quiet() -> mpsc::Receiver<Incoming> {
-    let (sender, receiver) = mpsc::channel(1);
-    // Leaked on purpose: a dropped sender would read as another end of the connection.
-    tokio::spawn(async move {
-        sender.closed().await;
-    });
-    receiver
 }
 
 #[cfg(test)]

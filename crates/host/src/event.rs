@@ -72,6 +72,8 @@ pub(crate) enum AgentEvent {
     Observed {
         generation: u64,
         thread: String,
+        /// [`drawbridge_core::threads::Thread::changes`] when it was asked.
+        changes: u64,
         result: Option<Value>,
     },
     /// The item of a file change was read by a full resume.

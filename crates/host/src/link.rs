@@ -37,12 +37,21 @@ pub(crate) struct LinkPlan {
     pub public_key: String,
 }
 
+/// How the host is, for its bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostStatus {
+    pub app_server_ready: bool,
+    pub active_threads: u32,
+    pub open_approvals: u32,
+}
+
 /// What the loop holds of it.
 pub(crate) struct LinkHandle {
     bus: String,
     origin: String,
     lines: mpsc::Sender<ToConnector>,
-    wanted: watch::Sender<bool>,
+    wanted: watch::Sender<(bool, u64)>,
+    status: watch::Sender<Option<HostStatus>>,
     stop: mpsc::Sender<oneshot::Sender<()>>,
     child: watch::Receiver<Option<Arc<Child>>>,
 }
@@ -58,15 +67,20 @@ impl LinkHandle {
     pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
-    /// Sends a line. A connector that does not read is behind with status only, which is repeated.
+    /// Tells how the host is; only the newest counts.
+    pub(crate) fn status(&self, status: HostStatus) {
+        self.status.send_replace(Some(status));
+    }
+    /// Sends a line that must arrive.
     pub(crate) fn send(&self, line: ToConnector) {
         if self.lines.try_send(line).is_err() {
-            tracing::debug!("the connector does not take lines now");
+            tracing::warn!("the connector does not take its lines; it will start its handshake again");
         }
     }
     /// Whether to be connected.
     pub(crate) fn want(&self, wanted: bool) {
-        self.wanted.send_replace(wanted);
+        // The number makes every wish a new one: asked again, a connector that gave up starts anew.
+        self.wanted.send_modify(|wish| *wish = (wanted, wish.1 + 1));
     }
     pub(crate) fn log(&self) -> Vec<String> {
         self.child
@@ -93,7 +107,8 @@ pub(crate) fn start(
     agent: AgentWatch,
 ) -> LinkHandle {
     let (lines, line_queue) = mpsc::channel(256);
-    let (wanted, wish) = watch::channel(true);
+    let (wanted, wish) = watch::channel((true, 0));
+    let (status, status_wish) = watch::channel(None);
     let (stop, orders) = mpsc::channel(1);
     let (child_out, child) = watch::channel(None);
     let (bus, origin) = (plan.bus.clone(), plan.origin.clone());
@@ -105,6 +120,7 @@ pub(crate) fn start(
         pid,
         lines: line_queue,
         wish,
+        status: status_wish,
         orders,
         child: child_out,
     };
@@ -114,6 +130,7 @@ pub(crate) fn start(
         origin,
         lines,
         wanted,
+        status,
         stop,
         child,
     }
@@ -126,7 +143,8 @@ struct Task {
     events: mpsc::Sender<Event>,
     pid: ConnectorPid,
     lines: mpsc::Receiver<ToConnector>,
-    wish: watch::Receiver<bool>,
+    wish: watch::Receiver<(bool, u64)>,
+    status: watch::Receiver<Option<HostStatus>>,
     orders: mpsc::Receiver<oneshot::Sender<()>>,
     child: watch::Sender<Option<Arc<Child>>>,
 }
@@ -145,7 +163,7 @@ impl Task {
             done = self.orders.recv() => return finish(done),
         }
         loop {
-            while !*self.wish.borrow_and_update() {
+            while !self.wish.borrow_and_update().0 {
                 tokio::select! {
                     changed = self.wish.changed() => if changed.is_err() { return },
                     done = self.orders.recv() => return finish(done),
@@ -191,6 +209,9 @@ impl Task {
             return Life::Ended("the connector has no pipes".to_owned());
         };
         self.pid.store(child.pid(), Ordering::SeqCst);
+        // What was meant for an earlier connector says nothing to this one; its status follows.
+        while self.lines.try_recv().is_ok() {}
+        self.status.mark_changed();
         self.child.send_replace(Some(child.clone()));
         if write(&mut stdin, &self.setup()).await.is_err() {
             stop(&child, Ladder::default()).await;
@@ -216,10 +237,14 @@ impl Task {
                         return Life::Ended(format!("the connector ended by itself; it is started again. {last}"));
                     }
                 },
-                out = self.lines.recv() => if let Some(out) = out && write(&mut stdin, &out).await.is_err() {
-                    tracing::debug!("the connector does not read");
+                out = next_line(&mut self.lines, &mut self.status) => {
+                    // Half a line may have gone out: nothing can follow it.
+                    if write(&mut stdin, &out).await.is_err() {
+                        stop(&child, Ladder::default()).await;
+                        return Life::Ended("the connector does not read; it is started again".to_owned());
+                    }
                 },
-                changed = self.wish.changed() => if changed.is_err() || !*self.wish.borrow() {
+                _ = self.wish.changed() => {
                     say_bye(&mut stdin, &child).await;
                     return Life::NotWanted;
                 },
@@ -248,6 +273,31 @@ impl Task {
     async fn tell(&self, event: LinkEvent) {
         // The loop ends only with the host.
         let _ = self.events.send(Event::Link(event)).await;
+    }
+}
+
+/// The next line for the connector. Without anybody left to write one, it waits for ever: the other
+/// branches end the connector then.
+async fn next_line(
+    lines: &mut mpsc::Receiver<ToConnector>,
+    status: &mut watch::Receiver<Option<HostStatus>>,
+) -> ToConnector {
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => return line,
+                None => std::future::pending().await,
+            },
+            changed = status.changed() => match changed {
+                Ok(()) => {
+                    let now = *status.borrow_and_update();
+                    if let Some(HostStatus { app_server_ready, active_threads, open_approvals }) = now {
+                        return ToConnector::Status { app_server_ready, active_threads, open_approvals };
+                    }
+                }
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 }
 

@@ -168,6 +168,18 @@ impl Queue {
         })
     }
 
+    /// An answer could not be sent: the question is open again, with this much time from now.
+    pub fn unsent(&mut self, id: &ApprovalId, patience_ms: u64, now_ms: u64) -> bool {
+        match self.cards.get_mut(id) {
+            Some(card) if matches!(card.state, ApprovalState::Sent { .. }) => {
+                card.state = ApprovalState::Open;
+                card.deadline_ms = card.deadline_ms.max(now_ms.saturating_add(patience_ms));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// `serverRequest/resolved` arrived. Returns whether the card changed.
     pub fn resolved(&mut self, id: &ApprovalId, now_ms: u64) -> bool {
         let Some(card) = self.cards.get_mut(id) else {

@@ -30,6 +30,8 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a closed app-server connection waits to learn whether the app-server itself ended.
 const WHY_CLOSED: Duration = Duration::from_millis(1500);
+/// How long one write to either side may take.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// How many frames are taken in a row before the other side is looked at again.
 const BURST: usize = 64;
 
@@ -102,9 +104,8 @@ impl Connection {
         if end == TunnelEnd::Lagged {
             end = why_closed(self.agent, generation).await;
         }
-        if end == TunnelEnd::ClientGone {
-            filter.drain(&mut upstream).await;
-        } else {
+        filter.drain(&mut upstream).await;
+        if end != TunnelEnd::ClientGone {
             let frame = CloseFrame {
                 code: CloseCode::Error,
                 reason: end.word().into(),
@@ -168,14 +169,10 @@ impl Filter {
             };
             let sent = match step {
                 Step::Nothing => Ok(()),
-                Step::ToServer(text) => upstream
-                    .send(Message::Text(text))
-                    .await
-                    .map_err(|_| TunnelEnd::Lagged),
-                Step::ToClient(text) => client
-                    .send(Message::text(text))
-                    .await
-                    .map_err(|_| TunnelEnd::ClientGone),
+                Step::ToServer(text) => written(upstream.send(Message::Text(text)), TunnelEnd::Lagged).await,
+                Step::ToClient(text) => {
+                    written(client.send(Message::text(text)), TunnelEnd::ClientGone).await
+                }
                 Step::Wait(admission) => {
                     self.admission = Some(admission);
                     Ok(())
@@ -200,26 +197,17 @@ impl Filter {
                 Message::Text(text) => {
                     let writes = self.server.take(&self.desk, &text).await;
                     if writes.pass {
-                        client
-                            .feed(Message::Text(text))
-                            .await
-                            .map_err(|_| TunnelEnd::ClientGone)?;
+                        written(client.feed(Message::Text(text)), TunnelEnd::ClientGone).await?;
                     }
                     if let Some(text) = writes.client {
-                        client
-                            .feed(Message::text(text))
-                            .await
-                            .map_err(|_| TunnelEnd::ClientGone)?;
+                        written(client.feed(Message::text(text)), TunnelEnd::ClientGone).await?;
                     }
                     if let Some(text) = writes.upstream {
-                        upstream
-                            .send(Message::text(text))
-                            .await
-                            .map_err(|_| TunnelEnd::Lagged)?;
+                        written(upstream.send(Message::text(text)), TunnelEnd::Lagged).await?;
                     }
                 }
                 Message::Close(_) => {
-                    client.flush().await.map_err(|_| TunnelEnd::ClientGone)?;
+                    written(client.flush(), TunnelEnd::ClientGone).await?;
                     return Err(TunnelEnd::Lagged);
                 }
                 _ => {}
@@ -227,13 +215,13 @@ impl Filter {
             match upstream.next().now_or_never() {
                 Some(Some(Ok(next))) => frame = next,
                 Some(Some(Err(_)) | None) => {
-                    client.flush().await.map_err(|_| TunnelEnd::ClientGone)?;
+                    written(client.flush(), TunnelEnd::ClientGone).await?;
                     return Err(TunnelEnd::Lagged);
                 }
                 None => break,
             }
         }
-        client.flush().await.map_err(|_| TunnelEnd::ClientGone)
+        written(client.flush(), TunnelEnd::ClientGone).await
     }
 
     async fn take_client(&mut self, frame: Message) -> Step {
@@ -252,14 +240,18 @@ impl Filter {
 
     async fn take_remote(&mut self, text: &str, role: drawbridge_wire::Role) -> Step {
         match read_strict(text) {
+            FromClient::Request { id, method, .. } if self.id_in_use(&id) => {
+                let refused = refused("id_in_use", "a request with this id has no answer yet");
+                self.refuse(Some(&id), &method, refused).await
+            }
+            FromClient::Request { id, method, .. } if method == "initialize" && self.initialize_sent => {
+                self.refuse(Some(&id), &method, refused("initialized", "Already initialized"))
+                    .await
+            }
             FromClient::Request { id, method, params } if method == "initialize" => {
                 self.initialize(id, params.unwrap_or_default(), Some(role)).await
             }
             FromClient::Request { id, .. } if !self.initialize_sent => not_initialized(&id),
-            FromClient::Request { id, .. } if self.server.pending.contains_key(&id) => {
-                let refused = refused("id_in_use", "a request with this id has no answer yet");
-                self.refuse(Some(&id), "", refused).await
-            }
             FromClient::Request { id, method, params } => {
                 let params = params.unwrap_or_default();
                 let request = remote::RemoteRequest {
@@ -287,6 +279,15 @@ impl Filter {
 
     async fn take_local(&mut self, text: Utf8Bytes) -> Step {
         match read_local(&text) {
+            FromLocal::Request { id, method } if self.id_in_use(&id) => {
+                let (method, id) = (method.into_owned(), id);
+                let refused = refused("id_in_use", "a request with this id has no answer yet");
+                self.refuse(Some(&id), &method, refused).await
+            }
+            // The app-server itself answers a second one with an error.
+            FromLocal::Request { method, .. } if method == "initialize" && self.initialize_sent => {
+                Step::ToServer(text.clone())
+            }
             FromLocal::Request { id, method } if method == "initialize" => {
                 let frame: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
                 let params = frame
@@ -311,6 +312,12 @@ impl Filter {
             FromLocal::Answer { id, result } => self.answer(id, result, Some(text.clone())).await,
             FromLocal::Bad(message) => self.refuse(None, "", refused("malformed", message)).await,
         }
+    }
+
+    /// Two requests with one id would be told apart by nothing; ids of our own are ours.
+    fn id_in_use(&self, id: &RequestId) -> bool {
+        let ours = matches!(id, RequestId::Text(text) if text.starts_with(super::OWN_IDS));
+        ours || self.server.pending.contains_key(id)
     }
 
     /// Rewrites an `initialize`: opt-outs the gate needs are applied here, and a remote attests nothing.
@@ -474,6 +481,15 @@ impl Filter {
                     .await;
             }
         }
+    }
+}
+
+/// A side that takes nothing for so long holds up what others wait for: it loses its connection.
+async fn written(write: impl Future<Output = Result<(), Error>>, gone: TunnelEnd) -> Result<(), TunnelEnd> {
+    match tokio::time::timeout(WRITE_DEADLINE, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(gone),
+        Err(_) => Err(TunnelEnd::Lagged),
     }
 }
 

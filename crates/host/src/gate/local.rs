@@ -11,21 +11,27 @@ use serde_json::{Map, Value};
 
 /// Which requests of a local client go through the event loop, and as what.
 pub(super) fn ordered(method: &str) -> Option<OpKind> {
+    if UNREAD_EFFECT.contains(&method) {
+        return Some(OpKind::Settings);
+    }
     match method {
         "thread/start" => Some(OpKind::Start),
         "thread/resume" => Some(OpKind::Resume),
         "thread/fork" => Some(OpKind::Fork),
         "turn/start" => Some(OpKind::Turn),
         "turn/steer" => Some(OpKind::Steer),
-        "thread/settings/update"
-        | "turn/settings/update"
-        | "thread/queue/add"
-        | "thread/queue/update"
-        | "thread/prepareApprovedPlan"
-        | "thread/approveGuardianDeniedAction" => Some(OpKind::Settings),
+        "thread/settings/update" | "turn/settings/update" => Some(OpKind::Settings),
         _ => None,
     }
 }
+
+/// Requests that can carry settings where we do not look: the thread counts as wide after them.
+const UNREAD_EFFECT: [&str; 4] = [
+    "thread/queue/add",
+    "thread/queue/update",
+    "thread/prepareApprovedPlan",
+    "thread/approveGuardianDeniedAction",
+];
 
 /// Takes the turn of a local request.
 pub(super) async fn admit(
@@ -41,12 +47,14 @@ pub(super) async fn admit(
     };
     let (overrides, unknown) = settings::carried(&params);
     let thread = params.get("threadId").and_then(Value::as_str).map(str::to_owned);
+    // What the app-server takes for one thread is one thread here, however it is spelt.
+    let thread = thread.map(|id| drawbridge_core::threads::canonical_id(&id).unwrap_or(id));
     let op = ThreadOp {
         kind,
         thread: thread.filter(|_| kind != OpKind::Start),
         remote: false,
         overrides,
-        unknown_effect: unknown || kind == OpKind::Settings,
+        unknown_effect: unknown || UNREAD_EFFECT.contains(&method.as_str()),
         moves: params.get("cwd").is_some_and(|cwd| !cwd.is_null()),
     };
     let permit = match desk.ask(op).await {

@@ -11,5 +11,8 @@ mod server;
 
 pub(crate) use connection::{Connection, Ends};
 
+/// How ids of requests that the gate itself makes on a client's connection begin.
+pub(crate) const OWN_IDS: &str = "drawbridge-";
+
 /// Most requests of one remote that may wait for their responses; the rest stay unread.
 pub(crate) const MOST_IN_FLIGHT: usize = 16;

@@ -6,8 +6,8 @@ use super::server::{After, Pending};
 use crate::event::{OpKind, Permit, Refused, ThreadOp};
 use crate::{inject, settings};
 use drawbridge_codex_wire::RequestId;
-use drawbridge_core::verdict::ceiling::Ceiling;
-use drawbridge_core::verdict::paths::{PathUse, rewrite};
+use drawbridge_core::verdict::ceiling::{Ceiling, apply};
+use drawbridge_core::verdict::paths::{PathUse, own_folder_only, rewrite};
 use drawbridge_core::verdict::{Handling, Kind, Rule, Scope, check};
 use drawbridge_wire::Role;
 use serde_json::{Map, Value, json};
@@ -44,6 +44,11 @@ async fn pass(
     let rule = check(method, role, params)?;
     places(desk, rule, params)?;
     threads(desk, rule, params, role).await?;
+    let place = match rule.thread(params) {
+        Some(thread) => desk.place(thread).await,
+        None => None,
+    };
+    own_folder_only(rule, params, place.as_deref().and_then(Path::to_str))?;
     let Some(kind) = op_kind(rule.handling) else {
         return Ok(Pending {
             method: method.to_owned(),
@@ -110,7 +115,8 @@ async fn threads(desk: &Desk, rule: &Rule, params: &Map<String, Value>, role: Ro
         let Some(thread) = params.get(name).and_then(Value::as_str) else {
             continue;
         };
-        if !desk.sees(thread).await {
+        let spelt = drawbridge_core::threads::canonical_id(thread).as_deref() == Some(thread);
+        if !spelt || !desk.sees(thread).await {
             return Err(refused("not_found", format!("thread not found: {thread}")));
         }
     }
@@ -178,8 +184,7 @@ fn settle(
                 params.get("approvalPolicy"),
                 params.get("sandbox"),
             )?;
-            params.insert("approvalPolicy".to_owned(), json!(pair.policy.as_str()));
-            params.insert("sandbox".to_owned(), json!(pair.sandbox.mode()));
+            apply(pair, params);
         }
         Handling::TurnStart => {
             let (policy, sandbox) = (params.get("approvalPolicy"), params.get("sandboxPolicy"));

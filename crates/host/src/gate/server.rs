@@ -352,7 +352,7 @@ impl ServerSide {
     /// A thread came back wider than the ceiling, or elsewhere: the remote lets go of it again.
     fn undo(&mut self, id: &RequestId, thread: &str, inside: bool) -> Writes {
         self.undo += 1;
-        let own = RequestId::Text(format!("drawbridge-undo-{}", self.undo));
+        let own = RequestId::Text(format!("{}undo-{}", super::OWN_IDS, self.undo));
         let upstream = json!({ "id": own, "method": "thread/unsubscribe", "params": { "threadId": thread } });
         let refused = if inside {
             refused(

@@ -37,6 +37,9 @@ impl Hub {
             AgentEvent::Redialled { generation, observer } => {
                 if generation == self.app_server.generation {
                     self.observer = Some((generation, observer));
+                    for thread in self.threads.iter_mut() {
+                        thread.observed = false;
+                    }
                     let active: Vec<String> = self
                         .threads
                         .iter()
@@ -44,7 +47,6 @@ impl Hub {
                         .map(|t| t.id.clone())
                         .collect();
                     for id in active {
-                        self.threads.entry(&id).observed = false;
                         self.observe(&id);
                     }
                 }
@@ -89,15 +91,21 @@ impl Hub {
             AgentEvent::Observed {
                 generation,
                 thread,
+                changes,
                 result,
             } => {
                 if generation == self.app_server.generation {
-                    self.on_observed(&thread, result.as_ref());
+                    self.on_observed(&thread, changes, result.as_ref());
                 }
             }
             AgentEvent::Released { generation, thread } => {
-                if generation == self.app_server.generation {
-                    self.threads.entry(&thread).observed = false;
+                let current = generation == self.app_server.generation;
+                if let Some(known) = self.threads.get_mut(&thread).filter(|_| current) {
+                    known.observed = false;
+                    // A new turn may have begun meanwhile.
+                    if known.is_active() {
+                        self.observe(&thread);
+                    }
                 }
             }
             AgentEvent::Item {
@@ -111,7 +119,11 @@ impl Hub {
                 }
             }
             AgentEvent::AnswerFailed { generation, id } => {
-                tracing::warn!(generation, %id, "an answer could not be sent: the app-server is gone");
+                tracing::warn!(generation, %id, "an answer could not be sent; the question is open again");
+                let id = self.approval_id(generation, id);
+                if generation == self.app_server.generation && self.reopen(&id) {
+                    self.approval_changed(&id);
+                }
             }
         }
     }
@@ -162,9 +174,13 @@ impl Hub {
             ("thread/settings/updated", Some(id)) => {
                 if let Some(settings) = params.get("threadSettings") {
                     let (read, wide) = crate::settings::effective(settings);
+                    // A notification may have been sent before a later request of a client widened the
+                    // thread, so it never narrows; responses do, in their turn.
                     let entry = self.threads.entry(id);
-                    entry.wide = wide;
-                    entry.settings = read;
+                    if wide {
+                        entry.wide = true;
+                        entry.settings = read;
+                    }
                     self.thread_changed(id);
                 }
             }
@@ -209,7 +225,7 @@ impl Hub {
     }
 
     /// Subscribes the observer to a thread that became active.
-    fn observe(&mut self, id: &str) {
+    pub(super) fn observe(&mut self, id: &str) {
         let Some((generation, peer)) = self.observer.clone() else {
             return;
         };
@@ -218,22 +234,30 @@ impl Hub {
             return;
         }
         entry.observed = true;
+        let changes = entry.changes;
         let (thread, policy) = (id.to_owned(), self.policy.clone());
         self.spawn(async move {
             let result = observer::subscribe(&peer, &thread, policy.mcp.as_ref()).await;
             Some(Event::Agent(AgentEvent::Observed {
                 generation,
                 thread,
+                changes,
                 result,
             }))
         });
     }
 
-    fn on_observed(&mut self, id: &str, result: Option<&Value>) {
+    fn on_observed(&mut self, id: &str, changes: u64, result: Option<&Value>) {
         match result {
+            // Asked before a client's request changed the thread, it says nothing of now.
+            Some(_) if self.threads.get(id).is_none_or(|t| t.changes != changes) => {}
             Some(result) => self.learn_thread(result, None),
             // It may have ended, or be ephemeral after all; the next change of status tries again.
-            None => self.threads.entry(id).observed = false,
+            None => {
+                if let Some(known) = self.threads.get_mut(id) {
+                    known.observed = false;
+                }
+            }
         }
     }
 

@@ -191,7 +191,17 @@ impl Hub {
         let Some(card) = self.approvals.get(id) else {
             return;
         };
-        let decision = decision_from_client(card.kind, result);
+        let mut decision = decision_from_client(card.kind, result);
+        if client.caller == Caller::Local {
+            // The client's dialog is closed: what it said that we cannot pass on counts as a no. So does a
+            // grant of a part, which we would otherwise make a grant of the whole.
+            let part = card.kind == ApprovalKind::Permissions
+                && decision.as_ref().is_some_and(Decision::grants)
+                && result.get("permissions") != card.params.get("permissions");
+            if decision.is_none() || part {
+                decision = Some(Decision::Decline);
+            }
+        }
         let by = match &client.caller {
             Caller::Local => AnswerSource::LocalClient { connection },
             Caller::Remote { bus, client, .. } => AnswerSource::Remote {
@@ -281,6 +291,11 @@ impl Hub {
                 id: request,
             }))
         });
+    }
+
+    /// An answer did not get out.
+    pub(super) fn reopen(&mut self, id: &ApprovalId) -> bool {
+        self.approvals.unsent(id, PATIENCE_ALONE_MS, now_ms())
     }
 
     pub(super) fn on_resolved(&mut self, id: &ApprovalId) {

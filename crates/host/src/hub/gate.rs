@@ -149,11 +149,9 @@ impl Hub {
             self.admit(waiting);
             return;
         };
-        let lane = self.lanes.entry(thread).or_default();
-        if lane.busy.is_some() {
-            lane.waiting.push_back(waiting);
-        } else {
-            self.admit(waiting);
+        match self.lanes.get_mut(&thread) {
+            Some(lane) if lane.busy.is_some() => lane.waiting.push_back(waiting),
+            _ => self.admit(waiting),
         }
     }
 
@@ -210,6 +208,7 @@ impl Hub {
                 connection,
                 op,
                 wide_after,
+                generation: self.app_server.generation,
             },
         );
         if reply.send(Ok(Permit { id: permit, current })).is_err() {
@@ -221,18 +220,21 @@ impl Hub {
     fn judge_local(&mut self, id: &str, op: &ThreadOp) -> Option<bool> {
         let carries = op.unknown_effect || op.overrides != drawbridge_core::threads::Settings::default();
         if op.moves
+            && op.kind != OpKind::Fork
             && let Some(thread) = self.threads.get(id).map(|t| t.id.clone())
         {
             self.threads.entry(&thread).cwd = None;
         }
-        if !carries {
+        // A fork leaves its source as it is; its response tells of the new thread.
+        if !carries || op.kind == OpKind::Fork {
             return None;
         }
         let thread = self.threads.entry(id);
+        thread.changes += 1;
         let before = thread.wide;
         let after = op.unknown_effect || carried_is_wide(&thread.settings, &op.overrides);
+        // Words of a request never narrow: a reviewer or a profile of the thread is not in them.
         thread.wide = before || after;
-        thread.settings = crate::settings::merged(&thread.settings, &op.overrides);
         if !before && after {
             self.record(&Entry::ThreadWidened {
                 thread: id.to_owned(),
@@ -248,18 +250,34 @@ impl Hub {
             connection,
             op,
             wide_after,
+            generation,
         }) = self.in_flight.remove(&permit)
         else {
             return;
         };
+        let same = |result: &Value| {
+            let id = result.pointer("/thread/id").and_then(Value::as_str);
+            op.kind != OpKind::Resume || id == op.thread.as_deref()
+        };
         match (outcome, op.kind) {
+            // Of an app-server that has ended meanwhile, or not what was asked for.
+            _ if generation != self.app_server.generation => {}
+            (Outcome::Thread(result), _) if !same(result) => {}
             (Outcome::Thread(result), _) => {
                 let origin = op.remote.then(|| self.origin(connection)).flatten();
                 self.learn_thread(result, if op.kind == OpKind::Resume { None } else { origin });
             }
             (Outcome::Done, _) => {
                 if let (Some(id), Some(after)) = (&op.thread, wide_after) {
-                    self.threads.entry(id).wide = after;
+                    let thread = self.threads.entry(id);
+                    thread.changes += 1;
+                    thread.wide |= after;
+                    thread.settings = crate::settings::merged(&thread.settings, &op.overrides);
+                    // The app-server says what came of it.
+                    thread.observed = false;
+                    if thread.is_active() {
+                        self.observe(id);
+                    }
                     self.thread_changed(id);
                 }
             }

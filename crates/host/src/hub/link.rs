@@ -2,6 +2,7 @@
 
 use super::Hub;
 use crate::event::{ControlReply, LinkEvent};
+use crate::link::HostStatus;
 use drawbridge_wire::control::{AppServerState, Change};
 use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
 
@@ -43,6 +44,10 @@ impl Hub {
 
     fn link_is(&mut self, state: LinkState) {
         if let Some(view) = &mut self.link_view {
+            // What a connector still says while it ends is of no interest.
+            if !view.wanted && state != LinkState::Disconnected {
+                return;
+            }
             view.link = state;
             let view = view.clone();
             self.changed(Change::Link(view));
@@ -56,6 +61,10 @@ impl Hub {
                 message: "no bus is configured; start with `drawbridge connect --api URL`".to_owned(),
             };
         };
+        let given_up = matches!(view.link, LinkState::Failed { .. } | LinkState::Disconnected);
+        if view.wanted == wanted && !(wanted && given_up) {
+            return ControlReply::Done;
+        }
         view.wanted = wanted;
         view.link = if wanted {
             LinkState::Connecting { attempt: 1 }
@@ -71,7 +80,7 @@ impl Hub {
     /// Tells the bus how the host is.
     pub(super) fn report_status(&self) {
         if let Some(link) = &self.link {
-            link.send(ToConnector::Status {
+            link.status(HostStatus {
                 app_server_ready: self.app_server.state == AppServerState::Ready,
                 active_threads: u32::try_from(self.threads.active_count()).unwrap_or(u32::MAX),
                 open_approvals: u32::try_from(self.approvals.open_count()).unwrap_or(u32::MAX),

@@ -61,6 +61,7 @@ pub(super) struct InFlight {
     pub connection: ConnectionId,
     pub op: ThreadOp,
     pub wide_after: Option<bool>,
+    pub generation: u64,
 }
 
 /// Everything the loop is built from.

@@ -127,6 +127,17 @@ fn our_own_cancel_is_applied_though_the_turn_ends_interrupted() {
 }
 
 #[test]
+fn an_answer_that_could_not_be_sent_leaves_the_question_open() {
+    let mut queue = Queue::default();
+    queue.raise(command(), 0);
+    queue.answer(&id(1, 0), None, Decision::Accept, user()).unwrap();
+    assert!(queue.unsent(&id(1, 0), 500, 1000));
+    assert!(queue.get(&id(1, 0)).unwrap().is_open());
+    assert_eq!(queue.next_deadline(), Some(1500));
+    assert!(!queue.unsent(&id(1, 0), 500, 1000), "what is open was not sent");
+}
+
+#[test]
 fn a_restart_loses_only_its_own_generation() {
     let mut queue = Queue::default();
     queue.raise(command(), 0);
