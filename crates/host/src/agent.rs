@@ -187,6 +187,8 @@ impl Task {
                     };
                 }
                 ended = how_it_ended(&mut exited) => {
+                    // First of all: connections that just broke want to know why, and cleaning up takes time.
+                    self.status.send_replace(AgentStatus { generation, endpoint: None });
                     let code = ended.map_or_else(String::new, |s| format!(" ({s})"));
                     let last = child.log().last(1).pop().map_or_else(String::new, |line| format!("; it said: {line}"));
                     stop(&child, Ladder::default()).await;
@@ -194,7 +196,13 @@ impl Task {
                 }
                 frame = incoming.recv() => match frame {
                     Some(Incoming::Closed { .. }) | None => {
-                        let Some(again) = self.redial(generation, &endpoint).await else {
+                        let redialled = tokio::select! {
+                            biased;
+                            // It ended: the branch above says how, now and not after the last try.
+                            _ = how_it_ended(&mut exited) => continue,
+                            redialled = self.redial(generation, &endpoint) => redialled,
+                        };
+                        let Some(again) = redialled else {
                             // Without eyes no approval can be seen or answered: a new start is better.
                             stop(&child, Ladder::default()).await;
                             return Life::Ended("the app-server took no new connection of the host".to_owned());

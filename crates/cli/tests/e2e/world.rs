@@ -34,6 +34,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) connect: Vec<String>,
     /// Further keys and tables of codex's `config.toml`.
     pub(crate) extra: ExtraConfig<'a>,
+    /// Further variables of `connect`.
+    pub(crate) env: Vec<(&'a str, &'a str)>,
+    /// Another MCP token than [`MCP_TOKEN`], e.g. the one the bus takes.
+    pub(crate) mcp_token: Option<&'a str>,
+    /// Another control plane than the test's bus; then nobody waits for the link.
+    pub(crate) api: Option<String>,
 }
 
 /// One running world.
@@ -70,16 +76,10 @@ impl World {
         let mut lines = BufReader::new(bus_process.stdout.take().unwrap()).lines();
         let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
         let bus = line.strip_prefix("listening on http://").expect(&line).to_owned();
+        let wait_for_link = plan.api.is_none();
+        let api = plan.api.unwrap_or_else(|| format!("http://{bus}"));
         let host_process = drawbridge()
-            .args([
-                "connect",
-                "--api",
-                &format!("http://{bus}"),
-                "--id",
-                "h",
-                "--name",
-                "Host",
-            ])
+            .args(["connect", "--api", &api, "--id", "h", "--name", "Host"])
             .arg("--cwd")
             .arg(&work)
             .arg("--codex-bin")
@@ -90,7 +90,11 @@ impl World {
             .env("CODEX_HOME", home.path())
             .env("TMPDIR", scratch.folder("t").unwrap())
             .env("FORGE_CODEX_CONNECTOR_TOKEN", CONNECT_TOKEN)
-            .env("FORGE_CODEX_CONNECTOR_MCP_TOKEN", MCP_TOKEN)
+            .env(
+                "FORGE_CODEX_CONNECTOR_MCP_TOKEN",
+                plan.mcp_token.unwrap_or(MCP_TOKEN),
+            )
+            .envs(plan.env)
             .spawn()
             .unwrap();
         let world = Self {
@@ -109,7 +113,7 @@ impl World {
                     .link
                     .as_ref()
                     .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
-                linked && view.app_server.state == AppServerState::Ready
+                (linked || !wait_for_link) && view.app_server.state == AppServerState::Ready
             })
             .await;
         world
@@ -120,6 +124,7 @@ impl World {
         let run = drawbridge()
             .args(args)
             .env("DRAWBRIDGE_DATA_DIR", &self.data)
+            .stderr(Stdio::piped())
             .output();
         timeout(SOON, run).await.unwrap().unwrap()
     }
@@ -174,6 +179,11 @@ impl World {
         self.host_process.id().unwrap()
     }
 
+    /// Pid of the process that runs `bus`.
+    pub(crate) fn bus_pid(&self) -> u32 {
+        self.bus_process.id().unwrap()
+    }
+
     /// A remote client, initialized.
     pub(crate) async fn remote(&self) -> Client<TcpStream> {
         let mut client = self.remote_raw().await;
@@ -199,6 +209,13 @@ impl World {
 
     /// A client of the user's own on `app-server.sock`, initialized.
     pub(crate) async fn local(&self) -> Client<UnixStream> {
+        let mut client = self.local_raw().await;
+        client.initialize(json!({ "experimentalApi": true })).await;
+        client
+    }
+
+    /// The same, before it has said anything.
+    pub(crate) async fn local_raw(&self) -> Client<UnixStream> {
         let stream = UnixStream::connect(self.data.join("run/app-server.sock"))
             .await
             .unwrap();
@@ -206,9 +223,7 @@ impl World {
             .await
             .unwrap()
             .unwrap();
-        let mut client = Client::new(socket);
-        client.initialize(json!({ "experimentalApi": true })).await;
-        client
+        Client::new(socket)
     }
 
     /// Stops everything as a user would, and waits for the end.
@@ -269,6 +284,11 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
             .await
             .unwrap()
             .unwrap();
+    }
+
+    /// Sends a message of any kind.
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        timeout(SOON, self.socket.send(message)).await.unwrap().unwrap();
     }
 
     /// The next frame; `None` when the connection is closed.
