@@ -23,12 +23,12 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
         stages.run("docs", || {
             run::succeed(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
         })?;
-    }
-    stages.run("tests", tests)?;
-    if !quick {
         stages.run("doc tests", || {
             run::succeed(&mut cargo(&["test", "--workspace", "--doc", "--quiet"]))
         })?;
+    }
+    stages.run("tests", tests)?;
+    if !quick {
         stages.run("demo", || demo::demo(true, false))?;
     }
     println!("\n{}", stages.summary(begin.elapsed(), quick));

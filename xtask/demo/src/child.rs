@@ -108,6 +108,11 @@ impl Running {
         format!("see {}", self.log.display())
     }
 
+    /// Its process id while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }

@@ -11,6 +11,7 @@ mod child;
 mod hop;
 mod host;
 mod job;
+mod listening;
 mod places;
 mod remote;
 mod stage;

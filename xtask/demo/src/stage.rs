@@ -6,7 +6,7 @@ use crate::hop::{Failure, Hops};
 use crate::host::Desk;
 use crate::places::{Places, random_hex};
 use crate::remote::{Remote, Turn};
-use crate::{Options, job, sweep};
+use crate::{Options, job, listening, sweep};
 use drawbridge_testkit::home::CodexHome;
 use drawbridge_testkit::model::ScriptedModel;
 use drawbridge_wire::control::{AppServerState, HostView};
@@ -75,6 +75,8 @@ impl Stage {
         let address = self.start_bus(&options.drawbridge, &tokens).await?;
         self.hops.begin("host");
         let id = self.start_host(options, &address, &tokens).await?;
+        self.hops.begin("listening");
+        self.nothing_public()?;
         self.hops.begin("remote client");
         let thread = self
             .start_remote(&format!("ws://{address}/hosts/{id}/app-server"), &tokens.client)
@@ -193,6 +195,32 @@ impl Stage {
                 ));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The host's side opens no port but the app-server's, on loopback.
+    fn nothing_public(&self) -> Result<(), Failure> {
+        let bus = self.bus.as_ref().and_then(Running::pid);
+        let ours = sweep::left(&self.places.id, &self.places.base, &[]);
+        let pids: Vec<u32> = ours
+            .iter()
+            .map(|process| process.pid)
+            .filter(|pid| Some(*pid) != bus)
+            .collect();
+        if cfg!(not(target_os = "linux")) {
+            return Ok(());
+        }
+        let found = listening::addresses(&pids);
+        match found.as_slice() {
+            [only] if listening::is_local(only) => {
+                self.hops
+                    .up(&format!("only the app-server, on {only}; all else is outbound"));
+                Ok(())
+            }
+            others => Err(Failure::new(
+                format!("host, connector and app-server listen on {others:?}, not on one loopback port"),
+                "report this",
+            )),
         }
     }
 

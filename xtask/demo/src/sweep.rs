@@ -28,7 +28,7 @@ pub(crate) async fn wait_until_none(id: &str, base: &Path, known: &[u32], limit:
 }
 
 /// All of them now.
-fn left(id: &str, base: &Path, known: &[u32]) -> Vec<Left> {
+pub(crate) fn left(id: &str, base: &Path, known: &[u32]) -> Vec<Left> {
     let me = std::process::id();
     if !Path::new("/proc/self/environ").exists() {
         // No /proc: the processes whose ids we were told.
