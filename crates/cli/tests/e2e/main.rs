@@ -10,4 +10,5 @@
 mod world;
 
 mod agent;
+mod attacks;
 mod spine;
