@@ -82,7 +82,7 @@ pub enum Command {
 /// Arguments of `connect`.
 #[derive(Debug, Default, Args)]
 pub struct ConnectArgs {
-    /// Base URL of the bus; /connect and /mcp are derived from it [default: https://bus.noagi.cloud].
+    /// Base URL of the bus; /connect and /mcp are derived from it [default: `https://bus.noagi.cloud`].
     #[arg(long, value_name = "URL")]
     pub api: Option<String>,
     /// Stable id of this host at the bus [default: made once and kept].
