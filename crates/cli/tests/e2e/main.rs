@@ -11,4 +11,5 @@ mod world;
 
 mod agent;
 mod attacks;
+mod sharing;
 mod spine;
