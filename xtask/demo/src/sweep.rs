@@ -122,7 +122,12 @@ mod tests {
     fn family(variable: Option<(&str, &str)>, argument: &str) -> std::io::Result<std::process::Child> {
         let mut command = Command::new("sh");
         command
-            .args(["-c", "setsid sh -c 'read line' sh \"$0\" <&0 & wait", argument])
+            // A shell gives what it starts in the background an empty input, so the pipe goes by number.
+            .args([
+                "-c",
+                "exec 3<&0; setsid sh -c 'read line <&3' sh \"$0\" & wait",
+                argument,
+            ])
             .stdin(Stdio::piped());
         if let Some((name, value)) = variable {
             command.env(name, value);
