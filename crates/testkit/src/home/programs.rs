@@ -83,12 +83,15 @@ fn find_fake_codex() -> Result<PathBuf, Error> {
     Err(Error::NoFakeCodex { path, why })
 }
 
+/// The checkout this runs for. Cargo and its test runners say at run time which package that is; what
+/// was true at build time may be another checkout that shares the target directory.
 fn workspace() -> PathBuf {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package
         .ancestors()
-        .nth(2)
-        .unwrap_or(crate_folder)
+        .find(|folder| folder.join("tools/codex/package.json").is_file())
+        .unwrap_or(&package)
         .to_path_buf()
 }
 
