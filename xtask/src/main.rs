@@ -1,4 +1,4 @@
-//! Everything a person or CI runs: `cargo xtask setup | test | demo`.
+//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,6 +10,7 @@ mod acceptance;
 mod demo;
 mod error;
 mod run;
+mod schema;
 mod setup;
 mod test;
 
@@ -47,6 +48,8 @@ enum Task {
         #[arg(long, conflicts_with = "yes")]
         live: bool,
     },
+    /// Write the JSON Schema of the protocols anew (docs/schema)
+    Schema,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         }),
         Task::Test { quick } => test::test(quick),
         Task::Demo { yes, live } => demo::demo(yes, live),
+        Task::Schema => schema::schema(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -130,8 +130,10 @@ pub struct AppServerView {
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum AppServerState {
     /// Spawned, handshake not yet answered.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Starting,
     /// Handshake answered.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Ready,
     /// Ended unasked; is started again.
     Waiting {
@@ -141,8 +143,10 @@ pub enum AppServerState {
         message: String,
     },
     /// The host is stopping it.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Stopping,
     /// Stopped.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Stopped,
 }
 
@@ -247,6 +251,7 @@ pub struct Choice {
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ApprovalState {
     /// Waits.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Open,
     /// Our answer is on its way.
     Sent {
@@ -263,10 +268,13 @@ pub enum ApprovalState {
         decision: Decision,
     },
     /// Resolved by another Codex client, or the turn was interrupted first.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Superseded,
     /// The agent restarted; the question is gone.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Lost,
     /// The same request came with another content; the card is void.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Invalidated,
 }
 

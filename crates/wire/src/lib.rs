@@ -6,7 +6,9 @@
 pub mod control;
 pub mod link;
 pub mod pipe;
+pub mod schema;
 pub mod secret;
+mod strict;
 mod vocabulary;
 
 pub use secret::Secret;

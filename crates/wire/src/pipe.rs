@@ -3,10 +3,11 @@
 
 use crate::link::{ByeReason, TunnelEnd};
 use crate::{Role, Secret, secret};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Host to connector.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToConnector {
     /// First line: everything the connector needs.
@@ -53,7 +54,7 @@ pub enum ToConnector {
 }
 
 /// Connector to host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromConnector {
     /// The bus's challenge. The host signs it with its own idea of origin and id.
@@ -85,10 +86,11 @@ pub enum FromConnector {
 }
 
 /// State of the link to one bus.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LinkState {
     /// Not wanted.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Disconnected,
     /// Dialling or shaking hands.
     Connecting {
@@ -120,7 +122,7 @@ pub enum LinkState {
 
 /// What a host is started with, as one JSON line on its stdin (`drawbridge host --setup-stdin`), so that
 /// no token is ever in an argument or a variable of a process that stays.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostSetup {
     /// The bus, if the host is to connect.
@@ -148,7 +150,7 @@ pub struct HostSetup {
 }
 
 /// One bus to connect to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BusSetup {
     /// Base URL, `http(s)://HOST[:PORT]`. `/connect` and `/mcp` are derived from it.
@@ -171,7 +173,7 @@ pub struct BusSetup {
 }
 
 /// The one line a host writes to stdout when it stands or cannot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "host", rename_all = "snake_case", deny_unknown_fields)]
 pub enum HostReady {
     /// The control socket accepts connections. The app-server may still be starting.

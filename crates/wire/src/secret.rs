@@ -40,6 +40,21 @@ impl<'de> serde::Deserialize<'de> for Secret {
     }
 }
 
+/// Only what it looks like on the pipe: a string that is written, never read back.
+impl schemars::JsonSchema for Secret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A token. Travels over private pipes only.",
+            "type": "string",
+            "writeOnly": true,
+        })
+    }
+}
+
 /// Serialises a secret on purpose: only for fields that travel over a private pipe
 /// (`#[serde(serialize_with = "drawbridge_wire::secret::expose")]`).
 ///

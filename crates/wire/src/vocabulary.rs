@@ -167,9 +167,12 @@ pub enum AnswerSource {
         client: String,
     },
     /// Nobody: the deadline passed.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Deadline,
     /// Nobody: no one may answer this kind of request.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Policy,
     /// The host is stopping.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
     Shutdown,
 }
