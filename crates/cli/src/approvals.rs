@@ -85,6 +85,9 @@ async fn show(data_dir: &Path, id: &str, json: bool) -> Result<Exit, CliError> {
     } else {
         print_card(&view)?;
         screen::line(&format!("Stands: {}", report::state(&view.state)))?;
+        if let Some(outcome) = view.outcome {
+            screen::line(&format!("Then: {}", report::outcome(outcome)))?;
+        }
         for choice in &view.choices {
             screen::line(&format!("Possible: {}  {}", choice.decision.word(), choice.label))?;
         }

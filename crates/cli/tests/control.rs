@@ -9,7 +9,9 @@
 mod common;
 
 use common::{FakeHost, approval, drawbridge, ended, view};
-use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, LeaseView, Request};
+use drawbridge_wire::control::{
+    AnswerResult, ApprovalState, Change, HostView, ItemOutcome, LeaseView, Request,
+};
 use drawbridge_wire::{AnswerSource, Decision};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -116,6 +118,45 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
             ended.stdout
         );
     }
+}
+
+#[tokio::test]
+async fn what_became_of_an_approval_is_shown_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut state = with_approvals(dir.path(), &["1-0"]);
+    state.approvals[0].state = ApprovalState::Applied {
+        by: AnswerSource::Control {
+            client: "Desktop".to_owned(),
+        },
+        decision: Decision::Accept,
+    };
+    for (outcome, words) in [
+        (ItemOutcome::Running, "it is under way"),
+        (
+            ItemOutcome::Completed { exit_code: Some(0) },
+            "it ran and ended with exit code 0",
+        ),
+        (
+            ItemOutcome::Failed { exit_code: Some(7) },
+            "it failed with exit code 7",
+        ),
+        (ItemOutcome::TurnInterrupted, "the turn was interrupted"),
+    ] {
+        state.approvals[0].outcome = Some(outcome);
+        for arguments in [&["approvals", "list"][..], &["approvals", "show", "1-0"]] {
+            let child = start(dir.path(), arguments);
+            let _client = host.ready_client(&state).await;
+            let shown = ended(child).await.stdout;
+            assert!(shown.contains("accepted by Desktop at this computer"), "{shown}");
+            assert!(shown.contains(words), "{shown}");
+        }
+    }
+    let child = start(dir.path(), &["approvals", "list", "--json"]);
+    let _client = host.ready_client(&state).await;
+    let shown = ended(child).await.stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown[0]["outcome"], json!({ "outcome": "turn_interrupted" }));
 }
 
 #[tokio::test]

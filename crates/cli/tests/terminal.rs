@@ -9,7 +9,7 @@
 mod common;
 
 use common::{FakeHost, SOON, approval, drawbridge, view};
-use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, Request};
+use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, ItemOutcome, Request};
 use drawbridge_wire::{AnswerSource, Decision};
 use nix::pty::{OpenptyResult, openpty};
 use serde_json::json;
@@ -181,13 +181,21 @@ async fn an_approval_answered_elsewhere_says_by_whom_and_frees_the_question() {
         by,
         decision: Decision::Decline,
     };
-    client.change(8, Change::Approval(Box::new(answered))).await;
+    client
+        .change(8, Change::Approval(Box::new(answered.clone())))
+        .await;
     person
         .sees("approval 1-0: declined by client-1 through bus.example")
         .await;
+    // What then became of it is told where the answer was.
+    answered.outcome = Some(ItemOutcome::TurnInterrupted);
+    client.change(9, Change::Approval(Box::new(answered))).await;
+    person
+        .sees("declined by client-1 through bus.example; the turn was interrupted")
+        .await;
     // What was begun for the first must not answer the second.
     client
-        .change(9, Change::Approval(Box::new(approval("1-1"))))
+        .change(10, Change::Approval(Box::new(approval("1-1"))))
         .await;
     person.sees(&format!("Answer 1-1 {QUESTION}")).await;
     person.types("cancel\r");

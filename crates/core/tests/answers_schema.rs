@@ -4,8 +4,8 @@
 
 use drawbridge_core::approvals::{choices, result_for};
 use drawbridge_testkit::home::{real_codex, scratch_dir};
-use drawbridge_wire::Decision;
 use drawbridge_wire::control::ApprovalKind;
+use drawbridge_wire::{Decision, Grant};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -69,10 +69,21 @@ fn every_offered_decision_becomes_an_answer_the_app_server_reads() {
                 }
                 other => other,
             };
-            let (answer, _) = result_for(kind, &params, &decision);
-            let answer = answer.expect("what is offered can be answered");
-            if let Err(error) = schema.validate(&answer) {
-                panic!("{kind:?} {decision:?}: {error}\n{answer:#}");
+            let mut decisions = vec![decision];
+            if kind == ApprovalKind::Permissions {
+                let part = json!({ "fileSystem": { "write": ["/srv"] } });
+                decisions.push(Decision::Grant(Grant {
+                    permissions: part.as_object().unwrap().clone(),
+                    session: false,
+                    strict_auto_review: true,
+                }));
+            }
+            for decision in decisions {
+                let (answer, _) = result_for(kind, &params, &decision);
+                let answer = answer.expect("what is offered can be answered");
+                if let Err(error) = schema.validate(&answer) {
+                    panic!("{kind:?} {decision:?}: {error}\n{answer:#}");
+                }
             }
         }
     }

@@ -216,6 +216,8 @@ pub struct ApprovalView {
     pub deadline_ms: u64,
     /// Where it stands.
     pub state: ApprovalState,
+    /// What then happened to what was asked for; `None` while nothing is known to have happened.
+    pub outcome: Option<ItemOutcome>,
 }
 
 /// What kind of thing is asked.
@@ -276,6 +278,32 @@ pub enum ApprovalState {
     /// The same request came with another content; the card is void.
     #[serde(deserialize_with = "crate::strict::nothing_more")]
     Invalidated,
+}
+
+/// What happened to the item an approval was about. An answer that was applied says only that the
+/// app-server took it; this says what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ItemOutcome {
+    /// It was let through, and its end was not told yet.
+    Running,
+    /// It was carried out.
+    Completed {
+        /// Exit code of a command.
+        exit_code: Option<i64>,
+    },
+    /// It was tried and failed.
+    Failed {
+        /// Exit code of a command.
+        exit_code: Option<i64>,
+    },
+    /// It was not carried out.
+    Declined,
+    /// The turn was interrupted before an end of the item was told. A command that ran by then may
+    /// still run.
+    TurnInterrupted,
+    /// The turn or the app-server ended without telling what became of it.
+    Unknown,
 }
 
 /// One lease.

@@ -12,4 +12,4 @@ mod strict;
 mod vocabulary;
 
 pub use secret::Secret;
-pub use vocabulary::{AnswerSource, Decision, Role, WhoMayAnswer};
+pub use vocabulary::{AnswerSource, Decision, Grant, Role, WhoMayAnswer};

@@ -118,10 +118,24 @@ pub enum Decision {
     AcceptWithAmendment,
     /// Answers to a question or a form, by question id. Counts as accepting it.
     Answers(serde_json::Map<String, serde_json::Value>),
+    /// A part of the permissions that were asked for. Local only.
+    Grant(Grant),
     /// No; the turn goes on.
     Decline,
     /// No, and the turn ends.
     Cancel,
+}
+
+/// A part of what a request for permissions asked for. The host takes nothing that was not asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// In the form of the request's `permissions`.
+    pub permissions: serde_json::Map<String, serde_json::Value>,
+    /// For the rest of the thread, not of the turn only.
+    pub session: bool,
+    /// Every later command of this turn is reviewed before it runs.
+    pub strict_auto_review: bool,
 }
 
 impl Decision {
@@ -139,6 +153,7 @@ impl Decision {
             Decision::AcceptForSession => "accept_for_session",
             Decision::AcceptWithAmendment => "accept_with_amendment",
             Decision::Answers(_) => "answers",
+            Decision::Grant(_) => "grant",
             Decision::Decline => "decline",
             Decision::Cancel => "cancel",
         }

@@ -2,7 +2,8 @@
 
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{
-    AppServerState, AppServerView, ApprovalState, ApprovalView, Change, HostView, LinkView, ThreadView,
+    AppServerState, AppServerView, ApprovalState, ApprovalView, Change, HostView, ItemOutcome, LinkView,
+    ThreadView,
 };
 use drawbridge_wire::pipe::LinkState;
 use drawbridge_wire::{AnswerSource, Decision};
@@ -42,7 +43,8 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
         Change::ThreadClosed { id } => Some(format!("thread {} is no longer live", visible_line(id))),
         Change::Approval(new) => {
             let old = before.approvals.iter().find(|approval| approval.id == new.id);
-            (old.map(|approval| &approval.state) != Some(&new.state)).then(|| approval(new))
+            let known = old.map(|approval| (&approval.state, approval.outcome));
+            (known != Some((&new.state, new.outcome))).then(|| approval(new))
         }
         Change::Stopping { reason } => Some(format!("the host is stopping: {}", visible_line(reason))),
         Change::Leases(_) | Change::Connections(_) => None,
@@ -125,7 +127,36 @@ pub(crate) fn thread(view: &ThreadView) -> String {
 
 /// An approval on one line.
 pub(crate) fn approval(view: &ApprovalView) -> String {
-    format!("approval {}: {} — {}", view.id, state(&view.state), view.headline)
+    let then = view
+        .outcome
+        .map_or_else(String::new, |outcome| format!("; {}", self::outcome(outcome)));
+    format!(
+        "approval {}: {}{then} — {}",
+        view.id,
+        state(&view.state),
+        view.headline
+    )
+}
+
+/// What then happened to what was asked for.
+pub(crate) fn outcome(outcome: ItemOutcome) -> String {
+    match outcome {
+        ItemOutcome::Running => "it is under way".to_owned(),
+        ItemOutcome::Completed { exit_code: None } => "it was done".to_owned(),
+        ItemOutcome::Completed {
+            exit_code: Some(code),
+        } => format!("it ran and ended with exit code {code}"),
+        ItemOutcome::Failed { exit_code: None } => "it failed".to_owned(),
+        ItemOutcome::Failed {
+            exit_code: Some(code),
+        } => format!("it failed with exit code {code}"),
+        ItemOutcome::Declined => "it was not done".to_owned(),
+        ItemOutcome::TurnInterrupted => {
+            "the turn was interrupted before an end of it was told; a command that had begun may still run"
+                .to_owned()
+        }
+        ItemOutcome::Unknown => "codex did not tell what became of it".to_owned(),
+    }
 }
 
 /// Where an approval stands.
@@ -148,6 +179,7 @@ fn past(decision: &Decision) -> &'static str {
         Decision::AcceptForSession => "accepted for the rest of the thread",
         Decision::AcceptWithAmendment => "accepted with a lasting rule",
         Decision::Answers(_) => "answered",
+        Decision::Grant(_) => "granted in part",
         Decision::Decline => "declined",
         Decision::Cancel => "cancelled",
     }

@@ -217,5 +217,6 @@ pub(crate) fn approval(id: &str) -> ApprovalView {
         raised_at_ms: 1,
         deadline_ms: u64::MAX,
         state: ApprovalState::Open,
+        outcome: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{Client, Plan, SOON, World};
 use drawbridge_core::verdict;
-use drawbridge_wire::control::{ApprovalState, ApprovalView};
+use drawbridge_wire::control::{ApprovalState, ApprovalView, ItemOutcome};
 use drawbridge_wire::{AnswerSource, Decision};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -313,6 +313,20 @@ async fn resolved_before_the_end<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+/// Waits until an approval is over and it is known what became of the command.
+async fn settled(world: &World, id: &str) -> (ApprovalState, ItemOutcome) {
+    let state = world.ended_approval(id).await;
+    let end = |a: &ApprovalView| {
+        (a.id == id)
+            .then_some(a.outcome)?
+            .filter(|o| *o != ItemOutcome::Running)
+    };
+    let view = world
+        .until(|view| view.approvals.iter().any(|a| end(a).is_some()))
+        .await;
+    (state, view.approvals.iter().find_map(end).unwrap())
+}
+
 /// codex (0.169.0) may take an answer, say so, and still stop the turn before the command does anything;
 /// it then tells no end of the item. So `applied` means that the answer was taken before the end.
 #[tokio::test]
@@ -368,10 +382,11 @@ async fn a_race_of_answer_and_interrupt_ends_in_what_codex_did_first() {
                 heard
             }
         };
-        let state = world.ended_approval(&card.id).await;
+        let (state, outcome) = settled(&world, &card.id).await;
         let exists = made.exists();
-        let facts =
-            format!("round {round}: {state:?}, resolved first {resolved}, turn {status}, file {exists}");
+        let facts = format!(
+            "round {round}: {state:?}, then {outcome:?}, resolved first {resolved}, turn {status}, file {exists}"
+        );
         let applied = match &state {
             ApprovalState::Applied {
                 by: AnswerSource::LocalClient { .. },
@@ -388,6 +403,23 @@ async fn a_race_of_answer_and_interrupt_ends_in_what_codex_did_first() {
             exists && status != "interrupted",
             "{facts}"
         );
+        // What then happened is told beside it: the end of the command, or that there is none.
+        let done = ItemOutcome::Completed { exit_code: Some(0) };
+        let told = match (status.as_str(), exists) {
+            ("completed", true) => outcome == done,
+            ("interrupted", true) => outcome == done || outcome == ItemOutcome::TurnInterrupted,
+            ("interrupted", false) => outcome == ItemOutcome::TurnInterrupted,
+            _ => false,
+        };
+        assert!(told, "{facts}");
+        let listed = world.cli(&["approvals", "show", &card.id]).await;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let words = if outcome == done {
+            "Then: it ran and ended with exit code 0"
+        } else {
+            "Then: the turn was interrupted"
+        };
+        assert!(listed.contains(words), "{facts}\n{listed}");
         states.push(facts);
         remote
             .until(|f| f["method"] == "turn/completed" && f["params"]["turn"]["id"] == turn)

@@ -2,6 +2,7 @@
 //!
 //! The host builds every answer itself; what a client sent is only read.
 
+use super::permissions::{self, Reading};
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::ApprovalKind;
 use serde_json::{Map, Value, json};
@@ -83,7 +84,7 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 },
                 Decision::Decline => json!("decline"),
                 Decision::Cancel => json!("cancel"),
-                Decision::Answers(_) => return (None, false),
+                Decision::Answers(_) | Decision::Grant(_) => return (None, false),
             };
             (Some(json!({ "decision": word })), false)
         }
@@ -93,7 +94,9 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::AcceptForSession => "acceptForSession",
                 Decision::Decline => "decline",
                 Decision::Cancel => "cancel",
-                Decision::AcceptWithAmendment | Decision::Answers(_) => return (None, false),
+                Decision::AcceptWithAmendment | Decision::Answers(_) | Decision::Grant(_) => {
+                    return (None, false);
+                }
             };
             (Some(json!({ "decision": word })), false)
         }
@@ -103,6 +106,7 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::Accept => (asked, "turn"),
                 Decision::AcceptForSession => (asked, "session"),
                 Decision::Decline | Decision::Cancel => (json!({}), "turn"),
+                Decision::Grant(grant) => return (permissions::answer(&asked, grant), false),
                 Decision::AcceptWithAmendment | Decision::Answers(_) => return (None, false),
             };
             (Some(json!({ "permissions": granted, "scope": scope })), cancel)
@@ -126,7 +130,7 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::Answers(map) => json!({ "action": "accept", "content": map, "_meta": null }),
                 Decision::Decline => json!({ "action": "decline", "content": null, "_meta": null }),
                 Decision::Cancel => json!({ "action": "cancel", "content": null, "_meta": null }),
-                Decision::AcceptWithAmendment => return (None, false),
+                Decision::AcceptWithAmendment | Decision::Grant(_) => return (None, false),
             };
             (Some(value), false)
         }
@@ -146,7 +150,7 @@ fn as_answers(value: &Value) -> Value {
 /// Reads the answer a client of the app-server protocol sent. `None`: it is no answer we know, which is
 /// treated as a decline by the caller (an error or nonsense counts as a refusal for everybody anyway).
 #[must_use]
-pub fn decision_from_client(kind: ApprovalKind, result: &Value) -> Option<Decision> {
+pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) -> Option<Decision> {
     match kind {
         ApprovalKind::Command | ApprovalKind::FileChange => match result.get("decision")? {
             Value::String(word) => match word.as_str() {
@@ -162,14 +166,13 @@ pub fn decision_from_client(kind: ApprovalKind, result: &Value) -> Option<Decisi
             _ => None,
         },
         ApprovalKind::Permissions => {
-            let granted = result.get("permissions")?.as_object()?;
-            if granted.values().all(Value::is_null) {
-                return Some(Decision::Decline);
-            }
-            match result.get("scope").and_then(Value::as_str) {
-                Some("session") => Some(Decision::AcceptForSession),
-                _ => Some(Decision::Accept),
-            }
+            let asked = params.get("permissions")?;
+            Some(match permissions::read(asked, result).ok()? {
+                Reading::Nothing => Decision::Decline,
+                Reading::Whole { session: true } => Decision::AcceptForSession,
+                Reading::Whole { session: false } => Decision::Accept,
+                Reading::Part(grant) => Decision::Grant(grant),
+            })
         }
         ApprovalKind::UserInput => {
             let answers = result.get("answers")?.as_object()?;

@@ -6,13 +6,16 @@
 //! over these and the item on display (an answer must name what its giver saw).
 
 mod answer;
+mod outcome;
+mod permissions;
 mod queue;
 
 pub use answer::{choices, decision_from_client, result_for};
+pub use outcome::{TurnEnd, outcome_of};
 pub use queue::{AnswerError, Dispatch, Queue, Raised, RaisedBy};
 
 use drawbridge_codex_wire::RequestId;
-use drawbridge_wire::control::{ApprovalKind, ApprovalState};
+use drawbridge_wire::control::{ApprovalKind, ApprovalState, ItemOutcome};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -73,6 +76,8 @@ pub struct Approval {
     pub ended_at_ms: Option<u64>,
     /// Where it stands.
     pub state: ApprovalState,
+    /// What then happened to the item.
+    pub outcome: Option<ItemOutcome>,
 }
 
 impl Approval {

@@ -2,7 +2,7 @@
 
 use super::answer::{choices, result_for};
 use super::{Approval, ApprovalId, digest, kind_of};
-use drawbridge_wire::control::{ApprovalKind, ApprovalState};
+use drawbridge_wire::control::{ApprovalKind, ApprovalState, ItemOutcome};
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl AnswerError {
 /// All approvals of a host.
 #[derive(Debug, Default)]
 pub struct Queue {
-    cards: BTreeMap<ApprovalId, Approval>,
+    pub(super) cards: BTreeMap<ApprovalId, Approval>,
 }
 
 impl Queue {
@@ -112,6 +112,7 @@ impl Queue {
             deadline_ms: now_ms.saturating_add(raised.patience_ms),
             ended_at_ms: None,
             state: ApprovalState::Open,
+            outcome: None,
         };
         self.cards.insert(raised.id, card);
         Raised::New
@@ -194,6 +195,7 @@ impl Queue {
             _ => return false,
         };
         card.ended_at_ms = Some(now_ms);
+        card.let_through();
         true
     }
 
@@ -289,8 +291,9 @@ impl Queue {
 
     fn forget_old(&mut self, now_ms: u64) {
         self.cards.retain(|_, c| {
-            c.ended_at_ms
-                .is_none_or(|end| now_ms.saturating_sub(end) < KEEP_ENDED_MS)
+            c.outcome == Some(ItemOutcome::Running)
+                || c.ended_at_ms
+                    .is_none_or(|end| now_ms.saturating_sub(end) < KEEP_ENDED_MS)
         });
         while self.cards.len() >= MOST_KEPT {
             let Some(oldest) = self.cards.values().find(|c| c.is_over()).map(|c| c.id.clone()) else {
@@ -304,6 +307,10 @@ impl Queue {
 fn is_offered(card: &Approval, decision: &Decision) -> bool {
     if matches!(decision, Decision::Answers(_)) {
         return matches!(card.kind, ApprovalKind::UserInput | ApprovalKind::Elicitation);
+    }
+    // Whether it is within what was asked shows when the answer is built.
+    if matches!(decision, Decision::Grant(_)) {
+        return card.kind == ApprovalKind::Permissions;
     }
     choices(card.kind, &card.params, card.item.as_ref()).contains(decision)
         || (*decision == Decision::AcceptForSession && card.kind == ApprovalKind::Command)

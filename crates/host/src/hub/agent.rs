@@ -157,6 +157,8 @@ impl Hub {
                 entry.status = word;
                 if idle {
                     entry.turn = None;
+                    let untold = self.approvals.thread_idle(id);
+                    self.approvals_changed(&untold);
                 }
                 self.thread_changed(id);
                 self.report_status();
@@ -195,8 +197,8 @@ impl Hub {
             ("turn/completed", Some(id)) => {
                 let turn = params.pointer("/turn/id").and_then(Value::as_str);
                 let status = params.pointer("/turn/status").and_then(Value::as_str);
-                if let (Some(turn), Some("interrupted")) = (turn, status) {
-                    self.on_turn_interrupted(id, turn);
+                if let Some(turn) = turn {
+                    self.on_turn_ended(id, turn, status == Some("interrupted"));
                 }
                 self.threads.entry(id).turn = None;
                 self.thread_changed(id);
@@ -206,6 +208,9 @@ impl Hub {
                     self.item_seen(id, &item_id, item);
                 }
             }
+                if let Some(item) = params.get("item").filter(|_| method == "item/completed") {
+                    self.on_item_ended(id, item);
+                }
             ("serverRequest/resolved", _) => {
                 let request = params.get("requestId").cloned();
                 if let Some(request) = request.and_then(|r| serde_json::from_value::<RequestId>(r).ok()) {

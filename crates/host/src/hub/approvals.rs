@@ -4,7 +4,9 @@ use super::{Hub, now_ms};
 use crate::event::{AgentEvent, Caller, ConnectionId, Event, ToConnection};
 use drawbridge_audit::Entry;
 use drawbridge_codex_wire::{ErrorObject, RequestId};
-use drawbridge_core::approvals::{ApprovalId, Dispatch, Raised, RaisedBy, decision_from_client};
+use drawbridge_core::approvals::{
+    ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
+};
 use drawbridge_wire::control::{ApprovalKind, Change};
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Value, json};
@@ -191,16 +193,12 @@ impl Hub {
         let Some(card) = self.approvals.get(id) else {
             return;
         };
-        let mut decision = decision_from_client(card.kind, result);
-        if client.caller == Caller::Local {
-            // The client's dialog is closed: what it said that we cannot pass on counts as a no. So does a
-            // grant of a part, which we would otherwise make a grant of the whole.
-            let part = card.kind == ApprovalKind::Permissions
-                && decision.as_ref().is_some_and(Decision::grants)
-                && result.get("permissions") != card.params.get("permissions");
-            if decision.is_none() || part {
-                decision = Some(Decision::Decline);
-            }
+        let mut decision = decision_from_client(card.kind, &card.params, result);
+        // The client's dialog is closed: what it said that we cannot pass on counts as a no. So does a
+        // grant of more, or of something else, than what was asked.
+        let unreadable = decision.is_none() && client.caller == Caller::Local;
+        if unreadable {
+            decision = Some(Decision::Decline);
         }
         let by = match &client.caller {
             Caller::Local => AnswerSource::LocalClient { connection },
@@ -218,6 +216,13 @@ impl Hub {
                     && remote_may(card.kind, decision)
             }
         };
+        if unreadable && allowed {
+            self.dropped(
+                connection,
+                id.to_string(),
+                "not an answer to what was asked; declined",
+            );
+        }
         match decision {
             Some(decision) if allowed => {
                 if let Err(error) = self.give_answer(id, None, decision, by) {
@@ -304,13 +309,32 @@ impl Hub {
         }
     }
 
-    pub(super) fn on_turn_interrupted(&mut self, thread: &str, turn: &str) {
-        for id in self.approvals.turn_interrupted(thread, turn, now_ms()) {
-            self.approval_ended(&id);
+    pub(super) fn on_turn_ended(&mut self, thread: &str, turn: &str, interrupted: bool) {
+        let end = if interrupted {
+            TurnEnd::Interrupted
+        } else {
+            TurnEnd::Other
+        };
+        let changed = self.approvals.turn_ended(thread, turn, end);
+        if interrupted {
+            for id in self.approvals.turn_interrupted(thread, turn, now_ms()) {
+                self.approval_ended(&id);
+            }
+        }
+        self.approvals_changed(&changed);
+    }
+
+    pub(super) fn on_item_ended(&mut self, thread: &str, item: &Value) {
+        let id = item.get("id").and_then(Value::as_str);
+        if let Some((id, outcome)) = id.zip(outcome_of(item)) {
+            let changed = self.approvals.item_ended(thread, id, outcome);
+            self.approvals_changed(&changed);
         }
     }
 
     pub(super) fn lose_generation(&mut self, generation: u64) {
+        let untold = self.approvals.outcomes_lost(generation);
+        self.approvals_changed(&untold);
         for id in self.approvals.generation_lost(generation, now_ms()) {
             self.approval_ended(&id);
         }
@@ -327,6 +351,12 @@ impl Hub {
             });
         }
         self.approval_changed(id);
+    }
+
+    pub(super) fn approvals_changed(&mut self, ids: &[ApprovalId]) {
+        for id in ids {
+            self.approval_changed(id);
+        }
     }
 
     pub(super) fn approval_changed(&mut self, id: &ApprovalId) {
@@ -368,6 +398,9 @@ fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
                 ApprovalKind::Command | ApprovalKind::FileChange | ApprovalKind::Elicitation
             )
         }
-        Decision::AcceptForSession | Decision::AcceptWithAmendment | Decision::Answers(_) => false,
+        Decision::AcceptForSession
+        | Decision::AcceptWithAmendment
+        | Decision::Answers(_)
+        | Decision::Grant(_) => false,
     }
 }

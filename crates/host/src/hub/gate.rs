@@ -100,6 +100,7 @@ impl Hub {
                     self.item_seen(&thread, &item_id, item);
                 }
             }
+                    self.on_item_ended(&thread, &item);
             GateEvent::TurnEnded {
                 generation,
                 thread,
@@ -107,7 +108,7 @@ impl Hub {
                 status,
             } => {
                 if generation == self.app_server.generation && status == "interrupted" {
-                    self.on_turn_interrupted(&thread, &turn);
+                    self.on_turn_ended(&thread, &turn, true);
                 }
             }
             GateEvent::Refusal { method, rule } => {

@@ -73,6 +73,7 @@ impl Hub {
             raised_at_ms: card.raised_at_ms,
             deadline_ms: card.deadline_ms,
             state: card.state.clone(),
+            outcome: card.outcome,
         }
     }
 
@@ -177,6 +178,7 @@ fn label(kind: ApprovalKind, decision: &Decision) -> &'static str {
             "Always allow commands that begin like this (all threads, until you remove the rule)"
         }
         (_, Decision::Answers(_)) => "Answer",
+        (_, Decision::Grant(_)) => "Grant a part",
         (_, Decision::Decline) => "Decline, the turn goes on",
         (_, Decision::Cancel) => "Decline and stop the turn",
     }
