@@ -3,7 +3,7 @@
 use crate::args::BusArgs;
 use crate::connect::StopSignal;
 use crate::secrets::Secrets;
-use crate::{CliError, Exit, host, screen};
+use crate::{CliError, Exit, log, screen};
 use drawbridge_bus::{Bus, BusError, BusOptions, ClientToken};
 
 /// The variables its tokens come in.
@@ -12,7 +12,7 @@ const HTTP_TOKEN: &str = "CODEX_BUS_HTTP_TOKEN";
 const CLIENT_TOKEN: &str = "DRAWBRIDGE_BUS_CLIENT_TOKEN";
 
 pub(crate) async fn run(args: BusArgs, secrets: &Secrets) -> Result<Exit, CliError> {
-    host::init_log();
+    log::start();
     let mut stop = StopSignal::listen()?;
     let bus = Bus::bind(options(args, secrets)?)
         .await

@@ -1,9 +1,9 @@
 //! `connector`: the part of a host that faces the network. It speaks with the host over its pipes.
 
-use crate::{CliError, Exit, host};
+use crate::{CliError, Exit, log};
 
 pub(crate) async fn run() -> Result<Exit, CliError> {
-    host::init_log();
+    log::start();
     Box::pin(drawbridge_connector::run(tokio::io::stdin(), tokio::io::stdout()))
         .await
         .map(|()| Exit::Done)

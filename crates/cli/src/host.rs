@@ -16,7 +16,7 @@ const SETUP: Duration = Duration::from_secs(10);
 const LONGEST_SETUP: u64 = 1024 * 1024;
 
 pub(crate) async fn run(data_dir: PathBuf, service: bool) -> Result<Exit, CliError> {
-    init_log();
+    crate::log::start();
     let said = Arc::new(AtomicBool::new(false));
     let outcome = match read_setup().await {
         Ok(mut setup) => {
@@ -73,15 +73,4 @@ async fn read_setup() -> Result<HostSetup, CliError> {
     // Not the parser's own words: they can quote the text, and there are tokens in it.
     serde_json::from_str(&line)
         .map_err(|error| unusable(&format!("it is not understood at column {}", error.column())))
-}
-
-/// Messages go to stderr, which whoever started the host has directed to a file.
-pub(crate) fn init_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DRAWBRIDGE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .try_init();
 }

@@ -11,6 +11,7 @@ mod connector;
 pub mod control_client;
 mod error;
 mod host;
+mod log;
 mod logs;
 pub mod mirror;
 mod remote;

@@ -4,7 +4,7 @@ use crate::args::{RemoteAction, RemoteArgs, SendArgs};
 use crate::connect::StopSignal;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
-use dial::Socket;
+use drawbridge_connector::{ConnectorError, Socket};
 use drawbridge_consent::{inert, visible_line};
 use drawbridge_wire::Secret;
 use futures_util::{SinkExt, StreamExt};
@@ -39,11 +39,17 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// The address.
-    #[error("--bus `{0}` {1}")]
-    Address(String, &'static str),
+    #[error("--bus: {0}")]
+    Address(#[source] ConnectorError),
+    /// The host's id.
+    #[error("there is no such host: an id is 1 to 64 of a-z 0-9 . _ -")]
+    HostId,
     /// No token.
     #[error("there is no client token; set {TOKEN}, or name a file with --token-file")]
     NoToken,
+    /// The token itself.
+    #[error("the client token has characters that no token has; copy it again")]
+    BadToken,
     /// The token's file.
     #[error("cannot read the token from {path}: {why}", path = .0.display(), why = .1)]
     TokenFile(PathBuf, String),
@@ -90,8 +96,10 @@ impl RemoteError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            RemoteError::Address(..) => "bus_address",
+            RemoteError::Address(_) => "bus_address",
+            RemoteError::HostId => "host_id",
             RemoteError::NoToken => "no_token",
+            RemoteError::BadToken => "bad_token",
             RemoteError::TokenFile(..) => "token_file",
             RemoteError::Ca(..) => "ca_file",
             RemoteError::Unreachable { .. } => "bus_unreachable",
@@ -107,8 +115,10 @@ impl RemoteError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            RemoteError::Address(..)
+            RemoteError::Address(_)
+            | RemoteError::HostId
             | RemoteError::NoToken
+            | RemoteError::BadToken
             | RemoteError::TokenFile(..)
             | RemoteError::Ca(..) => Exit::Usage,
             RemoteError::Unreachable { .. }
@@ -130,9 +140,7 @@ pub(crate) async fn run(args: RemoteArgs, secrets: &Secrets) -> Result<Exit, Cli
     let url = dial::url(&args.bus, args.host.as_deref())?;
     let mut stop = StopSignal::listen()?;
     let socket = tokio::select! {
-        socket = tokio::time::timeout(HANDSHAKE, dial::open(&url, &token, args.ca.as_deref())) => {
-            socket.map_err(|_| RemoteError::Unreachable { at: dial::place(&url), why: "it did not answer in time".to_owned() })??
-        }
+        socket = dial::open(url, token, args.ca.as_deref()) => socket?,
         () = stop.received() => return Ok(Exit::Failed),
     };
     Conversation::new(socket, &args, begin).run(&mut stop).await

@@ -14,7 +14,17 @@ use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
 /// How long one attempt to connect may take.
-pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// What is asked of the bus.
+#[derive(Default)]
+struct Ask<'a> {
+    headers: &'a [(&'static str, &'a str)],
+    subprotocol: Option<&'static str>,
+    max_message: usize,
+    /// Whether the words of a refusal are wanted.
+    reason: bool,
+}
 
 /// Dials the bus: the link once, its tunnels many times.
 pub(crate) struct Dialer {
@@ -48,15 +58,12 @@ impl Dialer {
     /// Dials `/connect`.
     pub(crate) async fn link(&self) -> Result<Socket, LinkError> {
         let within = Instant::now() + CONNECT_WITHIN;
-        let max = drawbridge_wire::link::MAX_LINK_MESSAGE;
-        self.dial(
-            &self.url,
-            &[],
-            Some(drawbridge_wire::link::SUBPROTOCOL),
-            max,
-            within,
-        )
-        .await
+        let ask = Ask {
+            subprotocol: Some(drawbridge_wire::link::SUBPROTOCOL),
+            max_message: drawbridge_wire::link::MAX_LINK_MESSAGE,
+            ..Ask::default()
+        };
+        self.dial(&self.url, &ask, within).await
     }
 
     /// Dials `/connect/<tunnel>`.
@@ -69,24 +76,37 @@ impl Dialer {
         let mut url = self.url.clone();
         urls::push(&mut url, tunnel)?;
         let headers = [(drawbridge_wire::link::TUNNEL_HOST_HEADER, host_id)];
-        self.dial(
-            &url,
-            &headers,
-            None,
-            drawbridge_wire::link::MAX_REMOTE_MESSAGE,
-            within,
-        )
-        .await
+        let ask = Ask {
+            headers: &headers,
+            max_message: drawbridge_wire::link::MAX_REMOTE_MESSAGE,
+            ..Ask::default()
+        };
+        self.dial(&url, &ask, within).await
     }
 
-    async fn dial(
+    /// Dials the URL itself, as a client of the bus does. How the bus answered is for the caller to judge.
+    pub(crate) async fn client(&self) -> Result<Result<Socket, UpgradeError>, LinkError> {
+        let ask = Ask {
+            max_message: drawbridge_wire::link::MAX_APP_SERVER_MESSAGE,
+            reason: true,
+            ..Ask::default()
+        };
+        let within = Instant::now() + CONNECT_WITHIN;
+        self.ask(&self.url, &ask, within).await
+    }
+
+    async fn dial(&self, url: &Url, ask: &Ask<'_>, within: Instant) -> Result<Socket, LinkError> {
+        self.ask(url, ask, within)
+            .await?
+            .map_err(|error| self.not_upgraded(&error))
+    }
+
+    async fn ask(
         &self,
         url: &Url,
-        headers: &[(&'static str, &str)],
-        subprotocol: Option<&'static str>,
-        max_message: usize,
+        ask: &Ask<'_>,
         within: Instant,
-    ) -> Result<Socket, LinkError> {
+    ) -> Result<Result<Socket, UpgradeError>, LinkError> {
         let steps = async {
             let tcp = self.tcp(url, within).await?;
             // Small frames are the rule and each is awaited by somebody.
@@ -96,13 +116,12 @@ impl Dialer {
             let request = Request {
                 host: &host,
                 path: url.path(),
-                headers,
+                headers: ask.headers,
                 bearer: Some(&self.token),
-                subprotocol,
+                subprotocol: ask.subprotocol,
+                reason: ask.reason,
             };
-            upgrade(io, &request, limits(max_message))
-                .await
-                .map_err(|error| self.not_upgraded(&error))
+            Ok(upgrade(io, &request, limits(ask.max_message)).await)
         };
         timeout_at(within, steps)
             .await
@@ -178,17 +197,18 @@ impl Dialer {
         }
     }
 
-    fn not_upgraded(&self, error: &UpgradeError) -> LinkError {
+    /// What a handshake that failed means for the link.
+    pub(crate) fn not_upgraded(&self, error: &UpgradeError) -> LinkError {
         let at = self.at.clone();
         match *error {
             UpgradeError::Broken => LinkError::Lost { at },
             UpgradeError::BadToken => LinkError::BadToken,
-            UpgradeError::Status(401) => LinkError::Unauthorized { at },
-            UpgradeError::Status(403) => LinkError::Forbidden { at },
-            UpgradeError::Status(404) => LinkError::NoConnectRoute { at },
+            UpgradeError::Status(401, _) => LinkError::Unauthorized { at },
+            UpgradeError::Status(403, _) => LinkError::Forbidden { at },
+            UpgradeError::Status(404, _) => LinkError::NoConnectRoute { at },
             // "Upgrade required" is how a server says that it wants another protocol version.
-            UpgradeError::Subprotocol | UpgradeError::Status(426) => LinkError::Unsupported { at },
-            UpgradeError::Status(status) => LinkError::Http { at, status },
+            UpgradeError::Subprotocol | UpgradeError::Status(426, _) => LinkError::Unsupported { at },
+            UpgradeError::Status(status, _) => LinkError::Http { at, status },
             UpgradeError::Protocol(what) => LinkError::Protocol { at, what },
         }
     }

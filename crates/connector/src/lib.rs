@@ -6,11 +6,14 @@
 //! that socket.
 
 mod backoff;
+mod client;
 mod dial;
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
 mod door;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod keeper;
 mod lines;
 mod link;
@@ -22,8 +25,11 @@ mod upgrade;
 mod urls;
 
 pub use backoff::{BACKOFF_BASE, BACKOFF_CAP, Backoff, STABLE_AFTER};
+pub use client::{ClientError, client_url, dial_client, place};
+pub use dial::CONNECT_WITHIN;
 pub use error::ConnectorError;
 pub use keeper::run;
 pub use lines::MAX_LINE;
+pub use stream::{Metered, Socket};
 pub use tunnel::MAX_TUNNELS;
-pub use urls::{connect_url, mcp_url, origin};
+pub use urls::{connect_url, is_loopback, mcp_url, origin};

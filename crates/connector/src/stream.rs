@@ -9,14 +9,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// A WebSocket over any stream.
-pub(crate) type Socket = WebSocketStream<Metered>;
+pub type Socket = WebSocketStream<Metered>;
 
 /// What a connection is made of.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A stream that counts written bytes, so that a slow reader can be told from one that has stopped.
-pub(crate) struct Metered {
+pub struct Metered {
     io: Box<dyn Duplex>,
     written: Arc<AtomicU64>,
 }
@@ -31,6 +31,12 @@ impl Metered {
 
     pub(crate) fn written(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.written)
+    }
+}
+
+impl std::fmt::Debug for Metered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metered").finish_non_exhaustive()
     }
 }
 

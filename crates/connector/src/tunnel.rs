@@ -180,12 +180,13 @@ async fn to_host(ways: &Ways, open: &Open) -> Result<Socket, HostEnd> {
         headers: &headers,
         bearer: None,
         subprotocol: None,
+        reason: false,
     };
     Ok(upgrade(io, &request, limits(MAX_APP_SERVER_MESSAGE)).await?)
 }
 
 /// A name as header text: everything but printable ASCII, and `%` itself, percent-encoded.
-fn header_text(name: &str) -> Cow<'_, str> {
+pub(crate) fn header_text(name: &str) -> Cow<'_, str> {
     let plain = |byte: u8| (byte == b' ' || byte.is_ascii_graphic()) && byte != b'%';
     if name.bytes().all(plain) && name.trim() == name {
         return Cow::Borrowed(name);

@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 /// Longest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
+/// Longest body of a refusal that is read, in bytes.
+const MAX_BODY: usize = 16 * 1024;
 
 /// What is asked for.
 pub(crate) struct Request<'a> {
@@ -27,6 +29,8 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a [(&'static str, &'a str)],
     pub(crate) bearer: Option<&'a Secret>,
     pub(crate) subprotocol: Option<&'static str>,
+    /// Whether the body of a refusal is wanted.
+    pub(crate) reason: bool,
 }
 
 /// Why there is no WebSocket.
@@ -36,8 +40,9 @@ pub(crate) enum UpgradeError {
     Broken,
     #[error("the token cannot stand in a header")]
     BadToken,
+    /// Another answer, with its body if that was asked for.
     #[error("HTTP {0}")]
-    Status(u16),
+    Status(u16, Vec<u8>),
     #[error("the subprotocol is not spoken")]
     Subprotocol,
     #[error("{0}")]
@@ -56,9 +61,16 @@ pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     io.flush().await.map_err(|_| UpgradeError::Broken)?;
     let mut answer = Vec::with_capacity(1024);
     loop {
-        if let Some(length) = accepted(&answer, request, &key)? {
-            let rest = answer.split_off(length);
-            return Ok(WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits)).await);
+        match accepted(&answer, request, &key) {
+            Ok(None) => {}
+            Ok(Some(length)) => {
+                let rest = answer.split_off(length);
+                return Ok(WebSocketStream::from_partially_read(io, rest, Role::Client, Some(limits)).await);
+            }
+            Err(UpgradeError::Status(status, _)) if request.reason => {
+                return Err(UpgradeError::Status(status, body(io, answer).await));
+            }
+            Err(error) => return Err(error),
         }
         if answer.len() >= MAX_HEAD {
             return Err(UpgradeError::Protocol("the head of its answer is too long"));
@@ -67,6 +79,34 @@ pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
             return Err(UpgradeError::Broken);
         }
     }
+}
+
+/// The body of an answer whose head has come, as far as it has a length and comes; cut at [`MAX_BODY`].
+async fn body<S: AsyncRead + Unpin>(io: S, mut answer: Vec<u8>) -> Vec<u8> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let Ok(httparse::Status::Complete(head)) = response.parse(&answer) else {
+        return Vec::new();
+    };
+    let length = response
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"))
+        .and_then(|header| {
+            std::str::from_utf8(header.value)
+                .ok()?
+                .trim()
+                .parse::<usize>()
+                .ok()
+        })
+        .unwrap_or_default()
+        .min(MAX_BODY);
+    let mut body = answer.split_off(head);
+    let missing = length.saturating_sub(body.len());
+    // What has come until the connection breaks is all there is to show.
+    let _ = io.take(missing as u64).read_to_end(&mut body).await;
+    body.truncate(length);
+    body
 }
 
 fn head(request: &Request<'_>, key: &str) -> Result<Zeroizing<Vec<u8>>, UpgradeError> {
@@ -112,7 +152,11 @@ fn head(request: &Request<'_>, key: &str) -> Result<Zeroizing<Vec<u8>>, UpgradeE
 }
 
 /// Length of the answer's head if it is there whole and says yes.
-fn accepted(answer: &[u8], request: &Request<'_>, key: &str) -> Result<Option<usize>, UpgradeError> {
+pub(crate) fn accepted(
+    answer: &[u8],
+    request: &Request<'_>,
+    key: &str,
+) -> Result<Option<usize>, UpgradeError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let length = match response.parse(answer) {
@@ -122,7 +166,7 @@ fn accepted(answer: &[u8], request: &Request<'_>, key: &str) -> Result<Option<us
     };
     match response.code {
         Some(101) => {}
-        Some(status) => return Err(UpgradeError::Status(status)),
+        Some(status) => return Err(UpgradeError::Status(status, Vec::new())),
         None => return Err(UpgradeError::Protocol("its answer has no status")),
     }
     let values = |name: &'static str| {
@@ -166,6 +210,7 @@ mod tests {
             headers: &[],
             bearer: None,
             subprotocol: Some("drawbridge.v1"),
+            reason: false,
         }
     }
 

@@ -8,9 +8,7 @@ use url::{Host, Url};
 /// # Errors
 /// [`ConnectorError::InvalidUrl`] or [`ConnectorError::InsecureUrl`].
 pub fn connect_url(api: &str) -> Result<Url, ConnectorError> {
-    let mut url = base(api)?;
-    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-    url.set_scheme(scheme).map_err(|()| invalid("it has no host"))?;
+    let mut url = as_socket(base(api)?, "https")?;
     push(&mut url, "connect")?;
     Ok(url)
 }
@@ -47,8 +45,22 @@ pub(crate) fn push(url: &mut Url, segment: &str) -> Result<(), ConnectorError> {
     Ok(())
 }
 
+/// The base address of a bus as a client writes it, as `ws` or `wss`.
+pub(crate) fn any_base(text: &str) -> Result<Url, ConnectorError> {
+    let web = text.trim_start().to_ascii_lowercase().starts_with("http");
+    let (secure, plain) = if web { ("https", "http") } else { ("wss", "ws") };
+    as_socket(checked(text, secure, plain)?, secure)
+}
+
+fn as_socket(mut url: Url, secure: &str) -> Result<Url, ConnectorError> {
+    let scheme = if url.scheme() == secure { "wss" } else { "ws" };
+    url.set_scheme(scheme).map_err(|()| invalid("it has no host"))?;
+    Ok(url)
+}
+
 /// Whether a host name can only mean this computer.
-pub(crate) fn is_loopback(host: &Host<&str>) -> bool {
+#[must_use]
+pub fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(ip) => ip.is_loopback(),

@@ -3,6 +3,7 @@
 use super::ConnectArgs;
 use crate::CliError;
 use crate::secrets::Secrets;
+use drawbridge_connector::is_loopback;
 use drawbridge_wire::Secret;
 use drawbridge_wire::pipe::{BusSetup, HostSetup};
 use std::ffi::OsString;
@@ -131,20 +132,9 @@ fn check_mcp_url(text: &str) -> Result<(), CliError> {
     }
     match url.scheme() {
         "https" if url.host().is_some() => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
+        "http" if url.host().is_some_and(|host| is_loopback(&host)) => Ok(()),
         "http" => Err(wrong("is not encrypted and leaves this computer; use https")),
         _ => Err(wrong("must start with https://")),
-    }
-}
-
-/// Whether a URL stays on this computer.
-#[must_use]
-pub fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
     }
 }
 
