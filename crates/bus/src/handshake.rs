@@ -3,6 +3,8 @@
 use crate::pins::Pin;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use drawbridge_wire::Secret;
+use drawbridge_wire::enroll::{EnrollRequest, enroll_bytes};
 use drawbridge_wire::link::{ByeReason, FromHost, SUBPROTOCOL, signed_bytes, valid_host_id};
 use ed25519_dalek::{Signature, VerifyingKey};
 
@@ -40,13 +42,32 @@ pub(crate) fn prove(nonce: &str, origin: &str, answer: FromHost) -> Result<Prove
     let key = VerifyingKey::from_bytes(&key).map_err(|_| ByeReason::Revoked)?;
     key.verify_strict(&signed_bytes(nonce, origin, &host_id), &signature)
         .map_err(|_| ByeReason::Revoked)?;
-    // Re-encoded, so that one key has one spelling.
-    let public_key = BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes());
     let name = shown(&host_name).unwrap_or_else(|| host_id.clone());
     Ok(Proven {
-        pin: Pin { public_key, name },
+        pin: Pin::new(spelled(&key), name),
         id: host_id,
     })
+}
+
+/// Checks who trades a code: `None` when the id is none or the signature is not by the key named.
+pub(crate) fn prove_trade(request: &EnrollRequest, code: &Secret, origin: &str) -> Option<Proven> {
+    if !valid_host_id(&request.host_id) {
+        return None;
+    }
+    let key = VerifyingKey::from_bytes(&bytes::<32>(&request.public_key)?).ok()?;
+    let signature = Signature::from_bytes(&bytes::<64>(&request.signature)?);
+    key.verify_strict(&enroll_bytes(code.reveal(), origin, &request.host_id), &signature)
+        .ok()?;
+    let name = shown(&request.host_name).unwrap_or_else(|| request.host_id.clone());
+    Some(Proven {
+        pin: Pin::new(spelled(&key), name),
+        id: request.host_id.clone(),
+    })
+}
+
+/// Encoded anew, so that one key has one spelling.
+fn spelled(key: &VerifyingKey) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(key.as_bytes())
 }
 
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -1,6 +1,6 @@
 //! The control plane: hosts connect outward to it, clients reach them through it.
 //!
-//! One process, everything in memory except the pinned keys of hosts. A host holds one *link*
+//! One process, everything in memory except the pinned keys and enrollments of hosts. A host holds one *link*
 //! (`/connect`) that carries no payload; each client gets a *tunnel*, a socket of its own that the host
 //! dials (`/connect/<tunnel>`), so that a client that does not read holds up only itself. What flows
 //! through a tunnel is never parsed here: the gate is at the host.
@@ -11,8 +11,12 @@
 //! | `/hosts/{id}/app-server`, `/` | clients of the app-server | one of [`BusOptions::client_tokens`] |
 //! | `/mcp` | MCP clients | [`BusOptions::http_token`] |
 //! | `/api/hosts` | either of the last two | |
+//! | `/api/pair`, `/api/enrollments` | who runs the bus | [`BusOptions::admin_token`] |
+//! | `/api/enroll` | hosts with a code | none, the code is the permission |
 //! | `/healthz`, `/readyz` | anyone | none |
 
+mod codes;
+mod enrollments;
 mod error;
 mod handshake;
 mod link;

@@ -25,6 +25,8 @@ pub(crate) struct LinkContext {
     /// Origin by which the host dialled; it must have signed this one.
     pub(crate) origin: String,
     pub(crate) shutdown: CancellationToken,
+    /// Whose token it came with, when that is the token of one host.
+    pub(crate) own: Option<String>,
     /// Its place among the links.
     pub(crate) place: OwnedSemaphorePermit,
 }
@@ -49,7 +51,7 @@ pub(crate) async fn serve(mut socket: Socket, context: LinkContext) {
             return finish(socket, end, &context.limits).await;
         }
     };
-    let id = proven.id;
+    let id = proven.id.clone();
     // Room for as many `open` as the host may have tunnels: it is full only when the host does not read.
     let (orders, incoming) = mpsc::channel(context.limits.tunnels_per_host.max(1));
     let (end, ended) = oneshot::channel();
@@ -58,7 +60,7 @@ pub(crate) async fn serve(mut socket: Socket, context: LinkContext) {
     let _alive = alive.clone().drop_guard();
     let number = match context
         .registry
-        .join(id.clone(), proven.pin, LinkSeat { orders, end, alive })
+        .join(proven, context.own.clone(), LinkSeat { orders, end, alive })
         .await
     {
         Ok(number) => number,

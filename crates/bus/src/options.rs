@@ -18,6 +18,9 @@ pub struct BusOptions {
     pub http_token: Option<Secret>,
     /// Tokens of clients (`DRAWBRIDGE_BUS_CLIENT_TOKEN`, see [`ClientToken::parse_list`]).
     pub client_tokens: Vec<ClientToken>,
+    /// Token of who runs the bus (`DRAWBRIDGE_BUS_ADMIN_TOKEN`): gives out codes and takes enrollments
+    /// back.
+    pub admin_token: Option<Secret>,
     /// Where the pinned keys of hosts are kept. Without it they are forgotten when the process ends.
     pub state_file: Option<PathBuf>,
     /// `https://HOST[:PORT]` under which hosts and clients reach this bus through a proxy.
@@ -31,6 +34,7 @@ impl Default for BusOptions {
             connect_token: None,
             http_token: None,
             client_tokens: Vec::new(),
+            admin_token: None,
             state_file: None,
             public_origin: None,
         }
@@ -177,6 +181,7 @@ mod tests {
         let options = BusOptions {
             connect_token: Some(Secret::new("canary-1")),
             http_token: Some(Secret::new("canary-2")),
+            admin_token: Some(Secret::new("canary-4")),
             client_tokens: ClientToken::parse_list("canary-3").unwrap(),
             ..BusOptions::default()
         };

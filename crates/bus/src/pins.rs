@@ -1,4 +1,4 @@
-//! The keys of hosts, pinned at first use, and the file they are kept in.
+//! The keys of hosts, pinned at first use, what was made of them since, and the file they are kept in.
 
 use crate::BusError;
 use base64::Engine;
@@ -18,7 +18,28 @@ pub(crate) struct Pin {
     pub(crate) public_key: String,
     /// Display name at its last connection.
     pub(crate) name: String,
+    /// SHA-256 of the token it got for a code, hex. The token itself is nowhere at the bus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+    /// Whether it was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) revoked: bool,
 }
+
+impl Pin {
+    /// A host that came with the token all hosts share.
+    pub(crate) fn new(public_key: String, name: String) -> Self {
+        Self {
+            public_key,
+            name,
+            token: None,
+            revoked: false,
+        }
+    }
+}
+
+/// What this program writes. 1 had neither `token` nor `revoked`; it is read as well.
+const VERSION: u32 = 2;
 
 /// The file's content.
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,7 +95,7 @@ impl PinFile {
     pub(crate) fn save(&self, pins: &Pins) -> std::io::Result<()> {
         let next = beside(&self.path, ".new");
         let content = Content {
-            version: 1,
+            version: VERSION,
             hosts: pins.clone(),
         };
         let mut file = private().create(true).truncate(true).open(&next)?;
@@ -96,15 +117,17 @@ fn read(path: &Path) -> Result<Pins, BusError> {
         Err(error) => return Err(unreadable(error.to_string())),
     };
     let content: Content = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
-    if content.version != 1 {
+    if !(1..=VERSION).contains(&content.version) {
         return Err(unreadable(format!(
-            "its version is {}, this program knows 1",
+            "its version is {}, this program knows 1 to {VERSION}",
             content.version
         )));
     }
     for (id, pin) in &content.hosts {
         let key = BASE64_URL_SAFE_NO_PAD.decode(&pin.public_key);
-        if !valid_host_id(id) || !key.is_ok_and(|key| key.len() == 32) {
+        let digest = pin.token.as_ref().map(hex::decode);
+        let digest = digest.is_none_or(|digest| digest.is_ok_and(|digest| digest.len() == 32));
+        if !valid_host_id(id) || !key.is_ok_and(|key| key.len() == 32) || !digest {
             return Err(unreadable(format!("`{id}` is no host id with a key")));
         }
     }
@@ -134,8 +157,8 @@ mod tests {
         Pins::from([(
             "desk".to_owned(),
             Pin {
-                public_key: key,
-                name: "Desk".to_owned(),
+                token: Some("ab".repeat(32)),
+                ..Pin::new(key, "Desk".to_owned())
             },
         )])
     }
@@ -161,13 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_first_version_is_read_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bus.json");
+        let key = BASE64_URL_SAFE_NO_PAD.encode([7; 32]);
+        let old = format!(r#"{{"version":1,"hosts":{{"desk":{{"public_key":"{key}","name":"Desk"}}}}}}"#);
+        std::fs::write(&path, old).unwrap();
+        let (file, pins) = PinFile::open(&path).unwrap();
+        assert_eq!(pins["desk"], Pin::new(key, "Desk".to_owned()));
+        file.save(&pins).unwrap();
+        drop(file);
+        assert_eq!(PinFile::open(&path).unwrap().1, pins);
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_is_not_started_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bus.json");
         for text in [
             "",
             "{",
-            r#"{"version":2,"hosts":{}}"#,
+            r#"{"version":3,"hosts":{}}"#,
+            r#"{"version":0,"hosts":{}}"#,
             r#"{"version":1,"hosts":{"A b":{"public_key":"","name":""}}}"#,
             r#"{"version":1,"hosts":{"desk":{"public_key":"!","name":"Desk"}}}"#,
         ] {

@@ -1,9 +1,11 @@
 //! What a request is refused with: a status, a stable code and a sentence that says what to do.
 
 use axum::response::{IntoResponse, Response};
+use drawbridge_wire::enroll::LONGEST_CODE_SECS;
 use drawbridge_wire::link::{SUBPROTOCOL, TUNNEL_HOST_HEADER, TunnelEnd};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
+use std::time::Duration;
 
 /// A group of routes with a token of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +16,10 @@ pub(crate) enum Door {
     AppServer,
     /// `/mcp`.
     Mcp,
-    /// `/api`.
+    /// `/api/hosts`.
     Api,
+    /// `/api/pair` and `/api/enrollments`.
+    Admin,
 }
 
 impl Door {
@@ -25,6 +29,7 @@ impl Door {
             Door::AppServer => "DRAWBRIDGE_BUS_CLIENT_TOKEN",
             Door::Mcp => "CODEX_BUS_HTTP_TOKEN",
             Door::Api => "CODEX_BUS_HTTP_TOKEN or DRAWBRIDGE_BUS_CLIENT_TOKEN",
+            Door::Admin => "DRAWBRIDGE_BUS_ADMIN_TOKEN",
         }
     }
 }
@@ -74,13 +79,35 @@ pub(crate) enum Refusal {
     )]
     UnknownTunnel,
     #[error(
-        "no such address. There are /connect, /hosts/<id>/app-server, /, /mcp, /api/hosts, /healthz, /readyz"
+        "no such address. There are /connect, /hosts/<id>/app-server, /, /mcp, /api/hosts, /api/pair, \
+         /api/enroll, /api/enrollments, /healthz, /readyz"
     )]
     NotFound,
     #[error("this address does not take that method")]
     MethodNotAllowed,
     #[error("the request took too long. Send it again, whole")]
     RequestTimeout,
+    #[error("the body is not what this address takes: {0}")]
+    BadBody(String),
+    #[error("this code does not count (any more). Ask the bus for a new one: `drawbridge bus pair`")]
+    BadCode,
+    #[error("too many wrong codes were tried. Try again in {} s", .0.as_secs().max(1))]
+    TooManyTries(Duration),
+    #[error("too many codes wait to be used. Wait until some of them expire")]
+    TooManyCodes,
+    #[error("a code counts at most {LONGEST_CODE_SECS} s, and at least 1. Ask for less")]
+    CodeTooLong,
+    #[error(
+        "the request is not signed by the key it names, for this bus's address. Use the address the bus has"
+    )]
+    BadSignature,
+    #[error(
+        "another host has the id `{0}`. Choose another with --id, or take it back there first: `drawbridge bus \
+         revoke {0} --forget`"
+    )]
+    IdTaken(String),
+    #[error("the bus could not save it and forgot it. Look at the bus's log, then try again")]
+    NotSaved,
 }
 
 fn ended_message(end: TunnelEnd) -> &'static str {
@@ -99,6 +126,9 @@ fn ended_message(end: TunnelEnd) -> &'static str {
         TunnelEnd::DialTimeout => "the host did not open a tunnel in time. Try again",
         TunnelEnd::Refused => "the host refused this client. Ask the person at the host",
         TunnelEnd::HostStopping => "the host is stopping",
+        TunnelEnd::NotInitialized => {
+            "the client sent no `initialize` in time. Send it at once after connecting"
+        }
     }
 }
 
@@ -127,20 +157,32 @@ impl Refusal {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
+            Self::BadBody(_) => "bad_request",
+            Self::BadCode => "bad_code",
+            Self::TooManyTries(_) => "too_many_tries",
+            Self::TooManyCodes => "too_many_codes",
+            Self::CodeTooLong => "code_too_long",
+            Self::BadSignature => "bad_signature",
+            Self::IdTaken(_) => "id_taken",
+            Self::NotSaved => "not_saved",
         }
     }
 
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::OriginRefused | Self::WrongScope(_) | Self::Ended(TunnelEnd::Refused) => {
+            Self::OriginRefused | Self::WrongScope(_) | Self::BadCode | Self::Ended(TunnelEnd::Refused) => {
                 StatusCode::FORBIDDEN
             }
             Self::ForeignHost => StatusCode::MISDIRECTED_REQUEST,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
-            Self::BadSubprotocol => StatusCode::BAD_REQUEST,
+            Self::BadSubprotocol | Self::BadBody(_) | Self::CodeTooLong | Self::BadSignature => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotSaved => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnknownHost | Self::UnknownTunnel | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::SeveralHosts(_) => StatusCode::CONFLICT,
+            Self::SeveralHosts(_) | Self::IdTaken(_) => StatusCode::CONFLICT,
             Self::DialTimeout | Self::Ended(TunnelEnd::DialTimeout) => StatusCode::GATEWAY_TIMEOUT,
             Self::TunnelFailed | Self::Ended(TunnelEnd::LinkLost) => StatusCode::BAD_GATEWAY,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -151,6 +193,7 @@ impl Refusal {
             | Self::Ended(_)
             | Self::TooManyTunnels
             | Self::TooManyHosts
+            | Self::TooManyCodes
             | Self::HostBusy
             | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -169,6 +212,11 @@ impl IntoResponse for Refusal {
                 response
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooManyTries(wait) => {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
             }
             Self::UpgradeRequired => {
                 let headers = response.headers_mut();

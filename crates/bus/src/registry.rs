@@ -2,17 +2,22 @@
 //! else touches the state.
 
 use crate::BusLimits;
+use crate::codes::{Codes, NotTaken};
+use crate::handshake::Proven;
 use crate::pins::{Pin, PinFile, Pins};
 use crate::refusal::Refusal;
 use crate::roster::{Acquaintance, Claim, Dialled, HostView, LinkNumber, LinkSeat, Opened, Roster, Status};
-use crate::tokens::Grant;
+use crate::tokens::{Grant, digest};
 use crate::upgrade::Socket;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use drawbridge_wire::Secret;
+use drawbridge_wire::enroll::{EnrollmentView, code_from};
 use drawbridge_wire::link::{ByeReason, TunnelEnd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Orders that may wait for the task.
@@ -24,6 +29,7 @@ enum Order {
     Join {
         id: String,
         pin: Pin,
+        own: Option<String>,
         seat: LinkSeat,
         reply: oneshot::Sender<Result<LinkNumber, ByeReason>>,
     },
@@ -61,6 +67,27 @@ enum Order {
         only: Option<String>,
         reply: oneshot::Sender<Vec<HostView>>,
     },
+    Owner {
+        token: [u8; 32],
+        reply: oneshot::Sender<Option<String>>,
+    },
+    Pair {
+        valid: Duration,
+        reply: oneshot::Sender<Result<Secret, Refusal>>,
+    },
+    Trade {
+        code: Secret,
+        proven: Option<Proven>,
+        reply: oneshot::Sender<Result<Secret, Refusal>>,
+    },
+    Revoke {
+        id: String,
+        forget: bool,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
+    Enrollments {
+        reply: oneshot::Sender<Vec<EnrollmentView>>,
+    },
 }
 
 /// Access to the task.
@@ -80,11 +107,58 @@ impl Registry {
         (Self(sender), run(roster, file.map(Arc::new), receiver, shutdown))
     }
 
-    /// Lets a host in whose signature was good.
-    pub(crate) async fn join(&self, id: String, pin: Pin, seat: LinkSeat) -> Result<LinkNumber, ByeReason> {
-        self.ask(|reply| Order::Join { id, pin, seat, reply })
+    /// Lets a host in whose signature was good. `own` is whose token it came with, when that is the token
+    /// of one host.
+    pub(crate) async fn join(
+        &self,
+        proven: Proven,
+        own: Option<String>,
+        seat: LinkSeat,
+    ) -> Result<LinkNumber, ByeReason> {
+        let Proven { id, pin } = proven;
+        self.ask(|reply| Order::Join {
+            id,
+            pin,
+            own,
+            seat,
+            reply,
+        })
+        .await
+        .unwrap_or(Err(ByeReason::Draining))
+    }
+
+    /// Whose token this is the digest of.
+    pub(crate) async fn owner(&self, token: [u8; 32]) -> Option<String> {
+        self.ask(|reply| Order::Owner { token, reply }).await.flatten()
+    }
+
+    /// A new code.
+    pub(crate) async fn pair(&self, valid: Duration) -> Result<Secret, Refusal> {
+        self.ask(|reply| Order::Pair { valid, reply })
             .await
-            .unwrap_or(Err(ByeReason::Draining))
+            .unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// The token a code is traded for. `proven` is `None` when the request's signature was not good: then
+    /// it is refused as that only if the code is.
+    pub(crate) async fn trade(&self, code: Secret, proven: Option<Proven>) -> Result<Secret, Refusal> {
+        self.ask(|reply| Order::Trade { code, proven, reply })
+            .await
+            .unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// Takes a host's enrollment back and ends its link; `forget` also lets go of its key.
+    pub(crate) async fn revoke(&self, id: String, forget: bool) -> Result<(), Refusal> {
+        self.ask(|reply| Order::Revoke { id, forget, reply })
+            .await
+            .unwrap_or(Err(Refusal::Draining))
+    }
+
+    /// All hosts, for who runs the bus.
+    pub(crate) async fn enrollments(&self) -> Result<Vec<EnrollmentView>, Refusal> {
+        self.ask(|reply| Order::Enrollments { reply })
+            .await
+            .ok_or(Refusal::Draining)
     }
 
     /// A link ended.
@@ -182,6 +256,7 @@ async fn run(
     shutdown: CancellationToken,
 ) {
     let mut sweep = tokio::time::interval(SWEEP);
+    let mut codes = Codes::new(Instant::now());
     loop {
         let order = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -192,8 +267,14 @@ async fn run(
             },
         };
         match order {
-            Order::Join { id, pin, seat, reply } => {
-                let answer = match admit(&mut roster, file.as_ref(), &id, pin).await {
+            Order::Join {
+                id,
+                pin,
+                own,
+                seat,
+                reply,
+            } => {
+                let answer = match admit(&mut roster, file.as_ref(), &id, pin, own.as_deref()).await {
                     Ok(()) => Ok(roster.join(&id, seat)),
                     Err(reason) => Err(reason),
                 };
@@ -228,9 +309,79 @@ async fn run(
             Order::View { only, reply } => {
                 let _ = reply.send(roster.view(only.as_deref()));
             }
+            Order::Owner { token, reply } => {
+                let _ = reply.send(roster.owner(&token));
+            }
+            Order::Enrollments { reply } => {
+                let _ = reply.send(roster.enrollments());
+            }
+            Order::Pair { valid, reply } => {
+                let _ = reply.send(new_code(&mut codes, valid));
+            }
+            Order::Trade { code, proven, reply } => {
+                let traded = trade(&mut roster, file.as_ref(), &mut codes, &code, proven).await;
+                let _ = reply.send(traded);
+            }
+            Order::Revoke { id, forget, reply } => {
+                let _ = reply.send(revoke(&mut roster, file.as_ref(), &id, forget).await);
+            }
         }
     }
     roster.drain();
+}
+
+fn new_code(codes: &mut Codes, valid: Duration) -> Result<Secret, Refusal> {
+    let mut random = [0; drawbridge_wire::enroll::CODE_SIGNS];
+    getrandom::fill(&mut random).map_err(|error| {
+        tracing::error!(%error, "the system gives no random bytes");
+        Refusal::NotSaved
+    })?;
+    let code = code_from(random);
+    if codes.add(&code, valid, Instant::now()) {
+        Ok(code)
+    } else {
+        Err(Refusal::TooManyCodes)
+    }
+}
+
+/// The code is spent only when the token is on disk: a host that was not answered may come again.
+async fn trade(
+    roster: &mut Roster<Socket>,
+    file: Option<&Arc<PinFile>>,
+    codes: &mut Codes,
+    code: &Secret,
+    proven: Option<Proven>,
+) -> Result<Secret, Refusal> {
+    codes.check(code, Instant::now()).map_err(|why| match why {
+        NotTaken::Unknown => Refusal::BadCode,
+        NotTaken::TooMany(wait) => Refusal::TooManyTries(wait),
+    })?;
+    let Proven { id, pin } = proven.ok_or(Refusal::BadSignature)?;
+    let token = Secret::new(&random_name().ok_or(Refusal::NotSaved)?);
+    let pins = roster.pins_with_token(&id, pin, digest(token.reveal()))?;
+    if !save(file, &pins).await {
+        return Err(Refusal::NotSaved);
+    }
+    codes.spend(code);
+    roster.set_pins(pins);
+    tracing::info!(host = id, "host enrolled by a code");
+    Ok(token)
+}
+
+async fn revoke(
+    roster: &mut Roster<Socket>,
+    file: Option<&Arc<PinFile>>,
+    id: &str,
+    forget: bool,
+) -> Result<(), Refusal> {
+    let pins = roster.pins_without(id, forget)?;
+    if !save(file, &pins).await {
+        return Err(Refusal::NotSaved);
+    }
+    roster.set_pins(pins);
+    roster.expel(id);
+    tracing::info!(host = id, forget, "enrollment taken back");
+    Ok(())
 }
 
 /// Checks a host against its pin; pins it, on disk first, when it is new.
@@ -239,8 +390,9 @@ async fn admit(
     file: Option<&Arc<PinFile>>,
     id: &str,
     pin: Pin,
+    own: Option<&str>,
 ) -> Result<(), ByeReason> {
-    match roster.acquaintance(id, &pin) {
+    match roster.acquaintance(id, &pin, own) {
         Acquaintance::Known => Ok(()),
         Acquaintance::Refused(reason) => {
             tracing::warn!(host = id, ?reason, "host refused");
@@ -248,23 +400,29 @@ async fn admit(
         }
         Acquaintance::ToPin => {
             let pins = roster.pins_with(id, pin);
-            if let Some(file) = file.cloned() {
-                let saved = pins.clone();
-                let saving = tokio::task::spawn_blocking(move || file.save(&saved));
-                // Not let in unpinned: after a restart anyone with the token could take the id.
-                match saving.await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => {
-                        tracing::error!(host = id, %error, "the key of a host could not be saved, it is not let in");
-                        return Err(ByeReason::Draining);
-                    }
-                    Err(_) => return Err(ByeReason::Draining),
-                }
+            // Not let in unpinned: after a restart anyone with the token could take the id.
+            if !save(file, &pins).await {
+                return Err(ByeReason::Draining);
             }
             roster.set_pins(pins);
             tracing::info!(host = id, "host pinned");
             Ok(())
         }
+    }
+}
+
+async fn save(file: Option<&Arc<PinFile>>, pins: &Pins) -> bool {
+    let Some(file) = file.cloned() else {
+        return true;
+    };
+    let pins = pins.clone();
+    match tokio::task::spawn_blocking(move || file.save(&pins)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "what is known of the hosts could not be saved");
+            false
+        }
+        Err(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::BusLimits;
 use crate::pins::{Pin, Pins};
 use crate::refusal::Refusal;
 use crate::tokens::Grant;
+use drawbridge_wire::enroll::EnrollmentView;
 use drawbridge_wire::link::{ByeReason, FromBus, TunnelEnd};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,8 @@ pub(crate) enum Acquaintance {
 pub(crate) struct Roster<S> {
     limits: BusLimits,
     pins: Pins,
+    /// Digest of each token that was given for a code, and whose it is.
+    issued: HashMap<[u8; 32], String>,
     online: HashMap<String, Online>,
     waiting: HashMap<String, Waiting<S>>,
     last_number: LinkNumber,
@@ -125,6 +128,7 @@ impl<S> Roster<S> {
     pub(crate) fn new(limits: BusLimits, pins: Pins) -> Self {
         Self {
             limits,
+            issued: issued(&pins),
             pins,
             online: HashMap::new(),
             waiting: HashMap::new(),
@@ -132,25 +136,90 @@ impl<S> Roster<S> {
         }
     }
 
-    /// Compares a host with the key its id was first used with.
-    pub(crate) fn acquaintance(&self, id: &str, pin: &Pin) -> Acquaintance {
+    /// Compares a host with the key its id was first used with. `own` is whose token it came with, when
+    /// that is the token of one host.
+    pub(crate) fn acquaintance(&self, id: &str, pin: &Pin, own: Option<&str>) -> Acquaintance {
+        if own.is_some_and(|own| own != id) {
+            return Acquaintance::Refused(ByeReason::Revoked);
+        }
         match self.pins.get(id) {
+            Some(known) if known.revoked => Acquaintance::Refused(ByeReason::Revoked),
+            // Taken away while this host was shaking hands.
+            None if own.is_some() => Acquaintance::Refused(ByeReason::Revoked),
             Some(known) if known.public_key != pin.public_key => Acquaintance::Refused(ByeReason::Revoked),
-            Some(known) if known == pin => Acquaintance::Known,
+            Some(known) if known.name == pin.name => Acquaintance::Known,
             None if self.pins.len() >= self.limits.known_hosts => Acquaintance::Refused(ByeReason::Draining),
             Some(_) | None => Acquaintance::ToPin,
         }
     }
 
-    /// All pins and one more.
-    pub(crate) fn pins_with(&self, id: &str, pin: Pin) -> Pins {
+    /// All pins and one more, or one with another name.
+    pub(crate) fn pins_with(&self, id: &str, mut pin: Pin) -> Pins {
         let mut pins = self.pins.clone();
+        if let Some(known) = pins.remove(id) {
+            pin.token = known.token;
+            pin.revoked = known.revoked;
+        }
         pins.insert(id.to_owned(), pin);
         pins
     }
 
+    /// All pins after a code was traded: the host gets a token and counts (again).
+    pub(crate) fn pins_with_token(&self, id: &str, mut pin: Pin, token: [u8; 32]) -> Result<Pins, Refusal> {
+        match self.pins.get(id) {
+            Some(known) if known.public_key != pin.public_key => {
+                return Err(Refusal::IdTaken(id.to_owned()));
+            }
+            None if self.pins.len() >= self.limits.known_hosts => return Err(Refusal::TooManyHosts),
+            Some(_) | None => {}
+        }
+        pin.token = Some(hex::encode(token));
+        let mut pins = self.pins.clone();
+        pins.insert(id.to_owned(), pin);
+        Ok(pins)
+    }
+
+    /// All pins after a host was taken back, or forgotten.
+    pub(crate) fn pins_without(&self, id: &str, forget: bool) -> Result<Pins, Refusal> {
+        let mut pins = self.pins.clone();
+        let pin = pins.get_mut(id).ok_or(Refusal::UnknownHost)?;
+        pin.revoked = true;
+        if forget {
+            pins.remove(id);
+        }
+        Ok(pins)
+    }
+
     pub(crate) fn set_pins(&mut self, pins: Pins) {
+        self.issued = issued(&pins);
         self.pins = pins;
+    }
+
+    /// Whose token this is.
+    pub(crate) fn owner(&self, token: &[u8; 32]) -> Option<String> {
+        self.issued.get(token).cloned()
+    }
+
+    /// Ends the link of a host that was taken back.
+    pub(crate) fn expel(&mut self, id: &str) {
+        if let Some(online) = self.online.remove(id) {
+            // A link that is just ending needs no reason.
+            let _ = online.seat.end.send(ByeReason::Revoked);
+            online.seat.alive.cancel();
+            self.abandon_link(id, online.number);
+        }
+    }
+
+    /// All hosts as who runs the bus sees them, by id.
+    pub(crate) fn enrollments(&self) -> Vec<EnrollmentView> {
+        let rows = self.pins.iter().map(|(id, pin)| EnrollmentView {
+            host_id: id.clone(),
+            name: pin.name.clone(),
+            online: self.online.contains_key(id),
+            paired: pin.token.is_some(),
+            revoked: pin.revoked,
+        });
+        rows.collect()
     }
 
     /// Puts a host online. An older link of the same host ends.
@@ -225,7 +294,7 @@ impl<S> Roster<S> {
         };
         if self.online.contains_key(&id) {
             Ok(id)
-        } else if self.pins.contains_key(&id) {
+        } else if self.pins.get(&id).is_some_and(|pin| !pin.revoked) {
             Err(Refusal::HostOffline(id))
         } else {
             Err(Refusal::UnknownHost)
@@ -318,7 +387,7 @@ impl<S> Roster<S> {
         let visible = self
             .pins
             .iter()
-            .filter(|(id, _)| only.is_none_or(|only| only == id.as_str()));
+            .filter(|(id, pin)| !pin.revoked && only.is_none_or(|only| only == id.as_str()));
         visible
             .map(|(id, pin)| {
                 let online = self.online.get(id);
@@ -339,6 +408,14 @@ impl<S> Roster<S> {
             })
             .collect()
     }
+}
+
+fn issued(pins: &Pins) -> HashMap<[u8; 32], String> {
+    let tokens = pins.iter().filter_map(|(id, pin)| {
+        let digest = hex::decode(pin.token.as_ref()?).ok()?.try_into().ok()?;
+        Some((digest, id.clone()))
+    });
+    tokens.collect()
 }
 
 fn whole_millis(millis: u128) -> u64 {

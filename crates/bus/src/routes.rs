@@ -4,19 +4,19 @@ use crate::link::{self, LinkContext};
 use crate::names::{Names, ReachedAs};
 use crate::refusal::{Door, Refusal};
 use crate::registry::Registry;
-use crate::tokens::{Bearer, Tokens};
+use crate::tokens::{Bearer, Tokens, offered};
 use crate::upgrade::{Upgrade, lists};
-use crate::{BusLimits, HostView, mcp, tunnel};
+use crate::{BusLimits, HostView, enrollments, mcp, tunnel};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post_service};
+use axum::routing::{any, delete, get, post, post_service};
 use axum::{Extension, Json, Router};
 use drawbridge_wire::link::{
     MAX_APP_SERVER_MESSAGE, MAX_LINK_MESSAGE, MAX_REMOTE_MESSAGE, SUBPROTOCOL, TUNNEL_HOST_HEADER,
 };
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -36,6 +36,21 @@ pub(crate) struct Doors {
     pub(crate) shutdown: CancellationToken,
 }
 
+impl Doors {
+    /// Lets a host in at `/connect`. `Some` when its token is its own, from a code, and names it.
+    async fn host(&self, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+        let Err(refusal) = self.tokens.admit(Door::Connect, headers) else {
+            return Ok(None);
+        };
+        match offered(headers) {
+            Some(token) if !matches!(refusal, Refusal::WrongScope(_)) => {
+                self.registry.owner(token).await.map(Some).ok_or(refusal)
+            }
+            _ => Err(refusal),
+        }
+    }
+}
+
 /// All routes.
 pub(crate) fn router(doors: &Arc<Doors>) -> Router {
     let mcp = mcp::service(&doors.registry, &doors.names, doors.shutdown.clone());
@@ -49,6 +64,10 @@ pub(crate) fn router(doors: &Arc<Doors>) -> Router {
         .route("/", any(only_app_server))
         .route("/mcp", mcp)
         .route("/api/hosts", get(hosts))
+        .route("/api/pair", post(enrollments::pair))
+        .route("/api/enroll", post(enrollments::enroll))
+        .route("/api/enrollments", get(enrollments::list))
+        .route("/api/enrollments/{id}", delete(enrollments::revoke))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Refusal::NotFound })
@@ -95,7 +114,7 @@ async fn connect(
     Extension(ReachedAs(origin)): Extension<ReachedAs>,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    doors.tokens.admit(Door::Connect, request.headers())?;
+    let own = doors.host(request.headers()).await?;
     let upgrade = Upgrade::take(&mut request)?;
     if !lists(request.headers(), &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return Err(Refusal::BadSubprotocol);
@@ -110,6 +129,7 @@ async fn connect(
         limits: doors.limits.clone(),
         origin,
         shutdown: doors.shutdown.clone(),
+        own,
         place,
     };
     Ok(
@@ -124,7 +144,7 @@ async fn dial(
     tunnel: Result<Path<String>, PathRejection>,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    doors.tokens.admit(Door::Connect, request.headers())?;
+    let own = doors.host(request.headers()).await?;
     let upgrade = Upgrade::take(&mut request)?;
     let Path(tunnel) = tunnel.map_err(|_| Refusal::UnknownTunnel)?;
     let host = request
@@ -132,6 +152,9 @@ async fn dial(
         .get(TUNNEL_HOST_HEADER)
         .and_then(|host| host.to_str().ok());
     let host = host.ok_or(Refusal::UnknownTunnel)?.to_owned();
+    if own.is_some_and(|own| own != host) {
+        return Err(Refusal::UnknownTunnel);
+    }
     let claim = doors
         .registry
         .claim(host, tunnel)

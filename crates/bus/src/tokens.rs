@@ -26,6 +26,8 @@ pub(crate) enum Bearer {
     Mcp,
     /// A client of the app-server.
     Client(Arc<Grant>),
+    /// Who runs the bus.
+    Admin,
 }
 
 impl Bearer {
@@ -33,7 +35,7 @@ impl Bearer {
     pub(crate) fn only_host(&self) -> Option<&str> {
         match self {
             Bearer::Client(grant) => grant.host.as_deref(),
-            Bearer::Host | Bearer::Mcp => None,
+            Bearer::Host | Bearer::Mcp | Bearer::Admin => None,
         }
     }
 }
@@ -42,7 +44,7 @@ impl Bearer {
 /// stays in memory.
 pub(crate) struct Tokens(Vec<([u8; 32], Bearer)>);
 
-fn digest(token: &str) -> [u8; 32] {
+pub(crate) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
@@ -65,6 +67,9 @@ impl Tokens {
         }
         if let Some(secret) = &options.http_token {
             add(secret, Bearer::Mcp, "MCP".to_owned())?;
+        }
+        if let Some(secret) = &options.admin_token {
+            add(secret, Bearer::Admin, "the admin".to_owned())?;
         }
         for (index, client) in options.client_tokens.iter().enumerate() {
             if client.host.as_deref().is_some_and(|host| !valid_host_id(host)) {
@@ -102,15 +107,7 @@ impl Tokens {
     }
 
     fn bearer(&self, headers: &HeaderMap) -> Option<Bearer> {
-        let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return None;
-        }
-        let offered = digest(token.trim());
+        let offered = offered(headers)?;
         let mut found = None;
         // Every token is compared, so that the time taken does not say which one came close.
         for (known, bearer) in &self.0 {
@@ -122,12 +119,26 @@ impl Tokens {
     }
 }
 
+/// SHA-256 of the one bearer token a request carries.
+pub(crate) fn offered(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    Some(digest(token.trim()))
+}
+
 fn opens(bearer: &Bearer, door: Door) -> bool {
     match door {
         Door::Connect => matches!(bearer, Bearer::Host),
         Door::Mcp => matches!(bearer, Bearer::Mcp),
         Door::AppServer => matches!(bearer, Bearer::Client(_)),
         Door::Api => matches!(bearer, Bearer::Mcp | Bearer::Client(_)),
+        Door::Admin => matches!(bearer, Bearer::Admin),
     }
 }
 
@@ -141,6 +152,7 @@ mod tests {
         BusOptions {
             connect_token: Some(Secret::new("for-hosts")),
             http_token: Some(Secret::new("for-mcp")),
+            admin_token: Some(Secret::new("for-admin")),
             client_tokens: ClientToken::parse_list("for-clients,desk=for-desk").unwrap(),
             ..BusOptions::default()
         }
@@ -156,12 +168,13 @@ mod tests {
     fn each_token_opens_its_own_doors_and_no_other() {
         let tokens = Tokens::new(&options()).unwrap();
         for (token, doors) in [
-            ("for-hosts", [true, false, false, false]),
-            ("for-mcp", [false, false, true, true]),
-            ("for-clients", [false, true, false, true]),
-            ("for-desk", [false, true, false, true]),
+            ("for-hosts", [true, false, false, false, false]),
+            ("for-mcp", [false, false, true, true, false]),
+            ("for-clients", [false, true, false, true, false]),
+            ("for-desk", [false, true, false, true, false]),
+            ("for-admin", [false, false, false, false, true]),
         ] {
-            for (door, open) in [Door::Connect, Door::AppServer, Door::Mcp, Door::Api]
+            for (door, open) in [Door::Connect, Door::AppServer, Door::Mcp, Door::Api, Door::Admin]
                 .into_iter()
                 .zip(doors)
             {

@@ -169,6 +169,8 @@ pub enum TunnelEnd {
     Refused,
     /// The host is stopping.
     HostStopping,
+    /// The client did not send `initialize` in time.
+    NotInitialized,
 }
 
 impl TunnelEnd {
@@ -184,6 +186,7 @@ impl TunnelEnd {
             TunnelEnd::DialTimeout => "dial_timeout",
             TunnelEnd::Refused => "refused",
             TunnelEnd::HostStopping => "host_stopping",
+            TunnelEnd::NotInitialized => "not_initialized",
         }
     }
 }
@@ -192,8 +195,13 @@ impl TunnelEnd {
 /// preceded by its length so that no two inputs give the same bytes.
 #[must_use]
 pub fn signed_bytes(nonce: &str, bus_origin: &str, host_id: &str) -> Vec<u8> {
-    let mut out = b"drawbridge.v1 hello\n".to_vec();
-    for part in [nonce, bus_origin, host_id] {
+    framed(b"drawbridge.v1 hello\n", [nonce, bus_origin, host_id])
+}
+
+/// A domain separator and parts, each preceded by its length.
+pub(crate) fn framed(domain: &[u8], parts: [&str; 3]) -> Vec<u8> {
+    let mut out = domain.to_vec();
+    for part in parts {
         out.extend_from_slice(&(part.len() as u64).to_be_bytes());
         out.extend_from_slice(part.as_bytes());
     }

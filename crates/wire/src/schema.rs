@@ -1,6 +1,6 @@
 //! The JSON Schema of our protocols, as it is checked in under `docs/schema`.
 
-use crate::{control, link, pipe};
+use crate::{control, enroll, link, pipe};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -36,6 +36,13 @@ pub fn documents() -> Vec<Document> {
             .message::<pipe::HostSetup>()
             .message::<pipe::HostReady>()
             .document("pipe.v1.json"),
+        Protocol::new("Enrollment at a bus: the bodies of /api/pair, /api/enroll and /api/enrollments")
+            .message::<enroll::PairRequest>()
+            .message::<enroll::PairAnswer>()
+            .message::<enroll::EnrollRequest>()
+            .message::<enroll::EnrollAnswer>()
+            .message::<enroll::EnrollmentView>()
+            .document("enroll.v1.json"),
     ]
 }
 

@@ -79,7 +79,7 @@ async fn a_host_signs_the_origin_it_dialled() {
         (format!("localhost:{port}"), format!("http://localhost:{port}")),
         (bus.address.to_string(), bus.origin()),
     ] {
-        let (mut link, nonce) = Link::dial_as(&bus, &host).await;
+        let (mut link, nonce) = Link::dial_as(&bus, &host, CONNECT).await;
         link.send(&hello(&key(1), &nonce, &origin, "desk")).await;
         assert_eq!(
             link.receive().await,
@@ -89,7 +89,7 @@ async fn a_host_signs_the_origin_it_dialled() {
             "{host}"
         );
     }
-    let (mut link, nonce) = Link::dial_as(&bus, "bus.example.com").await;
+    let (mut link, nonce) = Link::dial_as(&bus, "bus.example.com", CONNECT).await;
     link.send(&hello(&key(1), &nonce, &bus.origin(), "desk")).await;
     assert_eq!(link.bye().await, ByeReason::Revoked);
 }

@@ -7,6 +7,7 @@
 )]
 
 mod doors;
+mod enroll;
 mod links;
 mod mcp;
 mod pins;

@@ -25,6 +25,7 @@ pub(crate) const CONNECT: &str = "token-of-hosts";
 pub(crate) const MCP: &str = "token-of-mcp";
 pub(crate) const CLIENT: &str = "token-of-clients";
 pub(crate) const BOUND: &str = "token-of-desk";
+pub(crate) const ADMIN: &str = "token-of-the-admin";
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -41,6 +42,7 @@ pub(crate) fn options() -> BusOptions {
         connect_token: Some(Secret::new(CONNECT)),
         http_token: Some(Secret::new(MCP)),
         client_tokens: ClientToken::parse_list(&format!("{CLIENT},desk={BOUND}")).unwrap(),
+        admin_token: Some(Secret::new(ADMIN)),
         ..BusOptions::default()
     }
 }
@@ -192,11 +194,11 @@ pub(crate) struct Link(pub(crate) Socket);
 impl Link {
     /// Dials and takes the challenge.
     pub(crate) async fn dial(bus: &TestBus) -> (Self, String) {
-        Self::dial_as(bus, &bus.address.to_string()).await
+        Self::dial_as(bus, &bus.address.to_string(), CONNECT).await
     }
 
-    pub(crate) async fn dial_as(bus: &TestBus, host: &str) -> (Self, String) {
-        let token = format!("Bearer {CONNECT}");
+    pub(crate) async fn dial_as(bus: &TestBus, host: &str, token: &str) -> (Self, String) {
+        let token = format!("Bearer {token}");
         let headers = [
             (AUTHORIZATION.as_str(), token.as_str()),
             (SEC_WEBSOCKET_PROTOCOL.as_str(), SUBPROTOCOL),
@@ -214,7 +216,12 @@ impl Link {
 
     /// A host that is welcome.
     pub(crate) async fn join(bus: &TestBus, id: &str, key: &SigningKey) -> Self {
-        let (mut link, nonce) = Self::dial(bus).await;
+        Self::join_with(bus, CONNECT, id, key).await
+    }
+
+    /// As [`Link::join`], with another token.
+    pub(crate) async fn join_with(bus: &TestBus, token: &str, id: &str, key: &SigningKey) -> Self {
+        let (mut link, nonce) = Self::dial_as(bus, &bus.address.to_string(), token).await;
         link.send(&hello(key, &nonce, &bus.origin(), id)).await;
         assert_eq!(
             link.receive().await,
@@ -227,7 +234,17 @@ impl Link {
 
     /// A host that is sent away: with what word.
     pub(crate) async fn join_in_vain(bus: &TestBus, id: &str, key: &SigningKey) -> ByeReason {
-        let (mut link, nonce) = Self::dial(bus).await;
+        Self::join_in_vain_with(bus, CONNECT, id, key).await
+    }
+
+    /// As [`Link::join_in_vain`], with another token.
+    pub(crate) async fn join_in_vain_with(
+        bus: &TestBus,
+        token: &str,
+        id: &str,
+        key: &SigningKey,
+    ) -> ByeReason {
+        let (mut link, nonce) = Self::dial_as(bus, &bus.address.to_string(), token).await;
         link.send(&hello(key, &nonce, &bus.origin(), id)).await;
         link.bye().await
     }
