@@ -97,10 +97,10 @@ impl Hub {
                 item,
             } => {
                 if generation == self.app_server.generation {
+                    self.on_item_ended(&thread, &item);
                     self.item_seen(&thread, &item_id, item);
                 }
             }
-                    self.on_item_ended(&thread, &item);
             GateEvent::TurnEnded {
                 generation,
                 thread,
