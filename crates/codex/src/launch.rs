@@ -94,10 +94,8 @@ pub async fn launch(spawner: &Spawner, launch: Launch) -> Result<AppServer, Laun
         Err(failure) => {
             stop(&child, GIVE_UP).await;
             unfinished.keep();
-            let mut lines = child.log().follow();
-            let drain = async { while lines.next().await.is_some() {} };
             // Something may hold the pipe open; what is there by then is what the person gets.
-            let _ = tokio::time::timeout(LAST_LINES, drain).await;
+            let _ = tokio::time::timeout(LAST_LINES, child.log().complete()).await;
             Err(failure.with_lines(SocketAddr::new(launch.host, launch.port), &child.log()))
         }
     }

@@ -1,5 +1,8 @@
 //! Keeps the app-server running: starts it, watches it, starts it again when it ends unasked.
 
+mod settings;
+mod trouble;
+
 use crate::event::{AgentEvent, AgentStatus, AgentWatch, Event};
 use drawbridge_codex::{AppServer, CodexBinary, Incoming, Launch, Peer, launch};
 use drawbridge_process::{Child, Ladder, LogRing, Marker, MarkerRole, Spawner, stop};
@@ -10,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use trouble::Trouble;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
 /// Pauses before a new start, in milliseconds; the last one stays.
@@ -90,7 +94,7 @@ struct Task {
 
 /// How one life ended.
 enum Life {
-    Ended(String),
+    Ended(Trouble),
     Stop(oneshot::Sender<()>),
 }
 
@@ -98,12 +102,11 @@ impl Task {
     async fn run(mut self) {
         let mut generation = 0;
         let mut failures = 0;
-        let mut config = None;
         loop {
             generation += 1;
             self.tell(AgentEvent::Starting { generation }).await;
             let began = tokio::time::Instant::now();
-            let life = self.live(generation, &mut config).await;
+            let life = self.live(generation).await;
             let now = AgentStatus {
                 generation,
                 endpoint: None,
@@ -112,20 +115,21 @@ impl Task {
             if began.elapsed() > HEALTHY {
                 failures = 0;
             }
-            let message = match life {
+            let trouble = match life {
                 Life::Stop(done) => {
                     // Whoever asked may have given up.
                     let _ = done.send(());
                     return;
                 }
-                Life::Ended(message) => message,
+                Life::Ended(trouble) => trouble,
             };
             let pause = PAUSES_MS[failures.min(PAUSES_MS.len() - 1)];
             failures += 1;
             self.tell(AgentEvent::Ended {
                 generation,
                 retry_in_ms: pause,
-                message,
+                code: trouble.code(),
+                message: trouble.to_string(),
             })
             .await;
             tokio::select! {
@@ -140,17 +144,24 @@ impl Task {
         }
     }
 
-    async fn live(&mut self, generation: u64, config: &mut Option<Vec<String>>) -> Life {
-        let config = match config {
-            Some(config) => config.clone(),
-            None => match self.environment_policy().await {
-                Ok(read) => config.insert(read).clone(),
-                Err(message) => return Life::Ended(message),
+    /// Reads the user's settings anew, so that what was changed meanwhile holds, and starts.
+    async fn start(plan: &AgentPlan, spawner: &Spawner) -> Result<AppServer, Trouble> {
+        let settings = settings::read(plan, spawner).await?;
+        Ok(launch(spawner, plan.launch(settings)).await?)
+    }
+
+    async fn live(&mut self, generation: u64) -> Life {
+        let started = tokio::select! {
+            started = Self::start(&self.plan, &self.spawner) => started,
+            // What was begun is ended with the attempt.
+            done = self.orders.recv() => return match done {
+                Some(done) => Life::Stop(done),
+                None => Life::Ended(Trouble::NobodyLeft),
             },
         };
-        let started = match launch(&self.spawner, self.launch_plan(config, false)).await {
+        let started = match started {
             Ok(started) => started,
-            Err(error) => return Life::Ended(error.to_string()),
+            Err(trouble) => return Life::Ended(trouble),
         };
         let AppServer {
             child,
@@ -183,16 +194,14 @@ impl Task {
                     stop(&child, Ladder::default()).await;
                     return match done {
                         Some(done) => Life::Stop(done),
-                        None => Life::Ended("the host is gone".to_owned()),
+                        None => Life::Ended(Trouble::NobodyLeft),
                     };
                 }
                 ended = how_it_ended(&mut exited) => {
                     // First of all: connections that just broke want to know why, and cleaning up takes time.
                     self.status.send_replace(AgentStatus { generation, endpoint: None });
-                    let code = ended.map_or_else(String::new, |s| format!(" ({s})"));
-                    let last = child.log().last(1).pop().map_or_else(String::new, |line| format!("; it said: {line}"));
                     stop(&child, Ladder::default()).await;
-                    return Life::Ended(format!("the app-server ended by itself{code}{last}"));
+                    return Life::Ended(Trouble::ended(ended, &child.log()).await);
                 }
                 frame = incoming.recv() => match frame {
                     Some(Incoming::Closed { .. }) | None => {
@@ -205,11 +214,18 @@ impl Task {
                         let Some(again) = redialled else {
                             // Without eyes no approval can be seen or answered: a new start is better.
                             stop(&child, Ladder::default()).await;
-                            return Life::Ended("the app-server took no new connection of the host".to_owned());
+                            return Life::Ended(Trouble::NoConnection);
                         };
                         incoming = again;
                     }
-                    Some(frame) => self.forward(generation, frame).await,
+                    Some(frame) => {
+                        if let Some(why) = settings::ignored(&frame) {
+                            self.status.send_replace(AgentStatus { generation, endpoint: None });
+                            stop(&child, Ladder::default()).await;
+                            return Life::Ended(Trouble::ConfigInvalid(why));
+                        }
+                        self.forward(generation, frame).await;
+                    }
                 },
             }
         }
@@ -275,43 +291,30 @@ impl Task {
         // The loop ends only with the host.
         let _ = self.events.send(Event::Agent(event)).await;
     }
+}
 
-    fn launch_plan(&self, config: Vec<String>, probe: bool) -> Launch {
+impl AgentPlan {
+    fn marker(&self) -> Marker {
+        Marker {
+            nonce: self.nonce.clone(),
+            role: MarkerRole::Agent,
+        }
+    }
+
+    fn launch(&self, config: Vec<String>) -> Launch {
         Launch {
-            binary: self.plan.binary.clone(),
-            cwd: self.plan.cwd.clone(),
-            host: self.plan.host,
-            port: if probe { 0 } else { self.plan.port },
-            env: self.plan.env.clone(),
+            binary: self.binary.clone(),
+            cwd: self.cwd.clone(),
+            host: self.host,
+            port: self.port,
+            env: self.env.clone(),
             config,
-            marker: Marker {
-                nonce: self.plan.nonce.clone(),
-                role: MarkerRole::Agent,
-            },
-            log_file: (!probe).then(|| self.plan.log_file.clone()),
+            marker: self.marker(),
+            log_file: Some(self.log_file.clone()),
             client_name: CLIENT.to_owned(),
             client_version: env!("CARGO_PKG_VERSION").to_owned(),
             experimental: true,
         }
-    }
-
-    /// Reads the user's own shell environment policy from a short-lived app-server, because an override
-    /// on the command line replaces the user's list instead of adding to it (observed, 0.169.0).
-    async fn environment_policy(&self) -> Result<Vec<String>, String> {
-        let probe = launch(&self.spawner, self.launch_plan(Vec::new(), true))
-            .await
-            .map_err(|e| e.to_string())?;
-        let read = probe
-            .observer
-            .request("config/read", json!({}), CALL_DEADLINE)
-            .await;
-        stop(&probe.child, Ladder::default()).await;
-        let read = read.map_err(|error| format!("codex does not tell its configuration: {error}"))?;
-        let marker = Marker {
-            nonce: self.plan.nonce.clone(),
-            role: MarkerRole::Agent,
-        };
-        Ok(overrides(&read, &marker))
     }
 }
 
@@ -330,75 +333,3 @@ pub(crate) async fn how_it_ended(
 
 /// Name the app-server and its models know us by; the first client's name is process-wide.
 const CLIENT: &str = "drawbridge";
-
-/// Variables an agent's shell must not see.
-const HIDDEN: [&str; 4] = [
-    "FORGE_CODEX_CONNECTOR_*",
-    "CODEX_APP_CONNECTOR_*",
-    "CODEX_BUS_*",
-    "DRAWBRIDGE_*TOKEN*",
-];
-
-/// The user's exclusions and settings with ours added.
-fn overrides(config: &Value, marker: &Marker) -> Vec<String> {
-    let policy = config
-        .pointer("/config/shell_environment_policy")
-        .unwrap_or(&Value::Null);
-    let mut exclude: Vec<String> = policy
-        .get("exclude")
-        .and_then(Value::as_array)
-        .map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-        .unwrap_or_default();
-    exclude.extend(HIDDEN.iter().map(|h| (*h).to_owned()));
-    let mut set: Vec<(String, String)> = policy
-        .get("set")
-        .and_then(Value::as_object)
-        .map(|map| {
-            map.iter()
-                .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-                .collect()
-        })
-        .unwrap_or_default();
-    let (name, value) = (drawbridge_process::MARKER_VARIABLE.to_owned(), marker.value());
-    set.retain(|(known, _)| *known != name);
-    set.push((name, value));
-    let exclude: Vec<String> = exclude.iter().map(|text| toml_text(text)).collect();
-    let set: Vec<String> = set
-        .iter()
-        .map(|(k, v)| format!("{} = {}", toml_text(k), toml_text(v)))
-        .collect();
-    vec![
-        format!("shell_environment_policy.exclude=[{}]", exclude.join(", ")),
-        format!("shell_environment_policy.set={{{}}}", set.join(", ")),
-    ]
-}
-
-/// A TOML basic string; JSON's escapes are a subset of TOML's, but TOML wants DEL escaped too.
-fn toml_text(text: &str) -> String {
-    Value::from(text).to_string().replace('\u{7f}', "\\u007F")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_exclusions_are_added_to_the_users() {
-        let marker = Marker {
-            nonce: "n".into(),
-            role: MarkerRole::Agent,
-        };
-        let config = json!({"config":{"shell_environment_policy":{"exclude":["AWS_*"],"set":{"A":"b\"c"}}}});
-        let lines = overrides(&config, &marker);
-        assert!(
-            lines[0].starts_with("shell_environment_policy.exclude=[\"AWS_*\", \"FORGE_CODEX_CONNECTOR_*\""),
-            "{}",
-            lines[0]
-        );
-        assert_eq!(
-            lines[1],
-            "shell_environment_policy.set={\"A\" = \"b\\\"c\", \"DRAWBRIDGE_CHILD\" = \"n:agent\"}"
-        );
-        assert_eq!(overrides(&json!({}), &marker).len(), 2);
-    }
-}

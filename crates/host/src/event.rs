@@ -66,6 +66,7 @@ pub(crate) enum AgentEvent {
     Ended {
         generation: u64,
         retry_in_ms: u64,
+        code: &'static str,
         message: String,
     },
     /// The observer's `thread/resume` of a thread ended.

@@ -84,6 +84,18 @@ impl LogRing {
             .collect()
     }
 
+    /// Waits until no line will follow. That takes as long as anybody holds the child's standard error:
+    /// give it a deadline.
+    pub async fn complete(&self) {
+        let mut changed = self.shared.changed.subscribe();
+        loop {
+            changed.mark_unchanged();
+            if self.lines().closed || changed.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Reads the lines one after the other, beginning with the oldest that is still kept. Who reads too
     /// slowly misses lines, nobody waits for a reader.
     #[must_use]
@@ -146,6 +158,30 @@ mod tests {
             read.push(line);
         }
         assert_eq!((read.len(), read[0].as_str()), (RING_LINES, "line 5"));
+    }
+
+    #[tokio::test]
+    async fn a_ring_is_complete_when_it_is_closed_and_not_before() {
+        let ring = LogRing::new();
+        let waiting = ring.clone();
+        let mut waiting = tokio::spawn(async move {
+            waiting.complete().await;
+            waiting.last(1)
+        });
+        ring.push("last".into());
+        tokio::task::yield_now().await;
+        assert!(futures_pending(&mut waiting).await);
+        ring.close();
+        assert_eq!(waiting.await.unwrap(), ["last"]);
+        ring.complete().await;
+    }
+
+    async fn futures_pending(task: &mut tokio::task::JoinHandle<Vec<String>>) -> bool {
+        tokio::select! {
+            biased;
+            _ = task => false,
+            () = std::future::ready(()) => true,
+        }
     }
 
     #[tokio::test]

@@ -139,6 +139,8 @@ pub enum AppServerState {
     Waiting {
         /// Milliseconds until the next start.
         retry_in_ms: u64,
+        /// Stable name of what is wrong, e.g. `codex_config_invalid`, `app_server_ended`.
+        code: String,
         /// What happened and what to do.
         message: String,
     },

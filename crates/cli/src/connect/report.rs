@@ -93,9 +93,13 @@ pub(crate) fn app_server(view: &AppServerView) -> String {
     match &view.state {
         AppServerState::Starting => "codex starting".to_owned(),
         AppServerState::Ready => "codex ready".to_owned(),
-        AppServerState::Waiting { retry_in_ms, message } => {
+        AppServerState::Waiting {
+            retry_in_ms,
+            code,
+            message,
+        } => {
             format!(
-                "codex starts again in {} s: {}",
+                "codex starts again in {} s: {} [{code}]",
                 retry_in_ms.div_ceil(1000),
                 visible_line(message)
             )

@@ -54,6 +54,7 @@ impl Hub {
             AgentEvent::Ended {
                 generation,
                 retry_in_ms,
+                code,
                 message,
             } => {
                 self.record(&Entry::AppServerEnded {
@@ -67,7 +68,11 @@ impl Hub {
                     self.changed(Change::ThreadClosed { id });
                 }
                 self.app_server.pid = None;
-                self.app_server.state = AppServerState::Waiting { retry_in_ms, message };
+                self.app_server.state = AppServerState::Waiting {
+                    retry_in_ms,
+                    code: code.to_owned(),
+                    message,
+                };
                 self.agent_changed();
             }
             AgentEvent::Notification {
@@ -207,10 +212,10 @@ impl Hub {
                 if let Some((item_id, item)) = observer::file_change(params) {
                     self.item_seen(id, &item_id, item);
                 }
-            }
                 if let Some(item) = params.get("item").filter(|_| method == "item/completed") {
                     self.on_item_ended(id, item);
                 }
+            }
             ("serverRequest/resolved", _) => {
                 let request = params.get("requestId").cloned();
                 if let Some(request) = request.and_then(|r| serde_json::from_value::<RequestId>(r).ok()) {
