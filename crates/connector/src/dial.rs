@@ -44,7 +44,7 @@ impl Dialer {
         at: &str,
     ) -> Result<Self, LinkError> {
         let tls = match url.scheme() {
-            "wss" => Some(tls::connector(at, ca_file).await?),
+            "wss" | "https" => Some(tls::connector(at, ca_file).await?),
             _ => None,
         };
         Ok(Self {
@@ -101,6 +101,20 @@ impl Dialer {
             .map_err(|error| self.not_upgraded(&error))
     }
 
+    /// A stream to the URL's host, for plain HTTP.
+    pub(crate) async fn stream(&self, within: Instant) -> Result<Metered, LinkError> {
+        timeout_at(within, self.connect(&self.url, within))
+            .await
+            .map_err(|_| LinkError::Timeout { who: self.at.clone() })?
+    }
+
+    async fn connect(&self, url: &Url, within: Instant) -> Result<Metered, LinkError> {
+        let tcp = self.tcp(url, within).await?;
+        // Small frames are the rule and each is awaited by somebody.
+        tcp.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
+        self.secure(url, tcp).await
+    }
+
     async fn ask(
         &self,
         url: &Url,
@@ -108,10 +122,7 @@ impl Dialer {
         within: Instant,
     ) -> Result<Result<Socket, UpgradeError>, LinkError> {
         let steps = async {
-            let tcp = self.tcp(url, within).await?;
-            // Small frames are the rule and each is awaited by somebody.
-            tcp.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
-            let io = self.secure(url, tcp).await?;
+            let io = self.connect(url, within).await?;
             let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
             let request = Request {
                 host: &host,

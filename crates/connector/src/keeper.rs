@@ -25,7 +25,8 @@ const MAX_WAITING_SIGNATURES: usize = 4;
 
 /// Runs the connector until the host says stop or is gone.
 ///
-/// The first line of `stdin` is [`ToConnector::Setup`]. Everything that goes wrong with the link is said
+/// The first line of `stdin` is [`ToConnector::Setup`], or [`ToConnector::Ask`] for a connector that finds
+/// one thing out and ends. Everything that goes wrong with the link is said
 /// on `stdout` as [`LinkState`]; after [`LinkState::Failed`] the connector stays, without trying again,
 /// until the host ends it. When `stdin` ends the host has died and the connector ends at once.
 ///
@@ -37,11 +38,22 @@ pub async fn run<R: AsyncRead, W: AsyncWrite>(stdin: R, stdout: W) -> Result<(),
     let first = timeout(SETUP_WITHIN, reader.next())
         .await
         .map_err(|_| ConnectorError::NoSetup)??;
+    let (lines, queue) = mpsc::channel(MAX_WAITING_LINES);
     let setup = match first {
+        Some(ToConnector::Ask { at, ca_file, what }) => {
+            return crate::ask::answer(
+                &at,
+                ca_file.as_deref(),
+                what,
+                &mut reader,
+                lines,
+                write_lines(queue, stdout),
+            )
+            .await;
+        }
         Some(message) => Setup::take(message)?,
         None => return Err(ConnectorError::NoSetup),
     };
-    let (lines, queue) = mpsc::channel(MAX_WAITING_LINES);
     let (outbox, inbox) = boxes();
     let keeper = Keeper {
         setup,
@@ -156,7 +168,7 @@ impl Outbox {
     async fn fill<R: AsyncRead + Unpin>(self, reader: &mut LineReader<R>) -> Result<(), ConnectorError> {
         while let Some(message) = reader.next().await? {
             match message {
-                ToConnector::Setup { .. } => return Err(ConnectorError::BadLine),
+                ToConnector::Setup { .. } | ToConnector::Ask { .. } => return Err(ConnectorError::BadLine),
                 ToConnector::Signature { nonce, signature } => {
                     if self.signatures.try_send((nonce, signature)).is_err() {
                         tracing::warn!("a signature that nobody asked for was dropped");

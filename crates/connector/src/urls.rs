@@ -31,6 +31,23 @@ pub fn origin(api: &str) -> Result<String, ConnectorError> {
     drawbridge_wire::link::origin_of(base(api)?.as_str()).ok_or_else(|| invalid("it has no host"))
 }
 
+/// URL of an address below the bus's, e.g. `["api", "pair"]`.
+///
+/// # Errors
+/// [`ConnectorError::InvalidUrl`] or [`ConnectorError::InsecureUrl`].
+pub fn api_url(api: &str, segments: &[&str]) -> Result<Url, ConnectorError> {
+    let mut url = base(api)?;
+    for segment in segments {
+        push(&mut url, segment)?;
+    }
+    Ok(url)
+}
+
+/// Checks a URL that is asked over HTTP.
+pub(crate) fn web_url(text: &str) -> Result<Url, ConnectorError> {
+    checked(text, "https", "http")
+}
+
 /// Checks a link URL that came over the pipe.
 pub(crate) fn link_url(text: &str) -> Result<Url, ConnectorError> {
     checked(text, "wss", "ws")

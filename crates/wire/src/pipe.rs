@@ -6,6 +6,35 @@ use crate::{Role, Secret, secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What a connector is started for that asks one thing, says what it found out and ends.
+#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Ask {
+    /// Does the bus take this enrollment token? Opens no link, so that none is replaced.
+    Token {
+        /// `ws://` or `wss://` URL of `/connect`.
+        connect_url: String,
+        /// Enrollment token.
+        #[serde(serialize_with = "secret::expose")]
+        token: Secret,
+    },
+    /// Trade a code for a token.
+    Trade {
+        /// `http://` or `https://` URL of `/api/enroll`.
+        enroll_url: String,
+        /// Complete and signed by the host.
+        request: crate::enroll::EnrollRequest,
+    },
+    /// Does an MCP server answer there, with this token?
+    Mcp {
+        /// `http://` or `https://` URL.
+        url: String,
+        /// Bearer token, if there is one.
+        #[serde(serialize_with = "secret::expose_option")]
+        token: Option<Secret>,
+    },
+}
+
 /// Host to connector.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -29,6 +58,15 @@ pub enum ToConnector {
         host_name: String,
         /// Ed25519 public key of the host, base64url without padding.
         public_key: String,
+    },
+    /// First line of a connector that is to keep no link.
+    Ask {
+        /// Name of the other side in messages.
+        at: String,
+        /// PEM file with additional trust anchors, if the user named one.
+        ca_file: Option<std::path::PathBuf>,
+        /// What to find out.
+        what: Ask,
     },
     /// Answer to [`FromConnector::Sign`].
     Signature {
@@ -67,6 +105,11 @@ pub enum FromConnector {
         /// Now.
         state: LinkState,
     },
+    /// Answer to [`ToConnector::Ask`]; the connector then ends.
+    Answer {
+        /// What was found out.
+        answer: AskAnswer,
+    },
     /// A tunnel was opened by the bus and stands.
     TunnelOpened {
         /// Tunnel id.
@@ -82,6 +125,29 @@ pub enum FromConnector {
         tunnel: String,
         /// Why.
         reason: TunnelEnd,
+    },
+}
+
+/// What a connector found out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AskAnswer {
+    /// The token is taken, or the MCP server answers.
+    #[serde(deserialize_with = "crate::strict::nothing_more")]
+    Good,
+    /// The code was traded.
+    Traded {
+        /// Token of this host.
+        #[serde(serialize_with = "secret::expose")]
+        token: Secret,
+    },
+    /// It is not so.
+    Bad {
+        /// Stable code: `dns`, `refused`, `tls`, `timeout`, `unauthorized`, `no_connect_route`, `bad_code`,
+        /// `id_taken`, `mcp_no_token`, `mcp_unauthorized`, `not_mcp` and others of their kind.
+        code: String,
+        /// What happened and what to do. May quote the other side.
+        message: String,
     },
 }
 

@@ -357,7 +357,9 @@ impl FakeHost {
                 | FromConnector::TunnelOpened { .. }
                 | FromConnector::TunnelClosed { .. } => {}
                 FromConnector::Link { state } => return state,
-                other @ FromConnector::Sign { .. } => panic!("no state: {other:?}"),
+                other @ (FromConnector::Sign { .. } | FromConnector::Answer { .. }) => {
+                    panic!("no state: {other:?}")
+                }
             }
         }
     }

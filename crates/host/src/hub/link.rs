@@ -20,6 +20,10 @@ impl Hub {
                 }
             }
             LinkEvent::Said(FromConnector::Link { state }) => self.link_is(state),
+            // Only a connector that was asked answers; this one keeps a link.
+            LinkEvent::Said(FromConnector::Answer { .. }) => {
+                tracing::warn!("the connector answered a question nobody asked");
+            }
             LinkEvent::Said(FromConnector::TunnelOpened { tunnel, client, role }) => {
                 tracing::info!(tunnel, client, %role, "tunnel opened");
             }
