@@ -45,6 +45,7 @@ fn options(args: BusArgs, secrets: &Secrets) -> Result<BusOptions, CliError> {
         client_tokens,
         state_file: args.state,
         public_origin: args.public_origin,
+        ..BusOptions::default()
     })
 }
 
