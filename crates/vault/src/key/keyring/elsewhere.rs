@@ -1,0 +1,28 @@
+//! A system whose keyring we do not know.
+
+use super::{Need, Outlook};
+use crate::KeyError;
+use keyring_core::CredentialStore;
+use std::sync::Arc;
+
+pub(super) const NAME: &str = "the keyring";
+
+pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
+    Err(keyring_core::Error::NoDefaultStore)
+}
+
+pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+    Err(KeyError::KeyringAbsent {
+        detail: "this system's keyring is not known".into(),
+    })
+}
+
+pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    failure(why)
+}
+
+pub(super) fn failure(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    KeyError::KeyringFailed {
+        detail: why.to_string(),
+    }
+}

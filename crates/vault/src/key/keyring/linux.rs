@@ -1,0 +1,201 @@
+//! Secret Service (GNOME Keyring, KWallet, KeePassXC).
+//!
+//! The store itself waits for ever when a collection is locked, and cannot say so. So each call first looks at
+//! the service over a connection of its own, where every wait has an end: is it there, is what is needed
+//! locked, will it outlive the session.
+
+use super::{Need, Outlook};
+use crate::KeyError;
+use keyring_core::CredentialStore;
+use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const NAME: &str = "the keyring (Secret Service)";
+
+/// How long a prompt may stay open for the person to type a password: longer than any caller waits, but not
+/// for ever, because the prompt's program may be gone.
+const PROMPT: Duration = Duration::from_secs(120);
+
+/// How often to look whether it was unlocked some other way than by our prompt.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// The path of the collection that lives in memory only.
+const SESSION: &str = "/org/freedesktop/secrets/collection/session";
+
+pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(zbus_secret_service_keyring_store::Store::new()?)
+}
+
+/// Looks, and unlocks what is locked, while `waits` says that a person is waited for.
+pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+    // Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| KeyError::KeyringFailed {
+            detail: error.to_string(),
+        })?;
+    let looked = runtime.block_on(look_async(service, user, need, waits));
+    runtime.shutdown_background();
+    looked
+}
+
+async fn look_async(
+    service: &str,
+    user: &str,
+    need: Need,
+    waits: &dyn Fn(bool),
+) -> Result<Outlook, KeyError> {
+    let keyring = SecretService::connect(EncryptionType::Plain)
+        .await
+        .map_err(explain)?;
+    let attributes = HashMap::from([("service", service), ("username", user)]);
+    let found = keyring.search_items(attributes).await.map_err(explain)?;
+    let count = found.locked.len() + found.unlocked.len();
+    if count > 1 {
+        return Err(KeyError::KeyringAmbiguous {
+            count,
+            entry: format!("{service} / {user}"),
+        });
+    }
+    if let Some(item) = found.locked.first() {
+        unlock(&Locked::Item(item), waits).await?;
+    }
+    let volatile = found
+        .locked
+        .iter()
+        .chain(&found.unlocked)
+        .any(|item| in_session(item.item_path.as_str()));
+    if need == Need::Write {
+        if volatile {
+            return Err(KeyError::KeyringVolatile);
+        }
+        if count == 0 {
+            let collection = match keyring.get_default_collection().await {
+                Err(Error::NoResult) => {
+                    return Err(KeyError::KeyringAbsent {
+                        detail:
+                            "the keyring service runs, but has no default collection or it was never unlocked"
+                                .into(),
+                    });
+                }
+                other => other.map_err(explain)?,
+            };
+            if in_session(collection.collection_path.as_str()) {
+                return Err(KeyError::KeyringVolatile);
+            }
+            if collection.is_locked().await.map_err(explain)? {
+                unlock(&Locked::Collection(&collection), waits).await?;
+            }
+        }
+    }
+    Ok(Outlook { volatile })
+}
+
+fn in_session(path: &str) -> bool {
+    path.strip_prefix(SESSION)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+enum Locked<'a> {
+    Item(&'a Item<'a>),
+    Collection(&'a Collection<'a>),
+}
+
+impl Locked<'_> {
+    async fn unlock(&self) -> Result<(), Error> {
+        match self {
+            Locked::Item(item) => item.unlock().await,
+            Locked::Collection(collection) => collection.unlock().await,
+        }
+    }
+
+    async fn is_locked(&self) -> Result<bool, Error> {
+        match self {
+            Locked::Item(item) => item.is_locked().await,
+            Locked::Collection(collection) => collection.is_locked().await,
+        }
+    }
+}
+
+/// Has the keyring ask the person. Also content when it is unlocked in another way meanwhile.
+async fn unlock(locked: &Locked<'_>, waits: &dyn Fn(bool)) -> Result<(), KeyError> {
+    waits(true);
+    let asked = async { locked.unlock().await.map_err(explain) };
+    let seen = async {
+        loop {
+            tokio::time::sleep(GLANCE).await;
+            match locked.is_locked().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(explain(error)),
+            }
+        }
+    };
+    let unlocked = tokio::time::timeout(PROMPT, async {
+        tokio::select! {
+            asked = asked => asked,
+            seen = seen => seen,
+        }
+    })
+    .await;
+    waits(false);
+    unlocked.unwrap_or(Err(KeyError::KeyringLocked))
+}
+
+fn explain(error: Error) -> KeyError {
+    match error {
+        Error::Unavailable => absent("no session bus, or no keyring service on it"),
+        Error::Locked | Error::PromptDisconnected => KeyError::KeyringLocked,
+        Error::Prompt => KeyError::KeyringDenied {
+            detail: "the prompt was dismissed".into(),
+        },
+        other => failure(&other),
+    }
+}
+
+fn absent(detail: &str) -> KeyError {
+    KeyError::KeyringAbsent {
+        detail: detail.into(),
+    }
+}
+
+pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    match why.downcast_ref::<Error>() {
+        Some(Error::Prompt) => KeyError::KeyringDenied {
+            detail: "the prompt was dismissed".into(),
+        },
+        Some(Error::NoResult) => absent("it has no default collection or it was never unlocked"),
+        _ => KeyError::KeyringLocked,
+    }
+}
+
+/// Connection errors have many shapes, all of which mean that nobody is there.
+pub(super) fn failure(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    let text = why.to_string();
+    let nobody = [
+        "ServiceUnknown",
+        "NameHasNoOwner",
+        "Spawn.",
+        "No such file or directory",
+        "Connection refused",
+        "no secret service provider",
+        "address",
+        "not provided by any .service files",
+        "NoReply",
+        "Disconnected",
+    ];
+    if nobody.iter().any(|word| text.contains(word)) {
+        absent("no session bus, or no keyring service on it")
+    } else if text.contains("AccessDenied") {
+        KeyError::KeyringDenied {
+            detail: "access denied".into(),
+        }
+    } else if text.contains("IsLocked") {
+        KeyError::KeyringLocked
+    } else {
+        KeyError::KeyringFailed { detail: text }
+    }
+}

@@ -1,0 +1,37 @@
+//! The login keychain of macOS.
+
+use super::{Need, Outlook};
+use crate::KeyError;
+use keyring_core::CredentialStore;
+use std::sync::Arc;
+
+pub(super) const NAME: &str = "the keychain";
+
+pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
+    Ok(apple_native_keyring_store::keychain::Store::new()?)
+}
+
+/// The system itself asks for what it needs; nothing can be known beforehand.
+pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+    Ok(Outlook::default())
+}
+
+pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    let detail = why.to_string();
+    KeyError::KeyringAbsent { detail }
+}
+
+/// The codes that the store does not tell apart: see Security/SecBase.h.
+pub(super) fn failure(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    let detail = why.to_string();
+    let shown = format!("{why:?}");
+    if ["-25293", "-25308", "-128"]
+        .iter()
+        .any(|code| shown.contains(code))
+    {
+        // errSecAuthFailed, errSecInteractionNotAllowed, errSecUserCanceled
+        KeyError::KeyringDenied { detail }
+    } else {
+        KeyError::KeyringFailed { detail }
+    }
+}

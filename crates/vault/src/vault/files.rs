@@ -1,0 +1,195 @@
+//! The files: `<stem>.age`, its good copy `<stem>.age.bak`, and `<stem>.age.damaged`, the last file that the
+//! copy had to replace.
+
+use super::{CONFIRMED, FileCondition, Vault, now};
+use crate::content::{decode, encode};
+use crate::disk::{Folder, Found};
+use crate::keys::Keys;
+use crate::steps::step;
+use crate::{BusId, Content, FileFault, Notice, VaultError};
+
+pub(super) fn main(stem: &str) -> String {
+    format!("{stem}.age")
+}
+
+pub(super) fn copy(stem: &str) -> String {
+    format!("{stem}.age.bak")
+}
+
+pub(super) fn damaged(stem: &str) -> String {
+    format!("{stem}.age.damaged")
+}
+
+/// The stems of all files that are ours, also of those with only a copy.
+pub(super) fn stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
+    let mut stems: Vec<String> = folder
+        .names()?
+        .iter()
+        .filter_map(|name| {
+            name.strip_suffix(".age")
+                .or_else(|| name.strip_suffix(".age.bak"))
+        })
+        .filter(|stem| *stem == CONFIRMED || BusId::new(stem).is_ok())
+        .map(str::to_owned)
+        .collect();
+    stems.sort();
+    stems.dedup();
+    Ok(stems)
+}
+
+/// A file that can be used.
+struct Good {
+    sealed: Vec<u8>,
+    content: Content,
+    saved_at: u64,
+}
+
+impl Vault {
+    /// Writes a content and its copy. What comes back as done has been read back from the disk.
+    pub(super) fn write(&mut self, stem: &str, content: &Content) -> Result<(), VaultError> {
+        let plain = encode(content, now())?;
+        let sealed = self.keys.seal(&plain)?;
+        // What is on the disk is compared with `sealed` byte by byte; so this is the other half of reading back.
+        if !self.keys.unseal(&sealed).is_ok_and(|back| *back == *plain) {
+            return Err(VaultError::NotSaved {
+                path: self.folder.file(&main(stem)),
+            });
+        }
+        let placed = self.folder.place(&main(stem), &sealed);
+        if placed.is_err() {
+            // It may stand there all the same. Memory follows the disk.
+            self.read_file(stem);
+            return placed;
+        }
+        step("between the file and its copy");
+        self.write_copy(stem, &sealed);
+        self.take(stem, content.clone());
+        self.files.insert(stem.to_owned(), FileCondition::Good);
+        Ok(())
+    }
+
+    /// The copy is a file of its own with the same content: damage to one leaves the other. That it could
+    /// not be written is told, but the content is saved.
+    pub(super) fn write_copy(&mut self, stem: &str, sealed: &[u8]) {
+        if let Err(error) = self.folder.place(&copy(stem), sealed) {
+            self.notice(Notice::CopyNotWritten {
+                file: main(stem),
+                why: error.to_string(),
+            });
+        }
+    }
+
+    /// The copy goes first: a crash in between leaves the file, not a copy to be restored.
+    pub(super) fn remove_files(&self, stem: &str) -> Result<(), VaultError> {
+        self.folder.erase(&damaged(stem))?;
+        self.folder.erase(&copy(stem))?;
+        self.folder.erase(&main(stem))
+    }
+
+    /// Reads a file, or its good copy when the file itself is not usable.
+    pub(super) fn read_file(&mut self, stem: &str) {
+        let (enrollment, condition) = match examine(&self.folder, &self.keys, stem, &main(stem)) {
+            Ok(Some(good)) => {
+                self.mend_copy(stem, &good.sealed);
+                (Some(good.content), FileCondition::Good)
+            }
+            // What a later version wrote is left alone, with its copy.
+            Err(fault @ FileFault::Newer { .. }) => (None, FileCondition::Unreadable(fault)),
+            fault => match examine(&self.folder, &self.keys, stem, &copy(stem)) {
+                Ok(Some(good)) => {
+                    let why = fault.as_ref().map_or_else(FileFault::code, |_| "file_missing");
+                    self.restore(stem, &good.sealed, fault.is_err());
+                    let saved_at = good.saved_at;
+                    (Some(good.content), FileCondition::Restored { why, saved_at })
+                }
+                Err(newer @ FileFault::Newer { .. }) => (None, FileCondition::Unreadable(newer)),
+                other => {
+                    let Some(fault) = fault.err().or(other.err()) else {
+                        self.drop_content(stem);
+                        self.files.remove(stem);
+                        return;
+                    };
+                    (None, FileCondition::Unreadable(fault))
+                }
+            },
+        };
+        self.drop_content(stem);
+        if let Some(content) = enrollment {
+            self.take(stem, content);
+        }
+        self.files.insert(stem.to_owned(), condition);
+    }
+
+    fn mend_copy(&mut self, stem: &str, sealed: &[u8]) {
+        let same = matches!(self.folder.read(&copy(stem)), Ok(Found::File(found)) if found == sealed);
+        if !same {
+            self.write_copy(stem, sealed);
+        }
+    }
+
+    /// Puts the copy's content in the place of the file, which is kept aside.
+    fn restore(&mut self, stem: &str, sealed: &[u8], exists: bool) {
+        let moved = if exists {
+            self.folder.shift(&main(stem), &damaged(stem))
+        } else {
+            Ok(())
+        };
+        let placed = moved.and_then(|()| self.folder.place(&main(stem), sealed));
+        if let Err(error) = placed {
+            // Its content can be used; the next start tries again.
+            self.notice(Notice::CopyNotWritten {
+                file: main(stem),
+                why: error.to_string(),
+            });
+        }
+    }
+
+    fn take(&mut self, stem: &str, content: Content) {
+        match content {
+            Content::Enrollment(enrollment) => {
+                self.enrollments.insert(enrollment.id.clone(), *enrollment);
+            }
+            Content::Confirmed(confirmed) => self.confirmed = Some(confirmed),
+            Content::Export(_) => debug_assert!(false, "{stem} was examined"),
+        }
+    }
+
+    fn drop_content(&mut self, stem: &str) {
+        if stem == CONFIRMED {
+            self.confirmed = None;
+        } else if let Ok(id) = BusId::new(stem) {
+            self.enrollments.remove(&id);
+        }
+    }
+}
+
+/// Reads one file and makes sure that it is what belongs under that name.
+fn examine(folder: &Folder, keys: &Keys, stem: &str, name: &str) -> Result<Option<Good>, FileFault> {
+    let sealed = match folder.read(name) {
+        Ok(Found::Nothing) => return Ok(None),
+        Ok(Found::File(sealed)) => sealed,
+        Ok(Found::Foreign(what)) => return Err(FileFault::Damaged { what }),
+        Err(VaultError::Io { source, .. }) => return Err(FileFault::Io { kind: source.kind() }),
+        Err(_) => {
+            return Err(FileFault::Damaged {
+                what: "it cannot be read",
+            });
+        }
+    };
+    let (content, saved_at) = decode(&keys.unseal(&sealed)?)?;
+    let belongs = match &content {
+        Content::Enrollment(enrollment) => enrollment.id.as_str() == stem,
+        Content::Confirmed(_) => stem == CONFIRMED,
+        Content::Export(_) => false,
+    };
+    if !belongs {
+        return Err(FileFault::Damaged {
+            what: "it is another file under this name",
+        });
+    }
+    Ok(Some(Good {
+        sealed,
+        content,
+        saved_at,
+    }))
+}

@@ -1,0 +1,82 @@
+//! To another vault and back, encrypted for somebody's age key all the way.
+
+use super::{Vault, now};
+use crate::content::{decode, encode};
+use crate::keys::{Keys, seal_for_text};
+use crate::{BusId, Content, FileFault, VaultError};
+use drawbridge_wire::Secret;
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImportReport {
+    /// New here.
+    pub added: Vec<BusId>,
+    /// Were here, and have the imported content now.
+    pub replaced: Vec<BusId>,
+    /// Were here, and were left as they are.
+    pub kept: Vec<BusId>,
+}
+
+impl Vault {
+    /// All enrollments, encrypted for an age recipient (`age1...`). The confirmed settings stay here: on
+    /// another computer somebody has to confirm them there.
+    ///
+    /// # Errors
+    /// `bad_recipient`; the fault of a file that cannot be read, because the export would lack it; `unfit`
+    /// when there is too much.
+    pub fn export(&self, recipient: &str) -> Result<Vec<u8>, VaultError> {
+        for stem in self.files.keys() {
+            self.refuse_unreadable(stem)?;
+        }
+        let enrollments = self.enrollments.values().cloned().collect();
+        let plain = encode(&Content::Export(enrollments), now())?;
+        seal_for_text(recipient, &plain)
+    }
+
+    /// Takes the enrollments of an export that was encrypted for `identity` (the text of an age identity
+    /// file). What is here already stays, unless `replace`.
+    ///
+    /// # Errors
+    /// `bad_identity`, or what is wrong with the export; then nothing was imported. A failed write ends the
+    /// import: what came before it is saved.
+    pub fn import(
+        &mut self,
+        exported: &[u8],
+        identity: &Secret,
+        replace: bool,
+    ) -> Result<ImportReport, VaultError> {
+        let keys = Keys::parse(identity.reveal()).map_err(|_| VaultError::BadIdentity)?;
+        let file = |fault| VaultError::File {
+            path: "the export".into(),
+            fault,
+        };
+        let (content, _) = keys
+            .unseal(exported)
+            .and_then(|plain| decode(&plain))
+            .map_err(file)?;
+        let Content::Export(enrollments) = content else {
+            return Err(file(FileFault::Damaged {
+                what: "it is a file of a vault and no export",
+            }));
+        };
+        for enrollment in &enrollments {
+            self.refuse_unreadable(enrollment.id.as_str())?;
+        }
+        let mut report = ImportReport::default();
+        for enrollment in enrollments {
+            let id = enrollment.id.clone();
+            let here = self.enrollments.contains_key(&id);
+            if here && !replace {
+                report.kept.push(id);
+                continue;
+            }
+            self.put(enrollment)?;
+            if here {
+                report.replaced.push(id);
+            } else {
+                report.added.push(id);
+            }
+        }
+        Ok(report)
+    }
+}
