@@ -33,7 +33,8 @@ const BUS_VARIABLES: &str = "\
 Variables:
   CODEX_BUS_CONNECT_TOKEN      what hosts enroll with
   CODEX_BUS_HTTP_TOKEN         what opens /mcp, and nothing else
-  DRAWBRIDGE_BUS_CLIENT_TOKEN  what clients drive hosts with; HOST=TOKEN binds one to a host, commas separate several";
+  DRAWBRIDGE_BUS_CLIENT_TOKEN  what clients drive hosts with; HOST=TOKEN binds one to a host, commas separate several
+  DRAWBRIDGE_BUS_ADMIN_TOKEN   what gives out codes (`bus pair`) and takes enrollments back (`bus revoke`)";
 
 /// Reach the Codex of this computer from elsewhere, and decide here what it may do.
 #[derive(Debug, Parser)]
@@ -68,8 +69,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Drive a host through its bus.
     Remote(RemoteArgs),
-    /// Run a bus.
-    #[command(after_help = BUS_VARIABLES)]
+    /// Run a bus, or say who may connect to one.
+    #[command(after_help = BUS_VARIABLES, args_conflicts_with_subcommands = true)]
     Bus(BusArgs),
     /// Run a host: what `connect` starts.
     #[command(hide = true)]
@@ -287,6 +288,9 @@ impl Sandbox {
 /// Arguments of `bus`.
 #[derive(Debug, Args)]
 pub struct BusArgs {
+    /// What to do with a bus that runs; without it, one is run.
+    #[command(subcommand)]
+    pub action: Option<BusAction>,
     /// Address to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7300")]
     pub listen: SocketAddr,
@@ -296,6 +300,55 @@ pub struct BusArgs {
     /// Origin under which hosts and clients reach this bus, if that is not its address.
     #[arg(long, value_name = "URL")]
     pub public_origin: Option<String>,
+}
+
+/// What to do with a bus that runs. Needs the variable DRAWBRIDGE_BUS_ADMIN_TOKEN.
+#[derive(Debug, Subcommand)]
+pub enum BusAction {
+    /// Print a code that lets one host enroll, once and for a short time.
+    Pair {
+        /// Which bus.
+        #[command(flatten)]
+        at: BusAddress,
+        /// How long the code counts, in seconds, at most a day [default: 600].
+        #[arg(long, value_name = "SECS")]
+        valid: Option<u32>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the hosts the bus knows.
+    Hosts {
+        /// Which bus.
+        #[command(flatten)]
+        at: BusAddress,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a host's enrollment back: its link ends at once and it is not let in again.
+    Revoke {
+        /// Id of the host.
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// Forget it wholly, its key too: then any host may take its id.
+        #[arg(long)]
+        forget: bool,
+        /// Which bus.
+        #[command(flatten)]
+        at: BusAddress,
+    },
+}
+
+/// A bus to ask.
+#[derive(Debug, Args)]
+pub struct BusAddress {
+    /// Base URL of the bus.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7300")]
+    pub bus: String,
+    /// PEM file with trust anchors besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 /// Arguments of `host`.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use turn::{Ended, Output, Turn};
 
-mod dial;
+pub(crate) mod dial;
 mod turn;
 
 /// Variable with the token.
@@ -48,7 +48,7 @@ pub enum RemoteError {
     #[error("there is no client token; set {TOKEN}, or name a file with --token-file")]
     NoToken,
     /// The token itself.
-    #[error("the client token has characters that no token has; copy it again")]
+    #[error("the token has characters that no token has; copy it again")]
     BadToken,
     /// The token's file.
     #[error("cannot read the token from {path}: {why}", path = .0.display(), why = .1)]

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 /// Flags whose value is a token.
 const SECRET_FLAGS: [&str; 2] = ["token", "mcp-token"];
 /// Variables whose value is wanted. Others of the same pattern are removed all the same.
-const WANTED: [&str; 7] = [
+const WANTED: [&str; 8] = [
     "FORGE_CODEX_CONNECTOR_TOKEN",
     "FORGE_CODEX_CONNECTOR_MCP_TOKEN",
     "CODEX_APP_CONNECTOR_TOKEN",
@@ -28,6 +28,7 @@ const WANTED: [&str; 7] = [
     "CODEX_BUS_CONNECT_TOKEN",
     "CODEX_BUS_HTTP_TOKEN",
     "DRAWBRIDGE_BUS_CLIENT_TOKEN",
+    "DRAWBRIDGE_BUS_ADMIN_TOKEN",
 ];
 /// The hidden flag that names the pipe.
 const PIPE_FLAG: &str = "--secrets-fd";

@@ -19,7 +19,14 @@ pub(super) fn url(bus: &str, host: Option<&str>) -> Result<Url, RemoteError> {
 /// Connects.
 pub(super) async fn open(url: Url, token: Secret, ca: Option<&Path>) -> Result<Socket, RemoteError> {
     let at = place(&url);
-    dial_client(url, token, ca).await.map_err(|error| match error {
+    dial_client(url, token, ca)
+        .await
+        .map_err(|error| not_reached(at, error))
+}
+
+/// Why a bus was not reached, or did not do what was asked.
+pub(crate) fn not_reached(at: String, error: ClientError) -> RemoteError {
+    match error {
         ClientError::Refused { status, body } => refusal(status, &body),
         ClientError::CaFile { path, why } => RemoteError::Ca(path, why),
         ClientError::BadToken => RemoteError::BadToken,
@@ -27,11 +34,11 @@ pub(super) async fn open(url: Url, token: Secret, ca: Option<&Path>) -> Result<S
             at,
             why: other.to_string(),
         },
-    })
+    }
 }
 
-/// What the bus says instead of a WebSocket: `{"error":{"code","message"}}`.
-pub(super) fn refusal(status: u16, body: &[u8]) -> RemoteError {
+/// What the bus says instead of what was asked for: `{"error":{"code","message"}}`.
+pub(crate) fn refusal(status: u16, body: &[u8]) -> RemoteError {
     let said = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
     let said = said.get("error");
     let member = |key: &str| said.and_then(|said| said.get(key)?.as_str()).map(visible_line);
