@@ -234,14 +234,12 @@ async fn no_process_shows_a_token() {
     assert!(connector, "the connector was looked at too");
     for pid in all {
         let (cmdline, environ) = (shown(pid, "cmdline"), shown(pid, "environ"));
-        // Once a thread codex reads the user's own shell start files, with its own environment whole.
-        let start_files = cmdline.contains("# Snapshot file");
         for token in TOKENS {
             assert!(
                 !cmdline.contains(token),
                 "{token} in the arguments of {pid}: {cmdline}"
             );
-            let may = token == MCP_TOKEN && (pid == agent || start_files);
+            let may = token == MCP_TOKEN && pid == agent;
             assert!(
                 may || !environ.contains(token),
                 "{token} in the environment of {pid}: {cmdline}"
@@ -258,6 +256,108 @@ async fn no_process_shows_a_token() {
             None,
             "codex wrote it down, in a snapshot or else"
         );
+    }
+    world.stop().await;
+}
+
+/// codex would run a login shell with its own whole environment for each thread, to take down aliases and
+/// functions. With that off, the user's start files run with the commands only, as these see the world.
+// proves S1.11
+#[tokio::test]
+async fn the_users_start_files_never_run_with_the_token() {
+    let world = World::start().await;
+    let seen = world.work.join("start-files-saw");
+    // What each run saw, with a mark at its end: a token in it would be there before the mark.
+    let lines = format!("{{ env; echo seen; }} >> '{}'\n", seen.display());
+    std::fs::write(world.scratch.path().join("u/.bash_profile"), lines).unwrap();
+    let mut local = world.local().await;
+    for _ in 0..3 {
+        let thread = local.thread(&world.work, "never", "danger-full-access").await;
+        let item = run(&mut local, &thread, &Value::Null, "echo hello").await;
+        assert_eq!(item["exitCode"], 0, "{item}");
+    }
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(seen.lines().filter(|line| *line == "seen").count() >= 3, "{seen}");
+    for token in TOKENS {
+        assert!(!seen.contains(token), "{seen}");
+    }
+    world.stop().await;
+}
+
+/// A host with a question open and a command running ends soon, and the record says what became of the
+/// question.
+#[tokio::test]
+async fn a_host_with_work_in_hand_ends_soon_and_says_what_became_of_it() {
+    let world = World::start().await;
+    let mut remote = world.remote().await;
+    let busy = remote.thread(&world.work, "on-request", "read-only").await;
+    remote.turn(&busy, "RUNSLOW: exec sleep 600\nHANG").await.unwrap();
+    let asking = remote.thread(&world.work, "on-request", "read-only").await;
+    remote
+        .turn(&asking, "ESC: printf yes > made.txt\nSAY: end")
+        .await
+        .unwrap();
+    let card = world.open_approval().await;
+    let view = world.view().await.unwrap();
+    let began = Instant::now();
+    let stopped = world.cli(&["stop"]).await;
+    assert!(stopped.status.success(), "{stopped:?}");
+    // One that has ended and was not collected yet has no command line.
+    while !shown(view.host.pid, "cmdline").is_empty() {
+        assert!(began.elapsed() < SOON, "the host never ended");
+        tokio::task::yield_now().await;
+    }
+    let took = began.elapsed();
+    assert!(took < std::time::Duration::from_millis(1500), "{took:?}");
+    let record = world.record();
+    for (event, word) in [
+        ("approval_answered", "\"decision\":\"cancel\""),
+        ("approval_answered", "Shutdown"),
+        ("approval_ended", "\"state\":\"applied\""),
+    ] {
+        let told = |line: &&str| {
+            line.contains(event)
+                && line.contains(&format!("\"approval\":\"{}\"", card.id))
+                && line.contains(word)
+        };
+        assert!(record.lines().any(|line| told(&line)), "{event} {word}\n{record}");
+    }
+    assert!(!world.work.join("made.txt").exists());
+    assert!(!shown(view.app_server.pid.unwrap(), "cmdline").contains("app-server"));
+    world.stop().await;
+}
+
+/// codex goes on with its defaults when it cannot read its configuration, and the user's exclusions would
+/// be gone: it is not started before the file is in order, and the place of the mistake is named.
+#[tokio::test]
+async fn codex_does_not_start_without_the_users_configuration() {
+    let world = World::start().await;
+    let file = world.home.path().join("config.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let broken = format!("{good}\n[shell_environment_policy]\nexclude = \"HUSH_*\"\n");
+    for broken in [broken, format!("{good}\n[shell_environment_policy\n")] {
+        std::fs::write(&file, &broken).unwrap();
+        kill(world.view().await.unwrap().app_server.pid.unwrap());
+        let view = world
+            .until(|view| {
+                matches!(&view.app_server.state,
+                    AppServerState::Waiting { code, .. } if code == "codex_config_invalid")
+            })
+            .await;
+        let AppServerState::Waiting { message, .. } = &view.app_server.state else {
+            panic!("{view:?}")
+        };
+        let place = format!("{}:", file.display());
+        let line = message
+            .split_once(&place)
+            .and_then(|(_, rest)| rest.split_once(':'))
+            .map(|(line, _)| line.parse::<usize>().unwrap());
+        assert!(line.is_some_and(|line| line > 1), "{message}");
+        assert_eq!(view.app_server.pid, None, "nothing runs");
+        std::fs::write(&file, &good).unwrap();
+        world
+            .until(|view| view.app_server.state == AppServerState::Ready)
+            .await;
     }
     world.stop().await;
 }

@@ -1,19 +1,28 @@
-//! Stopping in order: nobody new, running turns interrupted, terminals ended, children ended, sockets gone.
+//! Stopping in order: nobody new, what is pending refused, running turns interrupted, terminals ended,
+//! children ended, sockets gone.
+//!
+//! codex, asked to end, waits for its running turns, and a turn with an open question waits for ever: so
+//! both are brought to their end first.
 
 use super::Hub;
-use crate::event::{Event, ToConnection};
+use crate::event::{AgentEvent, Event, ToConnection};
 use drawbridge_audit::Entry;
 use drawbridge_codex::Peer;
-use drawbridge_wire::AnswerSource;
-use drawbridge_wire::control::{AppServerState, Change};
+use drawbridge_core::approvals::ApprovalId;
+use drawbridge_wire::control::{AppServerState, ApprovalState, Change};
 use drawbridge_wire::link::TunnelEnd;
+use drawbridge_wire::{AnswerSource, Decision};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// For each call while stopping.
 const CALL_DEADLINE: Duration = Duration::from_secs(3);
+/// For codex to tell the end of what was pending and of what ran.
+const LAST_WORDS: Duration = Duration::from_millis(700);
 
 impl Hub {
     pub(super) async fn stop(mut self, reason: &str, mut events: mpsc::Receiver<Event>) {
@@ -23,37 +32,27 @@ impl Hub {
         });
         self.app_server.state = AppServerState::Stopping;
         self.changed(Change::AppServer(self.app_server.clone()));
-        let open: Vec<_> = self
-            .approvals
-            .iter()
-            .filter(|c| c.is_open())
-            .map(|c| c.id.clone())
-            .collect();
-        for id in open {
-            self.answer_by_itself(&id, AnswerSource::Shutdown);
-        }
         for client in self.clients.values() {
             // One that does not take it loses its connection when the process ends.
             let _ = client
                 .outbox
                 .try_send(ToConnection::Close(TunnelEnd::HostStopping));
         }
+        self.cancel_pending();
+        self.bring_to_an_end(&mut events).await;
         self.changed(Change::Stopping {
             reason: reason.to_owned(),
         });
         // Whoever still sends events must not wait for us.
         let sink = tokio::spawn(async move { while events.recv().await.is_some() {} });
-        if let Some(link) = &self.link {
-            link.stop().await;
-        }
-        if let Some((_, peer)) = &self.observer {
-            let quiet = self
-                .threads
-                .iter()
-                .map(|t| quieten(peer, t.id.clone(), t.turn.clone()));
-            let _ = tokio::time::timeout(CALL_DEADLINE, join_all(quiet)).await;
-        }
-        self.agent.stop().await;
+        let link = async {
+            if let Some(link) = &self.link {
+                link.stop().await;
+            }
+        };
+        tokio::join!(link, self.agent.stop());
+        // What codex did not settle in time went with it.
+        self.lose_generation(self.app_server.generation);
         self.controls.clear();
         for socket in [
             self.layout.control_socket(),
@@ -65,9 +64,102 @@ impl Hub {
         }
         sink.abort();
     }
+
+    /// Refuses what is open, so that nothing more happens in those turns.
+    fn cancel_pending(&mut self) {
+        let open: Vec<ApprovalId> = self
+            .approvals
+            .iter()
+            .filter(|card| card.is_open())
+            .map(|card| card.id.clone())
+            .collect();
+        for id in open {
+            if let Err(error) = self.give_answer(&id, None, Decision::Cancel, AnswerSource::Shutdown) {
+                tracing::warn!(%error, approval = %id, "cannot cancel");
+            }
+        }
+    }
+
+    /// Interrupts what runs and listens until codex has told the end of it, within [`LAST_WORDS`]
+    /// after the last call.
+    async fn bring_to_an_end(&mut self, events: &mut mpsc::Receiver<Event>) {
+        let Some((_, peer)) = self.observer.clone() else {
+            return;
+        };
+        let quiet = join_all(self.running().into_iter().map(|(thread, running)| {
+            let peer = peer.clone();
+            async move { quieten(&peer, &thread, running).await }
+        }));
+        let quiet = tokio::time::timeout(CALL_DEADLINE, quiet);
+        tokio::pin!(quiet);
+        let mut calling = true;
+        let mut until = Instant::now() + CALL_DEADLINE + LAST_WORDS;
+        while calling || self.waits_for_an_end() {
+            tokio::select! {
+                _ = &mut quiet, if calling => {
+                    calling = false;
+                    until = Instant::now() + LAST_WORDS;
+                }
+                event = events.recv() => match event {
+                    Some(Event::Agent(event @ (AgentEvent::Notification { .. }
+                        | AgentEvent::Request { .. }
+                        | AgentEvent::AnswerFailed { .. }))) => {
+                        self.on_agent(event);
+                        self.cancel_pending();
+                    }
+                    // The app-server is gone, and with it what could be told.
+                    Some(Event::Agent(AgentEvent::Ended { .. })) | None => return,
+                    Some(_) => {}
+                },
+                () = tokio::time::sleep_until(until) => return,
+            }
+        }
+    }
+
+    fn waits_for_an_end(&self) -> bool {
+        let sent = |state: &ApprovalState| matches!(state, ApprovalState::Sent { .. });
+        self.approvals.iter().any(|card| sent(&card.state)) || self.threads.iter().any(|t| t.turn.is_some())
+    }
+
+    /// All threads, with what is known to run in them. An open question names its turn too: the
+    /// observer may have come after the turn began.
+    fn running(&self) -> BTreeMap<String, Running> {
+        let mut all: BTreeMap<String, Running> = self
+            .threads
+            .iter()
+            .map(|thread| {
+                let running = match &thread.turn {
+                    Some(turn) => Running::Turn(turn.clone()),
+                    None if thread.is_active() => Running::Unnamed,
+                    None => Running::Nothing,
+                };
+                (thread.id.clone(), running)
+            })
+            .collect();
+        for card in self.approvals.iter().filter(|card| !card.is_over()) {
+            if let (Some(thread), Some(turn)) = (card.thread(), card.turn()) {
+                all.insert(thread.to_owned(), Running::Turn(turn.to_owned()));
+            }
+        }
+        all
+    }
 }
 
-async fn quieten(peer: &Peer, thread: String, turn: Option<String>) {
+/// What is known to run in a thread.
+enum Running {
+    Nothing,
+    /// This turn.
+    Turn(String),
+    /// A turn whose name was not told.
+    Unnamed,
+}
+
+async fn quieten(peer: &Peer, thread: &str, running: Running) {
+    let turn = match running {
+        Running::Nothing => None,
+        Running::Turn(turn) => Some(turn),
+        Running::Unnamed => running_turn(peer, thread).await,
+    };
     if let Some(turn) = turn {
         let params = json!({ "threadId": thread, "turnId": turn });
         if let Err(error) = peer.request("turn/interrupt", params, CALL_DEADLINE).await {
@@ -81,4 +173,18 @@ async fn quieten(peer: &Peer, thread: String, turn: Option<String>) {
     {
         tracing::debug!(%error, thread, "no terminals to end");
     }
+}
+
+/// The turn that runs in a thread, as the app-server says.
+async fn running_turn(peer: &Peer, thread: &str) -> Option<String> {
+    let newest = json!({
+        "threadId": thread, "limit": 1, "sortDirection": "desc", "itemsView": "notLoaded",
+    });
+    let turns = peer
+        .request("thread/turns/list", newest, CALL_DEADLINE)
+        .await
+        .ok()?;
+    let turn = turns.pointer("/data/0")?;
+    let runs = turn.get("status").and_then(Value::as_str) == Some("inProgress");
+    runs.then(|| turn.get("id")?.as_str().map(str::to_owned))?
 }
