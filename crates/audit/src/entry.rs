@@ -102,6 +102,16 @@ pub enum Entry {
         #[serde(serialize_with = "short_name")]
         rule: String,
     },
+    /// More of the same from one connection, which has used up its lines for a while.
+    RefusalsLeftOut {
+        /// Whose.
+        connection: u64,
+        /// The rule that refused them.
+        #[serde(serialize_with = "short_name")]
+        rule: String,
+        /// How many have no line of their own.
+        count: u64,
+    },
     /// The agent asks.
     ApprovalRaised {
         /// Of the approval.

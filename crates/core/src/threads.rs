@@ -49,7 +49,8 @@ pub struct Thread {
     pub id: String,
     /// Name or preview.
     pub title: Option<String>,
-    /// Canonical working directory.
+    /// Working directory as the app-server spells it: that is the name it goes there by, so whoever judges
+    /// it looks up each time where the name leads now.
     pub cwd: Option<PathBuf>,
     /// Status word.
     pub status: String,

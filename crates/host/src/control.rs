@@ -10,6 +10,7 @@ use crate::event::{ControlEvent, ControlReply, Event};
 use drawbridge_codex_wire::RequestId;
 use drawbridge_codex_wire::strict::parse_object;
 use drawbridge_wire::control::{MAX_FRAME, Notification, Request};
+use drawbridge_wire::link::TunnelEnd;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,6 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request as Upgrade, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// Changes that may wait for a client that does not read; beyond that it loses its connection, never a
 /// change: it comes back and takes a snapshot.
@@ -45,10 +48,17 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
     {
         return;
     }
+    let mut initialized = false;
+    let initialize_by = tokio::time::Instant::now() + doors.limits.initialize;
+    let mut why = None;
     loop {
         let text = tokio::select! {
             frame = socket.next() => match frame {
-                Some(Ok(Message::Text(text))) => answer(&text, id, doors).await,
+                Some(Ok(Message::Text(text))) => {
+                    let answered = answer(&text, id, doors).await;
+                    initialized |= answered.initialized;
+                    answered.text
+                }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                 Some(Ok(_)) => continue,
             },
@@ -56,6 +66,13 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
                 Some(delta) => serde_json::to_string(&delta).unwrap_or_default(),
                 None => break,
             },
+            () = tokio::time::sleep_until(initialize_by), if !initialized => {
+                why = Some(CloseFrame {
+                    code: CloseCode::Policy,
+                    reason: TunnelEnd::NotInitialized.word().into(),
+                });
+                break;
+            }
         };
         match tokio::time::timeout(DEADLINE, socket.send(Message::text(text))).await {
             Ok(Ok(())) => {}
@@ -64,13 +81,24 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
     }
     // The loop ends only with the host.
     let _ = doors.events.send(Event::Control(id, ControlEvent::Closed)).await;
-    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(why)).await;
 }
 
-async fn answer(text: &str, connection: u64, doors: &Doors) -> String {
-    let (id, request) = match read(text) {
+/// What a frame is answered with.
+struct Answered {
+    text: String,
+    /// It was a good `initialize`.
+    initialized: bool,
+}
+
+async fn answer(frame: &str, connection: u64, doors: &Doors) -> Answered {
+    let text = |text| Answered {
+        text,
+        initialized: false,
+    };
+    let (id, request) = match read(frame) {
         Ok(read) => read,
-        Err((id, message)) => return error(id.as_ref(), "bad_request", &message),
+        Err((id, message)) => return text(error(id.as_ref(), "bad_request", &message)),
     };
     let (reply, wait) = oneshot::channel();
     let event = Event::Control(connection, ControlEvent::Request { request, reply });
@@ -79,11 +107,15 @@ async fn answer(text: &str, connection: u64, doors: &Doors) -> String {
         wait.await.ok()
     };
     match tokio::time::timeout(DEADLINE, replied).await {
-        Ok(Some(reply)) => match result(reply) {
-            Ok(result) => json!({ "id": id, "result": result }).to_string(),
-            Err((code, message)) => error(Some(&id), code, &message),
-        },
-        Ok(None) | Err(_) => error(Some(&id), "stopping", "the host is stopping"),
+        Ok(Some(reply)) => {
+            let initialized = matches!(reply, ControlReply::Initialized(_));
+            let text = match result(reply) {
+                Ok(result) => json!({ "id": id, "result": result }).to_string(),
+                Err((code, message)) => error(Some(&id), code, &message),
+            };
+            Answered { text, initialized }
+        }
+        Ok(None) | Err(_) => text(error(Some(&id), "stopping", "the host is stopping")),
     }
 }
 

@@ -6,13 +6,14 @@
 )]
 
 use crate::caller::{TurnedAway, the_connector, the_user};
-use crate::event::{AgentWatch, Caller, ConnectionId, Event};
+pub(crate) use crate::claim::remote;
+use crate::event::{AgentWatch, Caller, ConnectionId, Event, MoveCount};
 use crate::gate::{Connection, Ends};
 use crate::layout::Layout;
 use crate::link::ConnectorPid;
 use crate::policy::Policy;
+use crate::room::{EnrolledBus, Limits, Room, Rooms};
 use crate::{HostError, control};
-use drawbridge_wire::Role;
 use drawbridge_wire::link::{MAX_APP_SERVER_MESSAGE, MAX_REMOTE_MESSAGE, SOCKET_BUFFER};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,15 +21,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 /// How long a client may take to say what it wants.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// Most connections at once, over all doors.
-const MOST_CONNECTIONS: usize = 1024;
 
 /// What every connection task needs.
 #[derive(Clone)]
@@ -37,9 +36,11 @@ pub(crate) struct Doors {
     pub events: mpsc::Sender<Event>,
     pub agent: AgentWatch,
     pub connector: ConnectorPid,
-    pub bus: Option<String>,
+    pub bus: Option<EnrolledBus>,
     pub numbers: Arc<AtomicU64>,
-    pub room: Arc<Semaphore>,
+    pub rooms: Rooms,
+    pub limits: Limits,
+    pub moves: MoveCount,
 }
 
 impl Doors {
@@ -49,8 +50,13 @@ impl Doors {
         agent: AgentWatch,
         connector: ConnectorPid,
         bus: Option<String>,
+        limits: Limits,
+        moves: MoveCount,
     ) -> Self {
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let bus = bus.map(|name| EnrolledBus {
+            name,
+            room: Room::new(limits.one_bus),
+        });
         Self {
             policy,
             events,
@@ -58,7 +64,9 @@ impl Doors {
             connector,
             bus,
             numbers: Arc::new(AtomicU64::new(1)),
-            room,
+            rooms: Rooms::new(&limits),
+            limits,
+            moves,
         }
     }
 
@@ -117,6 +125,13 @@ impl Door {
             Door::Tunnel => "tunnel",
         }
     }
+    fn room(self, rooms: &Rooms) -> &Room {
+        match self {
+            Door::Control => &rooms.control,
+            Door::AppServer => &rooms.app_server,
+            Door::Tunnel => &rooms.tunnel,
+        }
+    }
 }
 
 async fn serve(listener: UnixListener, door: Door, doors: Doors) {
@@ -130,17 +145,27 @@ async fn serve(listener: UnixListener, door: Door, doors: Doors) {
                 continue;
             }
         };
-        let Ok(permit) = doors.room.clone().try_acquire_owned() else {
-            tracing::warn!("too many connections; one is turned away");
+        let Some(place) = door.room(&doors.rooms).enter() else {
+            tracing::warn!(
+                door = door.word(),
+                "all its places are taken; a connection is turned away"
+            );
+            // Said without waiting: whoever is turned away here must not cost a task.
+            let _ = stream.try_write(FULL.as_bytes());
             continue;
         };
         let doors = doors.clone();
         tokio::spawn(async move {
             Box::pin(come_in(stream, door, doors)).await;
-            drop(permit);
+            drop(place);
         });
     }
 }
+
+/// The answer to an upgrade that there is no room for.
+const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\
+    connection: close\r\ncontent-length: 103\r\n\r\n\
+    {\"error\":{\"code\":\"too_many_connections\",\"message\":\"this socket has no room; close another connection\"}}";
 
 async fn come_in(stream: UnixStream, door: Door, doors: Doors) {
     let allowed = match door {
@@ -191,10 +216,15 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
         return;
     };
     let mut caller = Caller::Local;
+    // Held as long as the connection stands.
+    let mut _place = None;
     let claimed = |request: &Request, response: Response| {
         no_origin(request).map_err(|refused| *refused)?;
         if door == Door::Tunnel {
-            caller = remote(request, doors)?;
+            let bus = doors.bus.as_ref();
+            caller = remote(request, bus.map(|bus| bus.name.as_str()), doors.policy.role)
+                .map_err(|refused| *refused)?;
+            _place = Some(share(bus).map_err(|refused| *refused)?);
         }
         Ok(response)
     };
@@ -227,6 +257,8 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
         policy: doors.policy.clone(),
         events: doors.events.clone(),
         agent: doors.agent.clone(),
+        moves: doors.moves.clone(),
+        initialize_within: doors.limits.initialize,
     };
     let ends = Ends {
         client,
@@ -236,27 +268,15 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
     Box::pin(connection.run(ends)).await;
 }
 
-/// A remote as its tunnel's upgrade names it. Its role is what the host grants, narrowed by the bus.
-fn remote(request: &Request, doors: &Doors) -> Result<Caller, ErrorResponse> {
-    let header = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .filter(|value| !value.is_empty() && value.len() <= 256)
-            .map(str::to_owned)
-            .ok_or_else(|| http_error(400, "bad_tunnel", &format!("the header {name} is missing")))
-    };
-    let claim: Role = header("x-drawbridge-role")?
-        .parse()
-        .map_err(|_| http_error(400, "bad_tunnel", "the role is unknown"))?;
-    let named = header("x-drawbridge-bus")?;
-    let bus = doors.bus.clone().filter(|bus| *bus == named);
-    Ok(Caller::Remote {
-        bus: bus.ok_or_else(|| http_error(403, "unknown_bus", "this host is not enrolled there"))?,
-        client: header("x-drawbridge-client")?,
-        tunnel: header("x-drawbridge-tunnel")?,
-        role: doors.policy.role.narrowed(claim),
+/// A place among the tunnels of a bus.
+fn share(bus: Option<&EnrolledBus>) -> Result<OwnedSemaphorePermit, Box<ErrorResponse>> {
+    bus.and_then(|bus| bus.room.enter()).ok_or_else(|| {
+        tracing::warn!("a bus has all its tunnels in use; one is turned away");
+        Box::new(http_error(
+            503,
+            "too_many_tunnels",
+            "this host has as many clients of that bus as it takes; close one",
+        ))
     })
 }
 
@@ -297,3 +317,6 @@ async fn close(mut client: WebSocketStream<UnixStream>, end: drawbridge_wire::li
     // The client may be gone already.
     let _ = tokio::time::timeout(Duration::from_secs(5), client.close(Some(frame))).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,10 +147,12 @@ pub(crate) enum GateEvent {
         permit: u64,
         outcome: Outcome,
     },
-    /// Where is this thread? `None`: not known here.
+    /// Where is this thread?
     Where {
         thread: String,
-        reply: oneshot::Sender<Option<PathBuf>>,
+        /// Whether the app-server is asked about a thread that is not loaded, too.
+        unloaded: bool,
+        reply: oneshot::Sender<Whereabouts>,
     },
     /// Is it loaded in the app-server?
     Loaded {
@@ -224,9 +226,33 @@ pub(crate) struct ThreadOp {
     pub overrides: Settings,
     /// It carries something whose effect is not known (permission profile, config, reviewer ...).
     pub unknown_effect: bool,
-    /// It moves the thread's working directory.
-    pub moves: bool,
+    /// What it does to the thread's working directory.
+    pub moves: Moves,
 }
+
+/// What a request does to the working directory of a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Moves {
+    Not,
+    To(PathBuf),
+    /// Somewhere; only the app-server will know.
+    Somewhere,
+}
+
+/// Where a thread is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whereabouts {
+    /// In this folder, as the app-server spells it; while it moves, in both.
+    At(Vec<PathBuf>),
+    /// On its way to a folder that is not known yet.
+    Moving,
+    /// Nobody knows such a thread, or nobody could be asked.
+    NotKnown,
+}
+
+/// Counts what may have moved a thread. The loop raises it before such a request goes on and again when
+/// its answer is in, so that whoever looks at it after a frame knows of every move that frame tells of.
+pub(crate) type MoveCount = watch::Receiver<u64>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpKind {

@@ -3,6 +3,7 @@
 
 mod agent;
 mod caller;
+mod claim;
 mod control;
 mod doors;
 mod error;
@@ -15,6 +16,7 @@ mod layout;
 mod link;
 mod observer;
 mod policy;
+mod room;
 mod run;
 mod settings;
 

@@ -45,6 +45,16 @@ impl Policy {
             .then_some(canonical)
     }
 
+    /// A folder to work in: it must lie inside a root and be there. What is not there yet could become a
+    /// link to anywhere by the time it is used.
+    pub(crate) fn folder(&self, path: &Path) -> Result<PathBuf, NoFolder> {
+        let canonical = self.inside(path).ok_or(NoFolder::Outside)?;
+        match canonical.symlink_metadata() {
+            Ok(found) if found.is_dir() => Ok(canonical),
+            _ => Err(NoFolder::Missing),
+        }
+    }
+
     /// The canonical path of a skill of the user's own.
     #[must_use]
     pub(crate) fn skill(&self, path: &Path) -> Option<PathBuf> {
@@ -54,6 +64,15 @@ impl Policy {
             .any(|root| canonical.starts_with(root))
             .then_some(canonical)
     }
+}
+
+/// Why a folder is none that a remote may work in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoFolder {
+    /// Outside the roots.
+    Outside,
+    /// Inside, but there is no folder of that name.
+    Missing,
 }
 
 /// Canonical form of an absolute path, links resolved; the missing tail of a path is kept as it is.
@@ -176,6 +195,41 @@ mod tests {
             Some(root.join("a")),
             "only the canonical path goes on"
         );
+    }
+
+    #[test]
+    fn a_folder_to_work_in_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let root = base.join("root");
+        std::fs::create_dir_all(root.join("a")).unwrap();
+        std::fs::create_dir(base.join("beside")).unwrap();
+        std::fs::write(root.join("file"), "x").unwrap();
+        std::os::unix::fs::symlink(root.join("a"), root.join("within")).unwrap();
+        std::os::unix::fs::symlink(base.join("beside"), root.join("out")).unwrap();
+        std::os::unix::fs::symlink(root.join("later"), root.join("dangling")).unwrap();
+        let policy = policy(&root);
+        for (path, folder) in [
+            ("", Ok(root.clone())),
+            ("a", Ok(root.join("a"))),
+            ("a/../a", Ok(root.join("a"))),
+            ("within", Ok(root.join("a"))),
+            ("later", Err(NoFolder::Missing)),
+            ("a/later/still", Err(NoFolder::Missing)),
+            ("file", Err(NoFolder::Missing)),
+            ("file/x", Err(NoFolder::Missing)),
+            ("out", Err(NoFolder::Outside)),
+            ("out/later", Err(NoFolder::Outside)),
+            ("dangling", Err(NoFolder::Outside)),
+            ("../beside", Err(NoFolder::Outside)),
+            ("later/../../beside", Err(NoFolder::Outside)),
+        ] {
+            assert_eq!(policy.folder(&root.join(path)), folder, "{path}");
+        }
+        // What was a folder and became a link leads where it leads now.
+        std::fs::remove_dir(root.join("a")).unwrap();
+        std::os::unix::fs::symlink(base.join("beside"), root.join("a")).unwrap();
+        assert_eq!(policy.folder(&root.join("a")), Err(NoFolder::Outside));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::link::{self, ConnectorPid, LinkPlan};
 use crate::policy::{self, McpServer, Policy};
+use crate::room::Limits;
 use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
@@ -18,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Variable that holds the MCP token in the app-server's environment, and nowhere else.
 const MCP_TOKEN_VARIABLE: &str = "FORGE_CODEX_CONNECTOR_MCP_HTTP_TOKEN";
@@ -143,12 +144,15 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     };
     let agent = agent::start(plan, spawner.clone(), events.clone());
     let bus_name = link.as_ref().map(|plan| plan.bus.clone());
+    let moves = watch::Sender::new(0);
     let doors = Doors::new(
         policy.clone(),
         events.clone(),
         agent.watch(),
         connector.clone(),
         bus_name,
+        Limits::default(),
+        moves.subscribe(),
     );
     let serving = doors::open(&layout, &doors)?;
     ready(HostReady::Ready {
@@ -167,6 +171,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         agent,
         link,
         events,
+        moves,
         service: setup.service,
     };
     Box::pin(Hub::new(parts).run(queue)).await;

@@ -2,12 +2,15 @@
 //! come only after the response to an earlier request of the same connection.
 
 use super::frame::{refused, request};
+use super::places::inside;
 use super::server::Pending;
-use crate::event::{ConnectionId, Event, GateEvent, Permit, Refused, ThreadOp};
+use crate::event::{
+    ConnectionId, Event, GateEvent, MoveCount, Moves, Permit, Refused, ThreadOp, Whereabouts,
+};
 use crate::policy::Policy;
 use drawbridge_codex_wire::RequestId;
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +42,7 @@ pub(super) struct Desk {
     pub connection: ConnectionId,
     pub events: mpsc::Sender<Event>,
     pub policy: Arc<Policy>,
+    pub moves: MoveCount,
 }
 
 impl Desk {
@@ -47,22 +51,40 @@ impl Desk {
         let _ = self.events.send(Event::Gate(self.connection, event)).await;
     }
 
-    /// Canonical working directory of a thread, if the app-server knows the thread.
-    pub(super) async fn place(&self, thread: &str) -> Option<PathBuf> {
+    /// How many moves of threads the loop has seen.
+    pub(super) fn moves(&self) -> u64 {
+        *self.moves.borrow()
+    }
+
+    /// Where a thread is, if the loop or the app-server knows it.
+    pub(super) async fn place(&self, thread: &str) -> Whereabouts {
+        self.whereabouts(thread, true).await
+    }
+
+    /// Where a thread is, if it is loaded.
+    pub(super) async fn place_if_loaded(&self, thread: &str) -> Whereabouts {
+        self.whereabouts(thread, false).await
+    }
+
+    async fn whereabouts(&self, thread: &str, unloaded: bool) -> Whereabouts {
         let (reply, answer) = oneshot::channel();
         self.tell(GateEvent::Where {
             thread: thread.to_owned(),
+            unloaded,
             reply,
         })
         .await;
-        tokio::time::timeout(WHERE_DEADLINE, answer).await.ok()?.ok()?
+        match tokio::time::timeout(WHERE_DEADLINE, answer).await {
+            Ok(Ok(whereabouts)) => whereabouts,
+            Ok(Err(_)) | Err(_) => Whereabouts::NotKnown,
+        }
     }
 
-    /// Whether a thread lies inside the roots.
+    /// Whether a thread lies inside the roots now.
     pub(super) async fn sees(&self, thread: &str) -> bool {
         match self.place(thread).await {
-            Some(cwd) => self.policy.inside(&cwd).is_some(),
-            None => false,
+            Whereabouts::At(places) => inside(&self.policy, &places),
+            Whereabouts::Moving | Whereabouts::NotKnown => false,
         }
     }
 
@@ -89,6 +111,20 @@ impl Desk {
                 "another request on this thread has no answer yet; try again",
             )),
         }
+    }
+}
+
+/// What a request does to the working directory of its thread.
+pub(super) fn moves(params: &Map<String, Value>) -> Moves {
+    let given = |key: &str| params.get(key).filter(|value| !value.is_null());
+    if given("environments").is_some() {
+        return Moves::Somewhere;
+    }
+    match given("cwd") {
+        None => Moves::Not,
+        // What a relative path is relative to is the app-server's to say.
+        Some(Value::String(cwd)) if Path::new(cwd).is_absolute() => Moves::To(cwd.into()),
+        Some(_) => Moves::Somewhere,
     }
 }
 

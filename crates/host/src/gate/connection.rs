@@ -10,7 +10,7 @@ use super::client::{FromClient, FromLocal, read_local, read_strict};
 use super::frame::{refusal, refused, request};
 use super::server::{After, Pending, ServerSide, needed};
 use super::{local, remote};
-use crate::event::{AgentWatch, Caller, ConnectionId, Event, GateEvent, Outcome, ToConnection};
+use crate::event::{AgentWatch, Caller, ConnectionId, Event, GateEvent, MoveCount, Outcome, ToConnection};
 use crate::policy::Policy;
 use drawbridge_codex_wire::RequestId;
 use drawbridge_core::verdict::check;
@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -45,6 +46,9 @@ pub(crate) struct Connection {
     pub policy: Arc<Policy>,
     pub events: mpsc::Sender<Event>,
     pub agent: AgentWatch,
+    pub moves: MoveCount,
+    /// How long it may take to its `initialize`.
+    pub initialize_within: Duration,
 }
 
 /// The two sockets.
@@ -59,6 +63,7 @@ struct Filter {
     server: ServerSide,
     admission: Option<Admission>,
     initialize_sent: bool,
+    initialize_by: Instant,
 }
 
 /// What a frame of the client leads to at once.
@@ -87,6 +92,7 @@ impl Connection {
             connection: self.id,
             events: self.events,
             policy: self.policy,
+            moves: self.moves,
         };
         desk.tell(GateEvent::Opened {
             caller: self.caller.clone(),
@@ -99,6 +105,7 @@ impl Connection {
             server: ServerSide::new(generation, self.caller),
             admission: None,
             initialize_sent: false,
+            initialize_by: Instant::now() + self.initialize_within,
         };
         let mut end = filter.relay(&mut client, &mut upstream, &mut inbox).await;
         if end == TunnelEnd::Lagged {
@@ -166,6 +173,9 @@ impl Filter {
                     Some(Err(_)) | None => return TunnelEnd::Lagged,
                 },
                 message = inbox.recv() => self.take_order(message),
+                () = tokio::time::sleep_until(self.initialize_by), if !self.initialize_sent => {
+                    Step::Close(TunnelEnd::NotInitialized)
+                }
             };
             let sent = match step {
                 Step::Nothing => Ok(()),
@@ -440,7 +450,7 @@ impl Filter {
     fn take_order(&mut self, message: Option<ToConnection>) -> Step {
         match message {
             Some(ToConnection::Deliver { id, method, raw }) => {
-                if self.server.resolved.remove(&id) {
+                if self.server.resolved.remove(&id).is_some() {
                     return Step::Nothing;
                 }
                 self.server.open.insert(id, method);
@@ -457,7 +467,7 @@ impl Filter {
     where
         U: Stream<Item = Result<Message, Error>> + Unpin,
     {
-        let deadline = tokio::time::Instant::now() + DRAIN_DEADLINE;
+        let deadline = Instant::now() + DRAIN_DEADLINE;
         while self.server.pending.values().any(|p| p.permit.is_some()) {
             match tokio::time::timeout_at(deadline, upstream.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => {

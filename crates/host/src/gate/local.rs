@@ -1,7 +1,7 @@
 //! Requests of the user's own clients: they pass, but what can change what a thread is allowed goes in
 //! order, and every thread gets the bus's MCP server.
 
-use super::admit::{Admitted, Desk, NotAdmitted, admitted};
+use super::admit::{Admitted, Desk, NotAdmitted, admitted, moves};
 use super::frame::refused;
 use super::server::{After, Pending};
 use crate::event::{OpKind, ThreadOp};
@@ -55,7 +55,7 @@ pub(super) async fn admit(
         remote: false,
         overrides,
         unknown_effect: unknown || UNREAD_EFFECT.contains(&method.as_str()),
-        moves: params.get("cwd").is_some_and(|cwd| !cwd.is_null()),
+        moves: moves(&params),
     };
     let permit = match desk.ask(op).await {
         Ok(permit) => permit,

@@ -6,6 +6,8 @@ mod client;
 mod connection;
 mod frame;
 mod local;
+mod places;
+mod recent;
 mod remote;
 mod server;
 

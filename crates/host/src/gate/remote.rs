@@ -1,9 +1,10 @@
 //! Requests of a remote: refused unless the verdict table, the roots and the ceiling all say yes.
 
-use super::admit::{Admitted, Desk, NotAdmitted, admitted};
+use super::admit::{Admitted, Desk, NotAdmitted, admitted, moves};
 use super::frame::refused;
 use super::server::{After, Pending};
-use crate::event::{OpKind, Permit, Refused, ThreadOp};
+use crate::event::{OpKind, Permit, Refused, ThreadOp, Whereabouts};
+use crate::policy::NoFolder;
 use crate::{inject, settings};
 use drawbridge_codex_wire::RequestId;
 use drawbridge_core::verdict::ceiling::{Ceiling, apply};
@@ -11,7 +12,7 @@ use drawbridge_core::verdict::paths::{PathUse, own_folder_only, rewrite};
 use drawbridge_core::verdict::{Handling, Kind, Rule, Scope, check};
 use drawbridge_wire::Role;
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A request of a remote with its role.
 pub(super) struct RemoteRequest {
@@ -44,11 +45,6 @@ async fn pass(
     let rule = check(method, role, params)?;
     places(desk, rule, params)?;
     threads(desk, rule, params, role).await?;
-    let place = match rule.thread(params) {
-        Some(thread) => desk.place(thread).await,
-        None => None,
-    };
-    own_folder_only(rule, params, place.as_deref().and_then(Path::to_str))?;
     let Some(kind) = op_kind(rule.handling) else {
         return Ok(Pending {
             method: method.to_owned(),
@@ -57,7 +53,7 @@ async fn pass(
         });
     };
     let permit = desk.ask(op(rule, kind, params)).await?;
-    match settle(desk, rule, params, role, &permit) {
+    match in_turn(desk, rule, params, role, &permit).await {
         Ok(after) => Ok(Pending {
             method: method.to_owned(),
             permit: Some(permit.id),
@@ -75,6 +71,50 @@ async fn pass(
     }
 }
 
+/// What can be judged only when it is this request's turn: nothing moves the thread meanwhile, and it may
+/// have taken a while to get here.
+async fn in_turn(
+    desk: &Desk,
+    rule: &Rule,
+    params: &mut Map<String, Value>,
+    role: Role,
+    permit: &Permit,
+) -> Result<After, Refused> {
+    places(desk, rule, params)?;
+    let folder = match rule.thread(params) {
+        Some(thread) => Some(folder_now(desk, thread).await?),
+        None => None,
+    };
+    own_folder_only(rule, params, folder.as_deref().and_then(Path::to_str))?;
+    settle(desk, rule, params, role, permit)
+}
+
+/// The canonical folder of a thread as it is now. The app-server goes there by name, whatever has been
+/// put in its place since the thread was made.
+async fn folder_now(desk: &Desk, thread: &str) -> Result<PathBuf, Refused> {
+    let Whereabouts::At(places) = desk.place(thread).await else {
+        return Err(not_found(thread));
+    };
+    let mut folder = Err(not_found(thread));
+    for place in places {
+        folder = desk.policy.folder(&place).map_err(|why| match why {
+            NoFolder::Outside => not_found(thread),
+            NoFolder::Missing => refused(
+                "no_such_folder",
+                "the folder of this thread is gone; make it again at the host, or start a thread elsewhere",
+            ),
+        });
+        if folder.is_err() {
+            break;
+        }
+    }
+    folder
+}
+
+fn not_found(thread: &str) -> Refused {
+    refused("not_found", format!("thread not found: {thread}"))
+}
+
 /// Puts the canonical form of every path in its place; one outside the roots is refused.
 fn places(desk: &Desk, rule: &Rule, params: &mut Map<String, Value>) -> Result<(), Refused> {
     if rule.handling == Handling::ThreadStart && params.get("cwd").is_none_or(Value::is_null) {
@@ -85,18 +125,30 @@ fn places(desk: &Desk, rule: &Rule, params: &mut Map<String, Value>) -> Result<(
     }
     rewrite(rule, params, |at, purpose, path| {
         let path = Path::new(path);
-        let place = match purpose {
-            PathUse::Skill => desk.policy.inside(path).or_else(|| desk.policy.skill(path)),
-            PathUse::Folder | PathUse::WorkspaceRoot | PathUse::Image | PathUse::Mention => {
-                desk.policy.inside(path)
-            }
-        };
-        place.and_then(|p| p.to_str().map(str::to_owned)).ok_or_else(|| {
+        let outside = || {
             refused(
                 "outside_roots",
                 format!("`{at}` lies outside the folders this host shares"),
             )
-        })
+        };
+        let place = match purpose {
+            PathUse::Folder | PathUse::WorkspaceRoot => {
+                desk.policy.folder(path).map_err(|why| match why {
+                    NoFolder::Outside => outside(),
+                    NoFolder::Missing => refused(
+                        "no_such_folder",
+                        format!("`{at}` is no folder; make it first, or name one that is there"),
+                    ),
+                })?
+            }
+            PathUse::Skill => desk
+                .policy
+                .inside(path)
+                .or_else(|| desk.policy.skill(path))
+                .ok_or_else(outside)?,
+            PathUse::Image | PathUse::Mention => desk.policy.inside(path).ok_or_else(outside)?,
+        };
+        place.to_str().map(str::to_owned).ok_or_else(outside)
     })
 }
 
@@ -117,7 +169,7 @@ async fn threads(desk: &Desk, rule: &Rule, params: &Map<String, Value>, role: Ro
         };
         let spelt = drawbridge_core::threads::canonical_id(thread).as_deref() == Some(thread);
         if !spelt || !desk.sees(thread).await {
-            return Err(refused("not_found", format!("thread not found: {thread}")));
+            return Err(not_found(thread));
         }
     }
     if rule.handling == Handling::ThreadResume && role == Role::Viewer {
@@ -164,7 +216,7 @@ fn op(rule: &Rule, kind: OpKind, params: &Map<String, Value>) -> ThreadOp {
         remote: true,
         overrides,
         unknown_effect: false,
-        moves: params.get("cwd").is_some_and(|cwd| !cwd.is_null()),
+        moves: moves(params),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::admit::Desk;
 use super::frame::{refusal, refused, response};
-use crate::event::{Caller, GateEvent, Outcome};
+use super::places::{Visible, inside};
+use super::recent::Recent;
+use crate::event::{Caller, GateEvent, Outcome, Whereabouts};
 use drawbridge_codex_wire::{Envelope, RequestId, Shape};
 use drawbridge_core::verdict::server_requests::{ServerRequest, server_request};
 use drawbridge_core::verdict::{Handling, Rule, redact};
@@ -69,6 +71,10 @@ impl Writes {
     }
 }
 
+/// Most early resolutions remembered. One is needed only until the request it is about arrives from the
+/// loop; one that is forgotten lets a question be shown whose answer no longer counts.
+const MOST_RESOLVED: usize = 256;
+
 /// What the connection remembers of the app-server's side.
 pub(super) struct ServerSide {
     pub generation: u64,
@@ -77,11 +83,11 @@ pub(super) struct ServerSide {
     /// Opt-outs that we apply because the gate itself needs these notifications.
     pub own_opt_outs: HashSet<String>,
     /// Threads seen on this connection: inside the roots or not.
-    visible: HashMap<String, bool>,
+    visible: Visible,
     /// Threads whose dynamic tools this connection declared.
     tools: HashSet<String>,
     /// Requests that were resolved before they could be shown.
-    pub resolved: HashSet<RequestId>,
+    pub resolved: Recent<RequestId, ()>,
     /// Requests written to the client and open; the method says who answers.
     pub open: HashMap<RequestId, String>,
     undo: u64,
@@ -94,9 +100,9 @@ impl ServerSide {
             caller,
             pending: HashMap::new(),
             own_opt_outs: HashSet::new(),
-            visible: HashMap::new(),
+            visible: Visible::new(),
             tools: HashSet::new(),
-            resolved: HashSet::new(),
+            resolved: Recent::new(MOST_RESOLVED),
             open: HashMap::new(),
             undo: 0,
         }
@@ -171,7 +177,7 @@ impl ServerSide {
                 let id = params.get("requestId").cloned();
                 if let Some(id) = id.and_then(|id| serde_json::from_value::<RequestId>(id).ok()) {
                     if self.open.remove(&id).is_none() {
-                        self.resolved.insert(id.clone());
+                        self.resolved.insert(id.clone(), ());
                     }
                     desk.tell(GateEvent::Resolved {
                         generation: self.generation,
@@ -223,24 +229,13 @@ impl ServerSide {
                 .pointer("/thread/cwd")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            let inside = desk.policy.inside(Path::new(cwd)).is_some();
-            self.visible.insert(id.to_owned(), inside);
-            return inside;
+            return inside_roots(desk, id, cwd).await;
         }
         match params.get("threadId") {
-            Some(Value::String(thread)) => self.sees(desk, thread).await,
+            Some(Value::String(thread)) => self.visible.sees(desk, thread).await,
             Some(Value::Null) | None => OF_NO_THREAD.contains(&method),
             Some(_) => false,
         }
-    }
-
-    async fn sees(&mut self, desk: &Desk, thread: &str) -> bool {
-        if let Some(known) = self.visible.get(thread) {
-            return *known;
-        }
-        let sees = desk.sees(thread).await;
-        self.visible.insert(thread.to_owned(), sees);
-        sees
     }
 
     async fn request(
@@ -265,7 +260,7 @@ impl ServerSide {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned();
-            if !self.sees(desk, &thread).await {
+            if !self.visible.sees(desk, &thread).await {
                 return Writes::default();
             }
         }
@@ -319,11 +314,8 @@ impl ServerSide {
                     .and_then(Value::as_str)
                     .is_some_and(|cwd| desk.policy.inside(Path::new(cwd)).is_some());
                 let mut writes = Writes::pass();
-                if self.caller.is_remote() {
-                    self.visible.insert(thread.clone(), inside);
-                    if (undo_if_wide && wide) || !inside {
-                        writes = self.undo(&id, &thread, inside);
-                    }
+                if self.caller.is_remote() && ((undo_if_wide && wide) || !inside) {
+                    writes = self.undo(&id, &thread, inside);
                 }
                 if let Some(permit) = permit {
                     let mut slim = result;
@@ -375,24 +367,24 @@ impl ServerSide {
                 let Some(Value::Array(list)) = result.get_mut("data").map(Value::take) else {
                     return;
                 };
-                let mut kept = Vec::new();
+                let (mut kept, mut shown) = (Vec::new(), HashSet::new());
                 for entry in list {
                     let info = thread.map_or(Some(&entry), |member| entry.get(member));
                     let cwd = info
                         .and_then(|t| t.get("cwd"))
                         .and_then(Value::as_str)
                         .unwrap_or_default();
-                    let inside = desk.policy.inside(Path::new(cwd)).is_some();
-                    if let Some(id) = info.and_then(|t| t.get("id")).and_then(Value::as_str) {
-                        self.visible.insert(id.to_owned(), inside);
-                    }
-                    if inside {
+                    let Some(id) = info.and_then(|t| t.get("id")).and_then(Value::as_str) else {
+                        continue;
+                    };
+                    if inside_roots(desk, id, cwd).await {
+                        shown.insert(id.to_owned());
                         kept.push(entry);
                     }
                 }
                 result["data"] = Value::Array(kept);
                 if let Some(states) = result.get_mut("readStates").and_then(Value::as_object_mut) {
-                    states.retain(|id, _| self.visible.get(id) == Some(&true));
+                    states.retain(|id, _| shown.contains(id));
                 }
             }
             Handling::LoadedList => {
@@ -402,7 +394,7 @@ impl ServerSide {
                 let mut kept = Vec::new();
                 for id in list {
                     let sees = match id.as_str() {
-                        Some(thread) => self.sees(desk, thread).await,
+                        Some(thread) => self.visible.sees(desk, thread).await,
                         None => false,
                     };
                     if sees {
@@ -413,6 +405,16 @@ impl ServerSide {
             }
             _ => redact::apply(rule, result),
         }
+    }
+}
+
+/// Whether a thread that the app-server says is in `cwd` lies inside the roots. The loop's word goes
+/// before: the app-server goes on listing a moved thread where it began (observed, 0.169.0).
+async fn inside_roots(desk: &Desk, thread: &str, cwd: &str) -> bool {
+    match desk.place_if_loaded(thread).await {
+        Whereabouts::At(places) => inside(&desk.policy, &places),
+        Whereabouts::NotKnown => inside(&desk.policy, &[cwd]),
+        Whereabouts::Moving => false,
     }
 }
 

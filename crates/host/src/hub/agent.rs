@@ -180,6 +180,7 @@ impl Hub {
             }
             ("thread/settings/updated", Some(id)) => {
                 if let Some(settings) = params.get("threadSettings") {
+                    self.settings_told(id, settings);
                     let (read, wide) = crate::settings::effective(settings);
                     // A notification may have been sent before a later request of a client widened the
                     // thread, so it never narrows; responses do, in their turn.

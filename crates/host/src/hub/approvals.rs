@@ -235,11 +235,12 @@ impl Hub {
     }
 
     pub(super) fn dropped(&mut self, connection: ConnectionId, request: String, reason: &str) {
-        self.record(&Entry::DroppedAnswer {
+        let entry = Entry::DroppedAnswer {
             connection,
             request,
             reason: reason.to_owned(),
-        });
+        };
+        self.record_refusal(connection, "dropped_answer", &entry);
     }
 
     /// Counts an answer and sends it. The first one wins.

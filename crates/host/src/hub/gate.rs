@@ -1,5 +1,6 @@
 //! Connections behind the gate: who they are, and the order of what they may change.
 
+use super::places::moves_thread;
 use super::{Client, Hub, InFlight, Lane, Waiting};
 use crate::event::{Caller, ConnectionId, GateEvent, OpKind, Outcome, Permit, Refused, ThreadOp};
 use crate::settings::{carried_is_wide, effective};
@@ -30,6 +31,7 @@ impl Hub {
                         caller,
                         name: client,
                         outbox,
+                        lines: super::refusals::Lines::new(super::now_ms()),
                     },
                 );
                 self.connections_changed();
@@ -46,6 +48,10 @@ impl Hub {
                 }
             }
             GateEvent::Closed { reason } => {
+                if let Some(client) = self.clients.get_mut(&connection) {
+                    let left_out = client.lines.end();
+                    self.record_left_out(connection, left_out);
+                }
                 self.record(&Entry::ConnectionClosed { connection, reason });
                 self.clients.remove(&connection);
                 for holders in self.holders.values_mut() {
@@ -60,9 +66,11 @@ impl Hub {
                 reply,
             }),
             GateEvent::Settle { permit, outcome } => self.settle(permit, &outcome),
-            GateEvent::Where { thread, reply } => {
-                self.place(thread, reply);
-            }
+            GateEvent::Where {
+                thread,
+                unloaded,
+                reply,
+            } => self.place(thread, unloaded, reply),
             GateEvent::Loaded { thread, reply } => {
                 // The asker may be gone.
                 let _ = reply.send(self.threads.get(&thread).is_some());
@@ -77,6 +85,7 @@ impl Hub {
                 let id = self.approval_id(generation, id);
                 let source = super::approvals::Source::Client(connection);
                 self.on_server_request(source, &id, method, params, Some(raw));
+                self.hold_less(&id);
             }
             GateEvent::Answer {
                 generation,
@@ -112,36 +121,15 @@ impl Hub {
                 }
             }
             GateEvent::Refusal { method, rule } => {
-                self.record(&Entry::RequestRefused {
+                let entry = Entry::RequestRefused {
                     connection,
                     method,
-                    rule,
-                });
+                    rule: rule.clone(),
+                };
+                self.record_refusal(connection, &rule, &entry);
             }
             GateEvent::DroppedAnswer { id, reason } => self.dropped(connection, id, reason),
         }
-    }
-
-    /// Where a thread is: as far as known here, else as the app-server says.
-    fn place(&self, thread: String, reply: tokio::sync::oneshot::Sender<Option<std::path::PathBuf>>) {
-        if let Some(cwd) = self.threads.get(&thread).and_then(|t| t.cwd.clone()) {
-            // The asker may be gone.
-            let _ = reply.send(Some(cwd));
-            return;
-        }
-        let Some((_, peer)) = self.observer.clone() else {
-            return;
-        };
-        self.spawn(async move {
-            let read = crate::observer::read(&peer, &thread).await;
-            let cwd = read
-                .as_ref()
-                .and_then(|r| r.pointer("/thread/cwd")?.as_str())
-                .map(std::path::PathBuf::from);
-            // The asker may be gone.
-            let _ = reply.send(cwd.and_then(|cwd| crate::policy::canonical(&cwd)));
-            None
-        });
     }
 
     /// A request waits for its turn on its thread; one that starts a thread has none to wait for.
@@ -164,6 +152,12 @@ impl Hub {
             reply,
         } = waiting;
         let mut wide_after = None;
+        if let Some((id, _)) = moves_thread(&op) {
+            if let Some(thread) = self.threads.get_mut(id) {
+                thread.changes += 1;
+            }
+            self.a_thread_moves();
+        }
         if let Some(id) = &op.thread {
             let runs = matches!(op.kind, OpKind::Turn | OpKind::Steer);
             // A loaded thread that is wide stays with its user: a resume must not change it in passing.
@@ -220,12 +214,6 @@ impl Hub {
     /// What a local request will make of a thread. Marks it wide at once if it may become so.
     fn judge_local(&mut self, id: &str, op: &ThreadOp) -> Option<bool> {
         let carries = op.unknown_effect || op.overrides != drawbridge_core::threads::Settings::default();
-        if op.moves
-            && op.kind != OpKind::Fork
-            && let Some(thread) = self.threads.get(id).map(|t| t.id.clone())
-        {
-            self.threads.entry(&thread).cwd = None;
-        }
         // A fork leaves its source as it is; its response tells of the new thread.
         if !carries || op.kind == OpKind::Fork {
             return None;
@@ -256,6 +244,7 @@ impl Hub {
         else {
             return;
         };
+        let moved = moves_thread(&op).map(|(id, moves)| (id.to_owned(), moves.clone()));
         let same = |result: &Value| {
             let id = result.pointer("/thread/id").and_then(Value::as_str);
             op.kind != OpKind::Resume || id == op.thread.as_deref()
@@ -283,6 +272,9 @@ impl Hub {
                 }
             }
             (Outcome::Failed | Outcome::Unknown, _) => {}
+        }
+        if let Some((id, moves)) = moved {
+            self.thread_moved(&id, &moves, outcome);
         }
         let Some(thread) = op.thread else { return };
         if let Some(lane) = self.lanes.get_mut(&thread) {
@@ -334,7 +326,11 @@ impl Hub {
         thread.settings = settings;
         thread.wide = wide;
         if let Some(cwd) = result.get("cwd").and_then(Value::as_str) {
-            thread.cwd = crate::policy::canonical(std::path::Path::new(cwd));
+            let cwd = Some(std::path::PathBuf::from(cwd));
+            if thread.cwd != cwd {
+                thread.cwd = cwd;
+                self.a_thread_moves();
+            }
         }
         self.thread_changed(id);
     }
@@ -355,7 +351,7 @@ impl Hub {
             thread.title = Some(title);
         }
         if thread.cwd.is_none() {
-            thread.cwd = text("cwd").and_then(|cwd| crate::policy::canonical(std::path::Path::new(&cwd)));
+            thread.cwd = text("cwd").map(Into::into);
         }
         thread.ephemeral = info
             .get("ephemeral")

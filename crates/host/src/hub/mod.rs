@@ -5,7 +5,10 @@ mod agent;
 mod approvals;
 mod control;
 mod gate;
+mod held;
 mod link;
+mod places;
+mod refusals;
 mod stop;
 mod view;
 
@@ -24,13 +27,14 @@ use drawbridge_wire::control::{AppServerState, AppServerView, Change, LinkView, 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A client connection behind the gate.
 pub(super) struct Client {
     pub caller: Caller,
     pub name: String,
     pub outbox: mpsc::Sender<ToConnection>,
+    pub lines: refusals::Lines,
 }
 
 /// A client of the control socket.
@@ -73,6 +77,7 @@ pub(crate) struct Parts {
     pub agent: AgentHandle,
     pub link: Option<LinkHandle>,
     pub events: mpsc::Sender<Event>,
+    pub moves: watch::Sender<u64>,
     pub service: bool,
 }
 
@@ -96,6 +101,8 @@ pub(crate) struct Hub {
     lanes: HashMap<String, Lane>,
     in_flight: HashMap<u64, InFlight>,
     next_permit: u64,
+    /// See [`crate::event::MoveCount`].
+    moves: watch::Sender<u64>,
     /// Connections that received a pending request and may be shown it.
     holders: HashMap<drawbridge_core::approvals::ApprovalId, HashSet<ConnectionId>>,
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
@@ -136,6 +143,7 @@ impl Hub {
             lanes: HashMap::new(),
             in_flight: HashMap::new(),
             next_permit: 1,
+            moves: parts.moves,
             holders: HashMap::new(),
             raw: HashMap::new(),
             seq: 0,
@@ -207,7 +215,7 @@ impl Hub {
             Verdict::EndAt(at) => Some(at),
             Verdict::EndNow => Some(now),
         };
-        let next = [lease, self.approvals.next_deadline()]
+        let next = [lease, self.approvals.next_deadline(), self.lines_due_ms()]
             .into_iter()
             .flatten()
             .min();
@@ -218,6 +226,7 @@ impl Hub {
 
     fn expire(&mut self) {
         let now = now_ms();
+        self.refill_lines(now);
         for id in self.approvals.due(now) {
             self.answer_by_itself(&id, drawbridge_wire::AnswerSource::Deadline);
         }
