@@ -22,7 +22,7 @@ pub(crate) struct Ready {
 /// # Errors
 /// Names what is missing and cannot be installed from here.
 pub(crate) fn setup() -> Result<Ready, Error> {
-    sandbox()?;
+    system_programs()?;
     let folder = run::root().join(FOLDER);
     let wanted = pinned_version(&folder.join("package.json"))?;
     if installed_version(&folder).as_deref() != Some(wanted.as_str()) || native(&folder).is_err() {
@@ -134,33 +134,72 @@ fn native(folder: &Path) -> Result<PathBuf, Error> {
     })
 }
 
-/// Codex needs bubblewrap for its sandbox on Linux.
-fn sandbox() -> Result<(), Error> {
-    if !cfg!(target_os = "linux") {
-        return Ok(());
-    }
-    if !run::succeeds(Command::new("bwrap").arg("--version")) {
-        let install = "apt-get update && apt-get install -y --no-install-recommends bubblewrap";
+/// A program of Linux that tests need, and the package it comes in.
+struct Needed {
+    program: &'static str,
+    /// For the person who reads that it is missing.
+    name: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const BUBBLEWRAP: Needed = Needed {
+    program: "bwrap",
+    name: "bubblewrap (`bwrap`)",
+    package: "bubblewrap",
+    why: "Codex's sandbox needs it",
+};
+/// A real Secret Service, in a session bus of its own.
+const KEYRING: [Needed; 2] = [
+    Needed {
+        program: "dbus-daemon",
+        name: "`dbus-daemon`",
+        package: "dbus",
+        why: "the tests of the keyring need it",
+    },
+    Needed {
+        program: "gnome-keyring-daemon",
+        name: "`gnome-keyring-daemon`",
+        package: "gnome-keyring",
+        why: "the tests of the keyring need it",
+    },
+];
+
+impl Needed {
+    fn get(&self) -> Result<(), Error> {
+        if run::succeeds(Command::new(self.program).arg("--version")) {
+            return Ok(());
+        }
+        let package = self.package;
+        let install = format!("apt-get update && apt-get install -y --no-install-recommends {package}");
         let (apt, root) = (run::succeeds(Command::new("apt-get").arg("--version")), is_root());
         let remedy = match (apt, root) {
             (true, true) => {
-                println!("setup: installing bubblewrap (Codex's sandbox needs it)");
-                return apt_install().map_err(|error| Error::Missing {
-                    program: "bubblewrap (`bwrap`)",
+                println!("setup: installing {package} ({})", self.why);
+                return apt_install(package).map_err(|error| Error::Missing {
+                    program: self.name,
                     remedy: format!("{error}; or install it by hand: {install}"),
                 });
             }
             (true, false) => format!("run: sudo sh -c '{install}'"),
-            (false, _) => {
-                "install the package `bubblewrap` (e.g. `dnf install bubblewrap`, `pacman -S bubblewrap`)"
-                    .to_owned()
-            }
+            (false, _) => format!(
+                "install the package `{package}` (e.g. `dnf install {package}`, `pacman -S {package}`)"
+            ),
         };
-        return Err(Error::Missing {
-            program: "bubblewrap (`bwrap`)",
+        Err(Error::Missing {
+            program: self.name,
             remedy,
-        });
+        })
     }
+}
+
+/// What has no other way onto the computer than the system's packages.
+fn system_programs() -> Result<(), Error> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    BUBBLEWRAP.get()?;
+    KEYRING.iter().try_for_each(Needed::get)?;
     let probe = ["--unshare-user", "--unshare-net", "--ro-bind", "/", "/", "true"];
     if !run::succeeds(Command::new("bwrap").args(probe)) {
         println!(
@@ -172,7 +211,7 @@ fn sandbox() -> Result<(), Error> {
     Ok(())
 }
 
-fn apt_install() -> Result<(), Error> {
+fn apt_install(package: &str) -> Result<(), Error> {
     let apt = |arguments: &[&str]| {
         run::succeed(
             Command::new("apt-get")
@@ -181,7 +220,7 @@ fn apt_install() -> Result<(), Error> {
         )
     };
     apt(&["-qq", "update"])?;
-    apt(&["-qq", "install", "-y", "--no-install-recommends", "bubblewrap"])
+    apt(&["-qq", "install", "-y", "--no-install-recommends", package])
 }
 
 fn is_root() -> bool {

@@ -9,6 +9,8 @@
 //!   cannot be made to send.
 //! * The program `fake-codex` ([`home::fake_codex`]) stands in for the codex program, for the ways of
 //!   starting and ending that the real one does not show on demand (see [`fake_codex`]).
+//! * `secret_service::Session` (Linux) is a private D-Bus session, with a real GNOME Keyring in it where a
+//!   test starts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), drawbridge_testkit::Error> {
@@ -28,5 +30,7 @@ pub mod fake_codex;
 pub mod home;
 mod loopback;
 pub mod model;
+#[cfg(target_os = "linux")]
+pub mod secret_service;
 
 pub use error::Error;
