@@ -1,12 +1,11 @@
-//! Changing the file without losing what a person wrote in it.
+//! Changing one key of the file without losing what a person wrote in it.
 
 use crate::file::{FileError, read_bounded, write_checked};
 use crate::parse::{decode, value_of_text};
 use crate::secrets::names_a_secret;
 use crate::suggest::nearest_key;
 use crate::words::quoted;
-use crate::{KEYS, Key, Name, Problem, Source, Value, has_errors, parse, parse_bytes};
-use std::ffi::{OsStr, OsString};
+use crate::{KEYS, Key, Name, Problem, Source, Value, has_errors, parse};
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, TableLike};
 
@@ -51,8 +50,13 @@ pub fn set_in_text(text: &str, file: &str, key: &str, value: &str) -> Result<(St
     let source = Source::Argument(key.path.to_owned());
     let value = value_of_text(key, value, &source).map_err(FileError::WouldBeWrong)?;
     let mut document = document(text, file)?;
-    put(document.as_table_mut(), key, &value).map_err(|()| wrong_shape(text, file))?;
-    let changed = checked(&document, text, file)?;
+    let changed = if let Some(place) = place_for(text, &document, key) {
+        let line = format!("{} = {value}\n", key.leaf());
+        checked(&inserted(text, place, key, &line), text, file)?
+    } else {
+        put(document.as_table_mut(), key, &value).map_err(|()| wrong_shape(text, file))?;
+        checked(&document.to_string(), text, file)?
+    };
     let (config, _) = parse(&changed, file);
     if config.as_ref().and_then(|config| config.values().get(key.name)) != Some(&value) {
         return Err(wrong_shape(text, file));
@@ -76,7 +80,7 @@ pub fn unset_in_text(text: &str, file: &str, key: &str) -> Result<(String, bool)
     if !removed {
         return Ok((text.to_owned(), false));
     }
-    Ok((checked(&document, text, file)?, true))
+    Ok((checked(&document.to_string(), text, file)?, true))
 }
 
 fn find(key: &str) -> Result<&'static Key, FileError> {
@@ -136,10 +140,78 @@ fn wrong_shape(text: &str, file: &str) -> FileError {
     FileError::WouldBeWrong(problems)
 }
 
+/// Where a new key is a line of its own.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Behind this line, which has the key as a comment.
+    Behind(usize),
+    /// In a new section at the end.
+    NewSection,
+}
+
+/// `None` when the key or its section is there already and has no commented line for it.
+fn place_for(text: &str, document: &DocumentMut, key: &Key) -> Option<Place> {
+    let Some(section) = document.get(key.section()) else {
+        return commented(text, key).or(Some(Place::NewSection));
+    };
+    if section.get(key.leaf()).is_some() {
+        return None;
+    }
+    commented(text, key)
+}
+
+/// The line under the section's own that has the key as a comment, as the example has all of them.
+fn commented(text: &str, key: &Key) -> Option<Place> {
+    let header = format!("[{}]", key.section());
+    let mut inside = false;
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with('[') {
+            inside = line.split('#').next().is_some_and(|line| line.trim() == header);
+        }
+        let comment = line.strip_prefix('#').map(str::trim_start);
+        let names_it = comment
+            .and_then(|comment| comment.strip_prefix(key.leaf()))
+            .is_some_and(|rest| rest.trim_start().starts_with('='));
+        if inside && names_it {
+            return Some(Place::Behind(at));
+        }
+    }
+    None
+}
+
+fn inserted(text: &str, place: Place, key: &Key, line: &str) -> String {
+    let mut out = String::with_capacity(text.len() + line.len() + 32);
+    match place {
+        Place::Behind(at) => {
+            for (index, old) in text.split_inclusive('\n').enumerate() {
+                out.push_str(old);
+                if index == at {
+                    if !old.ends_with('\n') {
+                        out.push('\n');
+                    }
+                    out.push_str(line);
+                }
+            }
+        }
+        Place::NewSection => {
+            out.push_str(text);
+            if !text.is_empty() && !text.ends_with('\n') {
+                out.push('\n');
+            }
+            if !text.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(&format!("[{}]\n{line}", key.section()));
+        }
+    }
+    out
+}
+
 /// The changed text, when it is a configuration.
-fn checked(document: &DocumentMut, before: &str, file: &str) -> Result<String, FileError> {
-    let mut text = document.to_string();
-    // The editor of TOML writes plain line breaks into what it adds.
+fn checked(changed: &str, before: &str, file: &str) -> Result<String, FileError> {
+    let mut text = changed.to_owned();
+    // What is added has plain line breaks.
     if before.contains("\r\n") {
         text = text.replace("\r\n", "\n").replace('\n', "\r\n");
     }
@@ -148,86 +220,4 @@ fn checked(document: &DocumentMut, before: &str, file: &str) -> Result<String, F
         return Err(FileError::WouldBeWrong(problems));
     }
     Ok(text)
-}
-
-/// How editing ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edited {
-    /// The file holds the new text.
-    Written,
-    /// The text was not changed.
-    Unchanged,
-    /// The person gave up; the file is as it was.
-    GivenUp,
-}
-
-/// What a person wants after an edit that left something wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Open the editor on the same text again.
-    Again,
-    /// Leave the file as it was.
-    GiveUp,
-}
-
-/// Opens an editor on a copy, checks it, and offers the editor again while something is wrong. The file
-/// is replaced only by a text that is right. A new file begins as the commented example.
-///
-/// `run` runs the editor on the copy and answers whether it ended well; `ask` shows the problems.
-///
-/// # Errors
-/// [`FileError`]; the file is then as it was.
-pub fn edit(
-    path: &Path,
-    mut run: impl FnMut(&Path) -> std::io::Result<bool>,
-    mut ask: impl FnMut(&[Problem]) -> Next,
-) -> Result<Edited, FileError> {
-    let before = read_bounded(path).map_err(|problem| FileError::WouldBeWrong(vec![*problem]))?;
-    let example = crate::example();
-    let start = before.as_deref().unwrap_or(example.as_bytes());
-    // The copy has the file's name, so that the editor knows what it is, in a folder of its own.
-    let folder = tempfile::tempdir().map_err(FileError::files(path, "copied"))?;
-    let copy = folder.path().join("config.toml");
-    std::fs::write(&copy, start).map_err(FileError::files(&copy, "written"))?;
-    let file = path.display().to_string();
-    loop {
-        let ended_well = run(&copy).map_err(FileError::files(&copy, "edited"))?;
-        let after = match read_bounded(&copy) {
-            Ok(after) => after.unwrap_or_default(),
-            Err(problem) => match ask(&[*problem]) {
-                Next::Again => continue,
-                Next::GiveUp => return Ok(Edited::GivenUp),
-            },
-        };
-        if !ended_well {
-            return Ok(Edited::GivenUp);
-        }
-        if after == start {
-            return Ok(Edited::Unchanged);
-        }
-        let (config, problems) = parse_bytes(&after, &file);
-        if config.is_some()
-            && let Ok(text) = std::str::from_utf8(&after)
-        {
-            write_checked(path, text, before.as_deref())?;
-            return Ok(Edited::Written);
-        }
-        if ask(&problems) == Next::GiveUp {
-            return Ok(Edited::GivenUp);
-        }
-    }
-}
-
-/// The command that opens an editor on a file: `VISUAL`, else `EDITOR`, else `vi`. As is the custom, the
-/// variable is a piece of shell with arguments in it.
-pub fn editor_command(variable: impl Fn(&str) -> Option<OsString>, file: &Path) -> std::process::Command {
-    let set = |name| variable(name).filter(|value| !value.is_empty());
-    let editor = set("VISUAL")
-        .or_else(|| set("EDITOR"))
-        .unwrap_or_else(|| OsString::from("vi"));
-    let mut script = editor;
-    script.push(OsStr::new(" \"$@\""));
-    let mut command = std::process::Command::new("sh");
-    command.arg("-c").arg(script).arg("editor").arg(file);
-    command
 }

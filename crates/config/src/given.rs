@@ -33,7 +33,7 @@ impl What {
             What::Boolean => "true or false",
             What::Date => "a date or time",
             What::List(_) => "a list",
-            What::Table => "a section",
+            What::Table => "a table",
         }
     }
 }

@@ -204,11 +204,10 @@ impl Kind {
                     ))
                 }
             }
-            Kind::Directory | Kind::File => path(text).map(Value::Path),
             Kind::Program if !text.is_empty() && !text.contains(['/', '\\']) && text != "~" => {
                 Ok(Value::Path(UserPath::new(text)))
             }
-            Kind::Program => path(text).map(Value::Path),
+            Kind::Directory | Kind::File | Kind::Program => path(text).map(Value::Path),
             Kind::BusUrl => url(text, true),
             Kind::McpUrl => url(text, false),
             Kind::Loopback => loopback(text),
@@ -221,7 +220,7 @@ impl Kind {
                 "local" => Ok(Value::Answer(WhoMayAnswer::Local)),
                 "remote" => Ok(Value::Answer(WhoMayAnswer::Remote)),
                 "both" => Ok(Value::Answer(WhoMayAnswer::Both)),
-                _ => Err(word(&ANSWERS, "one who can answer")),
+                _ => Err(word(&ANSWERS, "word for who may answer")),
             },
             Kind::LogFilter => {
                 log_filter(text)?;
@@ -372,7 +371,7 @@ fn path(text: &str) -> Result<UserPath, (&'static str, String)> {
             "`~` with a name is not understood; only your own home folder has a short form".to_owned(),
         );
     }
-    if text.contains('$') && text.contains("HOME") || text.starts_with('$') || text.starts_with('%') {
+    if text.starts_with(['$', '%']) || text.contains("$HOME") || text.contains("${") {
         return bad(format!(
             "{} names a variable; variables are not replaced here",
             quoted(text)

@@ -13,8 +13,10 @@
 mod codex;
 mod debounce;
 mod edit;
+mod editor;
 mod excerpt;
 mod file;
+mod finding;
 mod given;
 mod key;
 mod kind;
@@ -35,7 +37,8 @@ mod words;
 
 pub use codex::check_codex_config;
 pub use debounce::Debounce;
-pub use edit::{Edited, Next, edit, editor_command, set, set_in_text, unset, unset_in_text};
+pub use edit::{set, set_in_text, unset, unset_in_text};
+pub use editor::{Edited, Next, edit, editor_command};
 pub use excerpt::Excerpt;
 pub use file::{FileError, LARGEST_FILE, config_path, read_bounded, write_checked};
 pub use key::{KEYS, Key, Name};

@@ -1,20 +1,20 @@
 //! Reading the file: the configuration it holds, or everything that is wrong with it.
 
+use crate::finding::{Finding, Say, leaves};
 use crate::given::Given;
 use crate::key::KEYS;
 use crate::problem::has_errors;
-use crate::secrets::names_a_secret;
-use crate::suggest::{nearest, nearest_key, sections};
+use crate::secrets::{SECRET, SECRET_HELP, names_a_secret, secret_message};
+use crate::suggest::sections;
 use crate::syntax;
 use crate::text::Text;
-use crate::words::quoted;
 use crate::{Key, Name, Problem, Source, Value, Values};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Most problems told of one file.
-const MOST: usize = 50;
+const MOST: usize = 20;
 
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,7 +114,11 @@ pub(crate) fn decode<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Box<Pro
             let near = String::from_utf8_lossy(&bytes[..end]).into_owned();
             let text = Text::new(&near);
             let range = good..good + '\u{fffd}'.len_utf8();
-            let message = format!("the byte 0x{byte:02X} is no UTF-8");
+            let message = if bytes.contains(&0) {
+                "this is no text file".to_owned()
+            } else {
+                format!("the byte 0x{byte:02X} is no UTF-8")
+            };
             return Err(Box::new(
                 Problem::at(&text, file, &range, "not_text", message).with_help(utf8),
             ));
@@ -135,33 +139,33 @@ pub(crate) fn read(text: &str, file: &str) -> Reading {
     let lines = Text::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut problems = syntax::problems(&lines, file, &errors);
-    let broken_from = errors
-        .iter()
-        .map(|error| error.span().map_or(0, |span| span.start))
-        .min()
-        .unwrap_or(usize::MAX);
     let mut reader = Reader {
         text: &lines,
-        file,
         config: Config::default(),
-        problems: Vec::new(),
+        findings: Vec::new(),
     };
     reader.top(table.get_ref());
     let Reader {
-        config,
-        problems: mut found,
-        ..
+        config, mut findings, ..
     } = reader;
-    // Behind a syntax error the parser guesses, and a guess is no ground for a complaint.
-    found.retain(|problem| {
-        problem
-            .range
-            .is_some_and(|range| range.end_byte <= broken_from as u64)
+    // Behind a syntax error the parser guesses, and a guess is no ground for a complaint. A secret is one
+    // wherever it stands, and then the syntax of its line is the lesser trouble.
+    let broken_from = problems.iter().filter_map(line_of).min().unwrap_or(u32::MAX);
+    let line_at = |at: usize| u32::try_from(lines.line_at(at) + 1).unwrap_or(u32::MAX);
+    findings.retain(|found| found.code == SECRET || line_at(found.range.end) < broken_from);
+    problems.retain(|problem| {
+        let same_line = |found: &Finding| Some(line_at(found.range.start)) == line_of(problem);
+        !findings
+            .iter()
+            .any(|found| found.code == SECRET && same_line(found))
     });
-    problems.append(&mut found);
+    // Only what is told is put into words: a large file can be wrong in every line.
+    findings.sort_by_key(|found| found.range.start);
+    let more = (problems.len() + findings.len()).saturating_sub(MOST);
+    findings.truncate(MOST);
+    problems.extend(findings.iter().map(|found| found.told(&lines, file)));
     problems.sort_by_key(|problem| problem.range.map(|range| range.start));
-    if problems.len() > MOST {
-        let more = problems.len() - MOST;
+    if more > 0 {
         problems.truncate(MOST);
         let source = Source::File(file.to_owned());
         problems.push(Problem::of(source, "more", format!("and {more} more problems")));
@@ -169,41 +173,39 @@ pub(crate) fn read(text: &str, file: &str) -> Reading {
     Reading { config, problems }
 }
 
+fn line_of(problem: &Problem) -> Option<u32> {
+    problem.range.map(|range| range.start.line)
+}
+
+type Word<'a> = Spanned<std::borrow::Cow<'a, str>>;
+
 struct Reader<'a> {
     text: &'a Text<'a>,
-    file: &'a str,
     config: Config,
-    problems: Vec<Problem>,
+    findings: Vec<Finding>,
 }
 
 impl Reader<'_> {
     fn top(&mut self, table: &DeTable<'_>) {
+        let sections = sections();
         for (name, value) in table {
             let word = name.get_ref().as_ref();
-            if !sections().contains(&word) {
+            if !sections.contains(&word) {
                 self.unknown("", name, value);
                 continue;
             }
+            let is_table = |item: &Spanned<DeValue<'_>>| matches!(item.get_ref(), DeValue::Table(_));
             match value.get_ref() {
                 DeValue::Table(section) => self.section(word, section),
-                DeValue::Array(items)
-                    if items
-                        .iter()
-                        .any(|item| matches!(item.get_ref(), DeValue::Table(_))) =>
-                {
+                DeValue::Array(items) if items.iter().any(is_table) => {
                     let message = format!("`{word}` is one section, not a list of sections");
-                    self.tell(
-                        name,
-                        "wrong_type",
-                        message,
-                        &format!("write [{word}] once, in single brackets"),
-                    );
+                    let help = format!("write [{word}] once, in single brackets");
+                    self.note(name, "wrong_type", Say::Words { message, help });
                 }
                 _ => {
-                    let leaves = leaves(word);
                     let message = format!("`{word}` is a section, not a key");
-                    let help = format!("write [{word}] and under it {}", leaves.join(", "));
-                    self.tell(name, "wrong_type", message, &help);
+                    let help = format!("write [{word}] and under it {}", leaves(word).join(", "));
+                    self.note(name, "wrong_type", Say::Words { message, help });
                 }
             }
         }
@@ -212,118 +214,59 @@ impl Reader<'_> {
     fn section(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let leaf = name.get_ref().as_ref();
-            match KEYS
+            let known = KEYS
                 .iter()
-                .find(|key| key.section() == section && key.leaf() == leaf)
-            {
+                .find(|key| key.section() == section && key.leaf() == leaf);
+            match known {
                 Some(key) => self.key(key, name, value),
                 None => self.unknown(section, name, value),
             }
         }
     }
 
-    fn key(&mut self, key: &Key, name: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) {
+    fn key(&mut self, key: &Key, name: &Word<'_>, value: &Spanned<DeValue<'_>>) {
         match key.kind.read(&Given::of(value)) {
             Ok(read) => {
                 self.config.values.put(key.name, read);
                 let line = self.text.position(name.span().start).line;
                 self.config.lines.insert(key.name, line);
             }
-            Err(faults) => {
-                for fault in faults {
-                    let message = format!("{}: {}", key.path, fault.message);
-                    self.problems.push(
-                        Problem::at(self.text, self.file, &fault.range, fault.code, message)
-                            .with_help(fault.help),
-                    );
-                }
-            }
+            Err(faults) => self.findings.extend(faults.into_iter().map(|fault| Finding {
+                range: fault.range,
+                code: fault.code,
+                say: Say::Words {
+                    message: format!("{}: {}", key.path, fault.message),
+                    help: fault.help,
+                },
+            })),
         }
     }
 
-    fn unknown(
-        &mut self,
-        section: &str,
-        name: &Spanned<std::borrow::Cow<'_, str>>,
-        value: &Spanned<DeValue<'_>>,
-    ) {
-        let word = name.get_ref().as_ref();
-        if names_a_secret(word) {
-            let message = format!(
-                "{} looks like a secret; secrets do not belong in this file",
-                quoted(word)
-            );
-            let help = "take it out and give the token to `drawbridge enroll`, which keeps it encrypted";
-            return self.tell(name, "secret_in_file", message, help);
-        }
-        if let DeValue::Table(inner) = value.get_ref()
-            && let Some((found, _)) = inner.iter().find(|(inner, _)| names_a_secret(inner.get_ref()))
-        {
-            let message = format!(
-                "{} looks like a secret; secrets do not belong in this file",
-                quoted(found.get_ref())
-            );
-            let help = "take it out and give the token to `drawbridge enroll`, which keeps it encrypted";
-            return self.tell(found, "secret_in_file", message, help);
-        }
-        let is_table = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
-        let close_section = nearest(word, sections()).filter(|_| section.is_empty() && is_table);
-        let (message, help) = if let Some(close) = close_section {
-            (
-                format!("there is no section {}; did you mean `{close}`?", quoted(word)),
-                format!("write [{close}]"),
-            )
-        } else if let Some(key) = nearest_key(section, word) {
-            if key.section() == section {
-                (
-                    format!(
-                        "there is no key {} in [{section}]; did you mean `{}`?",
-                        quoted(word),
-                        key.leaf()
-                    ),
-                    format!("`{}` takes {}", key.leaf(), key.kind.accepts()),
-                )
-            } else {
-                let place = if section.is_empty() {
-                    "outside the sections".to_owned()
-                } else {
-                    format!("in [{section}]")
-                };
-                (
-                    format!(
-                        "there is no key {} {place}; did you mean `{}`?",
-                        quoted(word),
-                        key.path
-                    ),
-                    format!("write it under [{}] as `{} = ...`", key.section(), key.leaf()),
-                )
-            }
-        } else if section.is_empty() {
-            let noun = if is_table { "section" } else { "key" };
-            (
-                format!("there is no {noun} {}", quoted(word)),
-                format!("the sections are {}", sections().join(", ")),
-            )
-        } else {
-            (
-                format!("there is no key {} in [{section}]", quoted(word)),
-                format!("[{section}] has {}", leaves(section).join(", ")),
-            )
+    fn unknown(&mut self, section: &str, name: &Word<'_>, value: &Spanned<DeValue<'_>>) {
+        let inner = match value.get_ref() {
+            DeValue::Table(inner) => inner.iter().map(|(inner, _)| inner).collect(),
+            _ => Vec::new(),
         };
-        self.tell(name, "unknown_key", message, &help);
+        let secret = std::iter::once(name)
+            .chain(inner)
+            .find(|name| names_a_secret(name.get_ref()));
+        if let Some(secret) = secret {
+            let message = secret_message(secret.get_ref());
+            let help = SECRET_HELP.to_owned();
+            return self.note(secret, SECRET, Say::Words { message, help });
+        }
+        let say = Say::Unknown {
+            section: section.to_owned(),
+            word: name.get_ref().clone().into_owned(),
+            is_table: matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_)),
+        };
+        self.note(name, "unknown_key", say);
     }
 
-    fn tell(&mut self, name: &Spanned<std::borrow::Cow<'_, str>>, code: &str, message: String, help: &str) {
-        self.problems
-            .push(Problem::at(self.text, self.file, &name.span(), code, message).with_help(help));
+    fn note(&mut self, name: &Word<'_>, code: &'static str, say: Say) {
+        let range = name.span();
+        self.findings.push(Finding { range, code, say });
     }
-}
-
-fn leaves(section: &str) -> Vec<&'static str> {
-    KEYS.iter()
-        .filter(|key| key.section() == section)
-        .map(Key::leaf)
-        .collect()
 }
 
 /// A value written outside the file: in a variable or as an argument. Lists are written as TOML, or as

@@ -104,6 +104,9 @@ pub fn example() -> String {
             if let Some(line) = remarks(key) {
                 let _ = writeln!(out, "# {line}");
             }
+            if key.guarded {
+                out.push_str("# A wider value waits until it is confirmed at this computer.\n");
+            }
             let value = key.default.unwrap_or(key.example);
             let _ = writeln!(out, "# {} = {value}", key.leaf());
         }
@@ -126,9 +129,6 @@ fn remarks(key: &Key) -> Option<String> {
     over.extend(key.variables.iter().take(1).map(|name| (*name).to_owned()));
     if !over.is_empty() {
         parts.push(format!("Also {}.", over.join(" and ")));
-    }
-    if key.guarded {
-        parts.push("A wider value waits until it is confirmed at this computer.".to_owned());
     }
     (!parts.is_empty()).then(|| parts.join(" "))
 }

@@ -19,6 +19,11 @@ const SECRET_WORDS: [&str; 12] = [
     "private_key",
 ];
 
+/// Code of the problem that a secret is in the file.
+pub(crate) const SECRET: &str = "secret_in_file";
+/// What to do about it.
+pub(crate) const SECRET_HELP: &str =
+    "take it out and give the token to `drawbridge enroll`, which keeps it encrypted";
 /// What stands where a secret stood.
 pub(crate) const HIDDEN: &str = "(hidden)";
 
@@ -26,6 +31,14 @@ pub(crate) const HIDDEN: &str = "(hidden)";
 pub(crate) fn names_a_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// What is said about a secret in the file.
+pub(crate) fn secret_message(name: &str) -> String {
+    format!(
+        "{} looks like a secret; secrets do not belong in this file",
+        crate::words::quoted(name)
+    )
 }
 
 /// From which byte on a line must not be shown, if it holds something that looks like a secret.
@@ -76,8 +89,9 @@ fn secret_in(line: &str) -> Option<usize> {
         .filter_map(|word| {
             let end = lower.find(word)? + word.len();
             let rest = &lower[end..];
-            let sign = rest.find(['=', ':', ' '])?;
-            Some(end + sign + 1)
+            let sign = rest.find(['=', ':']).or_else(|| rest.find(' '))? + 1;
+            let blanks = rest[sign..].len() - rest[sign..].trim_start().len();
+            Some(end + sign + blanks)
         })
         .min();
     let in_address = line.match_indices("://").find_map(|(at, _)| {
@@ -89,6 +103,11 @@ fn secret_in(line: &str) -> Option<usize> {
     // What only looks random and long is treated as a token that was put in a wrong place.
     let random = long_random_word(line);
     [named, in_address, random].into_iter().flatten().min()
+}
+
+/// Whether a text holds something that looks like a token.
+pub(crate) fn looks_random(text: &str) -> bool {
+    long_random_word(text).is_some()
 }
 
 /// The beginning of a run that looks like a token: long, of letters and digits mixed, no path.

@@ -187,7 +187,7 @@ pub fn security_of(settings: &Settings, cwd: &Path, home: Option<&Path>) -> (Sec
                         ),
                     )
                     .with_help("make the folder, or take it out of the list")
-                    .as_warning(),
+                    .into_warning(),
                 );
             }
         }

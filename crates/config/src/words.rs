@@ -1,10 +1,15 @@
 //! Quoting foreign words in messages.
 
+use crate::secrets::looks_random;
+
 /// Longest foreign word in a message.
 const LONGEST: usize = 60;
 
 /// A foreign word in back quotes: one line, nothing hidden, not endless.
 pub(crate) fn quoted(word: &str) -> String {
+    if looks_random(word) {
+        return crate::secrets::HIDDEN.to_owned();
+    }
     let mut short: String = word.chars().take(LONGEST).collect();
     if short.len() < word.len() {
         short.push('…');
