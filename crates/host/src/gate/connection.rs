@@ -4,10 +4,10 @@
 //! to wait for its turn is a future beside it, and meanwhile no further frame of that client is read. A
 //! client that does not read stalls only itself.
 
-use super::MOST_IN_FLIGHT;
 use super::admit::{Admitted, Desk, NotAdmitted};
 use super::client::{FromClient, FromLocal, read_local, read_strict};
 use super::frame::{refusal, refused, request};
+use super::overdue::{ANSWER_WITHIN, MOST_LATE};
 use super::server::{After, Pending, ServerSide, needed};
 use super::{local, remote};
 use crate::event::{AgentWatch, Caller, ConnectionId, Event, GateEvent, MoveCount, Outcome, ToConnection};
@@ -150,7 +150,8 @@ impl Filter {
         U: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin + Send,
     {
         loop {
-            let full = self.server.caller.is_remote() && self.server.pending.len() >= MOST_IN_FLIGHT;
+            let full = self.server.is_full();
+            let overdue = self.server.next_overdue();
             let admission = self.admission.as_mut();
             let waiting = admission.is_some();
             let step = tokio::select! {
@@ -173,6 +174,7 @@ impl Filter {
                     Some(Err(_)) | None => return TunnelEnd::Lagged,
                 },
                 message = inbox.recv() => self.take_order(message),
+                () = until(overdue) => self.give_up().await,
                 () = tokio::time::sleep_until(self.initialize_by), if !self.initialize_sent => {
                     Step::Close(TunnelEnd::NotInitialized)
                 }
@@ -369,13 +371,9 @@ impl Filter {
             self.desk.tell(GateEvent::Named(name.to_owned())).await;
         }
         self.initialize_sent = true;
-        let pending = Pending {
-            method: "initialize".to_owned(),
-            permit: None,
-            after: After::Pass,
-        };
+        let pending = Pending::new("initialize", None, After::Pass);
         let text = request(&id, "initialize", Some(params));
-        self.server.pending.insert(id, pending);
+        self.server.sent(id, pending, Instant::now());
         Step::ToServer(text.into())
     }
 
@@ -423,7 +421,7 @@ impl Filter {
     async fn admitted(&mut self, done: Result<Admitted, Box<NotAdmitted>>) -> Step {
         match done {
             Ok(Admitted { id, text, pending }) => {
-                self.server.pending.insert(id, pending);
+                self.server.sent(id, pending, Instant::now());
                 Step::ToServer(text.into())
             }
             Err(no) => {
@@ -444,6 +442,28 @@ impl Filter {
         match id {
             Some(id) => Step::ToClient(refusal(id, &refused)),
             None => Step::Nothing,
+        }
+    }
+
+    /// The app-server did not answer in time.
+    async fn give_up(&mut self) -> Step {
+        let given_up = self.server.give_up(&self.desk, Instant::now()).await;
+        match given_up {
+            Some((id, method)) if self.server.caller.is_remote() => {
+                if self.server.late() > MOST_LATE {
+                    return Step::Close(TunnelEnd::AgentDown);
+                }
+                let within = ANSWER_WITHIN.as_secs();
+                let refused = refused(
+                    "no_answer",
+                    format!(
+                        "the app-server gave no answer within {within} s; look whether it happened all the same, \
+                         then try again"
+                    ),
+                );
+                self.refuse(Some(&id), &method, refused).await
+            }
+            _ => Step::Nothing,
         }
     }
 
@@ -503,6 +523,16 @@ async fn written(write: impl Future<Output = Result<(), Error>>, gone: TunnelEnd
     }
 }
 
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn not_initialized(id: &RequestId) -> Step {
     Step::ToClient(json!({ "id": id, "error": { "code": -32600, "message": "Not initialized" } }).to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,11 +77,7 @@ pub(super) async fn admit(
     } else {
         After::Done
     };
-    let pending = Pending {
-        method: method.clone(),
-        permit: Some(permit.id),
-        after,
-    };
+    let pending = Pending::new(&method, Some(permit.id), after);
     Ok(admitted(id, &method, params, pending))
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod frame;
 mod local;
+mod overdue;
 mod places;
 mod recent;
 mod remote;

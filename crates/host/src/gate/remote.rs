@@ -46,19 +46,11 @@ async fn pass(
     places(desk, rule, params)?;
     threads(desk, rule, params, role).await?;
     let Some(kind) = op_kind(rule.handling) else {
-        return Ok(Pending {
-            method: method.to_owned(),
-            permit: None,
-            after: After::of_rule(rule),
-        });
+        return Ok(Pending::new(method, None, After::of_rule(rule)));
     };
     let permit = desk.ask(op(rule, kind, params)).await?;
     match in_turn(desk, rule, params, role, &permit).await {
-        Ok(after) => Ok(Pending {
-            method: method.to_owned(),
-            permit: Some(permit.id),
-            after,
-        }),
+        Ok(after) => Ok(Pending::new(method, Some(permit.id), after)),
         Err(refused) => {
             let outcome = crate::event::Outcome::Failed;
             desk.tell(crate::event::GateEvent::Settle {

@@ -2,6 +2,7 @@
 
 use super::admit::Desk;
 use super::frame::{refusal, refused, response};
+use super::overdue::Overdue;
 use super::places::{Visible, inside};
 use super::recent::Recent;
 use crate::event::{Caller, GateEvent, Outcome, Whereabouts};
@@ -11,6 +12,7 @@ use drawbridge_core::verdict::{Handling, Rule, redact};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use tokio::time::Instant;
 
 /// A request of the client whose response is not in yet.
 #[derive(Debug)]
@@ -18,6 +20,22 @@ pub(super) struct Pending {
     pub method: String,
     pub permit: Option<u64>,
     pub after: After,
+    /// When the client is told that no answer came, if it ever is.
+    pub due: Option<Instant>,
+    /// It was told so; an answer that comes now is for nobody.
+    pub late: bool,
+}
+
+impl Pending {
+    pub(super) fn new(method: &str, permit: Option<u64>, after: After) -> Self {
+        Self {
+            method: method.to_owned(),
+            permit,
+            after,
+            due: None,
+            late: false,
+        }
+    }
 }
 
 /// What the response means.
@@ -91,6 +109,7 @@ pub(super) struct ServerSide {
     /// Requests written to the client and open; the method says who answers.
     pub open: HashMap<RequestId, String>,
     undo: u64,
+    overdue: Overdue,
 }
 
 impl ServerSide {
@@ -105,11 +124,62 @@ impl ServerSide {
             resolved: Recent::new(MOST_RESOLVED),
             open: HashMap::new(),
             undo: 0,
+            overdue: Overdue::default(),
         }
+    }
+
+    /// A request goes out. One of a remote, and one that holds a turn on a thread, is waited for only so long.
+    pub(super) fn sent(&mut self, id: RequestId, mut pending: Pending, now: Instant) {
+        if self.caller.is_remote() || pending.permit.is_some() {
+            pending.due = Some(self.overdue.sent(&id, now));
+        }
+        self.pending.insert(id, pending);
+    }
+
+    /// Whether a remote has as many requests on their way as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.caller.is_remote() && self.pending.values().filter(|p| !p.late).count() >= super::MOST_IN_FLIGHT
+    }
+
+    /// When the next request is overdue.
+    pub(super) fn next_overdue(&mut self) -> Option<Instant> {
+        self.overdue.next(&self.pending)
+    }
+
+    /// Gives up on what is overdue: its turn on a thread goes on to others, and a remote is told. The id and
+    /// method of that request.
+    pub(super) async fn give_up(&mut self, desk: &Desk, now: Instant) -> Option<(RequestId, String)> {
+        let id = self.overdue.take(&self.pending, now)?;
+        let pending = self.pending.get_mut(&id)?;
+        pending.due = None;
+        pending.late = self.caller.is_remote();
+        let method = pending.method.clone();
+        if let Some(permit) = pending.permit.take() {
+            let outcome = Outcome::Unknown;
+            desk.tell(GateEvent::Settle { permit, outcome }).await;
+        }
+        Some((id, method))
+    }
+
+    /// How many requests were given up.
+    pub(super) fn late(&self) -> usize {
+        self.pending.values().filter(|p| p.late).count()
     }
 
     /// Decides what becomes of one frame.
     pub(super) async fn take(&mut self, desk: &Desk, text: &str) -> Writes {
+        let mut writes = self.judge(desk, text).await;
+        if self.caller.is_remote() {
+            let frame = writes.client.as_deref().or(writes.pass.then_some(text));
+            if let Some(clean) = frame.and_then(redact::without_credentials) {
+                writes.pass = false;
+                writes.client = Some(clean);
+            }
+        }
+        writes
+    }
+
+    async fn judge(&mut self, desk: &Desk, text: &str) -> Writes {
         let Ok(envelope) = Envelope::parse(text) else {
             // Unreadable to us: the user's own client may know better, a remote gets nothing unread.
             return if self.caller.is_remote() {
@@ -135,6 +205,7 @@ impl ServerSide {
             }
             (Some(Shape::Error), Some(id), _) => {
                 match self.pending.remove(&id) {
+                    Some(Pending { late: true, .. }) => return Writes::default(),
                     Some(Pending {
                         permit: Some(permit), ..
                     }) => {
@@ -278,7 +349,10 @@ impl ServerSide {
     }
 
     async fn response(&mut self, desk: &Desk, id: RequestId, result: &str) -> Writes {
-        let Some(Pending { permit, after, .. }) = self.pending.remove(&id) else {
+        let Some(Pending {
+            permit, after, late, ..
+        }) = self.pending.remove(&id)
+        else {
             // Not asked for through us; e.g. the answer to our own undo.
             return if self.caller.is_remote() {
                 Writes::default()
@@ -286,6 +360,9 @@ impl ServerSide {
                 Writes::pass()
             };
         };
+        if late {
+            return self.let_go_late(&after, result);
+        }
         let writes = match after {
             After::Pass | After::Done => Writes::pass(),
             After::Filtered(rule) => match serde_json::from_str::<Value>(result) {
@@ -341,11 +418,29 @@ impl ServerSide {
         writes
     }
 
-    /// A thread came back wider than the ceiling, or elsewhere: the remote lets go of it again.
-    fn undo(&mut self, id: &RequestId, thread: &str, inside: bool) -> Writes {
+    /// The client was told no, so it must not stay subscribed to what it did not get.
+    fn let_go_late(&mut self, after: &After, result: &str) -> Writes {
+        let result: Value = match after {
+            After::Thread { .. } => serde_json::from_str(result).unwrap_or_default(),
+            _ => Value::Null,
+        };
+        Writes {
+            upstream: result
+                .pointer("/thread/id")
+                .and_then(Value::as_str)
+                .map(|thread| self.unsubscribe(thread)),
+            ..Writes::default()
+        }
+    }
+
+    fn unsubscribe(&mut self, thread: &str) -> String {
         self.undo += 1;
         let own = RequestId::Text(format!("{}undo-{}", super::OWN_IDS, self.undo));
-        let upstream = json!({ "id": own, "method": "thread/unsubscribe", "params": { "threadId": thread } });
+        json!({ "id": own, "method": "thread/unsubscribe", "params": { "threadId": thread } }).to_string()
+    }
+
+    /// A thread came back wider than the ceiling, or elsewhere: the remote lets go of it again.
+    fn undo(&mut self, id: &RequestId, thread: &str, inside: bool) -> Writes {
         let refused = if inside {
             refused(
                 "wide_thread",
@@ -357,7 +452,7 @@ impl ServerSide {
         Writes {
             pass: false,
             client: Some(refusal(id, &refused)),
-            upstream: Some(upstream.to_string()),
+            upstream: Some(self.unsubscribe(thread)),
         }
     }
 
