@@ -40,8 +40,18 @@ pub struct Session {
 /// Holds the name of the program that asks for passwords, and never answers.
 #[derive(Debug)]
 struct Prompter {
-    _connection: zbus::Connection,
-    _runtime: tokio::runtime::Runtime,
+    connection: Option<zbus::Connection>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Prompter {
+    fn drop(&mut self) {
+        drop(self.connection.take());
+        if let Some(runtime) = self.runtime.take() {
+            // The only way that is allowed inside another runtime.
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Session {
@@ -271,8 +281,8 @@ impl Session {
                     .await
             });
             Ok(Prompter {
-                _connection: connection.map_err(bus_error)?,
-                _runtime: runtime,
+                connection: Some(connection.map_err(bus_error)?),
+                runtime: Some(runtime),
             })
         })?;
         *lock(&self.prompter) = Some(prompter);
@@ -335,12 +345,13 @@ impl Session {
                 .enable_all()
                 .build()
                 .map_err(|error| Error::io("starting a runtime", error))?;
-            let done = runtime.block_on(tokio::time::timeout(PATIENCE, async {
+            let speak = async {
                 let bus = zbus::connection::Builder::address(address.as_str())?
                     .build()
                     .await?;
                 body(bus).await
-            }));
+            };
+            let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, speak).await });
             match done {
                 Ok(done) => done.map_err(bus_error),
                 Err(_) => Err(Error::timeout(what, PATIENCE)),

@@ -21,19 +21,33 @@ pub struct Watched<S> {
 /// Lets one call in at a time.
 #[derive(Default)]
 struct Gate {
-    /// When the call that is inside began.
-    inside: Mutex<Option<Instant>>,
+    inside: Mutex<Option<Inside>>,
     left: Condvar,
 }
 
+/// The call that is under way. It may be another store's than that of who waits for it.
+struct Inside {
+    begun: Instant,
+    store: Arc<dyn KeyStore>,
+}
+
+/// Why a call of this store takes longer than it may.
+fn overdue(store: &dyn KeyStore, after: Duration) -> KeyError {
+    if store.waits_for_unlock() {
+        KeyError::KeyringLocked
+    } else {
+        KeyError::KeyringSlow { after }
+    }
+}
+
 impl Gate {
-    /// Waits for the call inside as long as that has time left.
-    fn enter(&self, deadline: Duration) -> bool {
+    /// Waits for the call inside as long as that has time left; gives its trouble when it has none.
+    fn enter(&self, store: Arc<dyn KeyStore>, deadline: Duration) -> Result<(), KeyError> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(begun) = *inside {
-            let left = deadline.saturating_sub(begun.elapsed());
+        while let Some(other) = inside.as_ref() {
+            let left = deadline.saturating_sub(other.begun.elapsed());
             if left.is_zero() {
-                return false;
+                return Err(overdue(other.store.as_ref(), deadline));
             }
             inside = self
                 .left
@@ -41,8 +55,11 @@ impl Gate {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        *inside = Some(Instant::now());
-        true
+        *inside = Some(Inside {
+            begun: Instant::now(),
+            store,
+        });
+        Ok(())
     }
 
     fn leave(&self) {
@@ -72,21 +89,12 @@ impl<S: KeyStore + 'static> Watched<S> {
         }
     }
 
-    fn overdue(&self) -> KeyError {
-        if self.store.waits_for_unlock() {
-            KeyError::KeyringLocked
-        } else {
-            KeyError::KeyringSlow { after: self.deadline }
-        }
-    }
-
     fn call<T: Send + 'static>(
         &self,
         body: impl FnOnce(&S) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
-        if !self.gate.enter(self.deadline) {
-            return Err(self.overdue());
-        }
+        let inside: Arc<dyn KeyStore> = Arc::clone(&self.store) as _;
+        self.gate.enter(inside, self.deadline)?;
         let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
         let (sender, receiver) = sync_channel(1);
         // A plain thread: the Secret Service client panics where an async runtime is entered already.
@@ -108,7 +116,9 @@ impl<S: KeyStore + 'static> Watched<S> {
         }
         match receiver.recv_timeout(self.deadline) {
             Ok(done) => done,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(self.overdue()),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                Err(overdue(self.store.as_ref(), self.deadline))
+            }
         }
     }
 }
@@ -141,5 +151,116 @@ impl<S: KeyStore + 'static> KeyStore for Watched<S> {
 
     fn waits_for_unlock(&self) -> bool {
         self.store.waits_for_unlock()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    const DEADLINE: Duration = Duration::from_millis(200);
+
+    /// Answers nothing before it is let go.
+    struct Hangs {
+        go: Mutex<Receiver<()>>,
+        locked: AtomicBool,
+        calls: AtomicUsize,
+    }
+
+    impl Hangs {
+        fn new() -> (Self, Sender<()>) {
+            let (send, go) = channel();
+            let hangs = Self {
+                go: Mutex::new(go),
+                locked: AtomicBool::new(false),
+                calls: AtomicUsize::new(0),
+            };
+            (hangs, send)
+        }
+    }
+
+    impl KeyStore for Hangs {
+        fn load(&self) -> Result<Option<LoadedKey>, KeyError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let _ = self.go.lock().unwrap().recv();
+            Ok(None)
+        }
+        fn save(&self, _: &Secret) -> Result<(), KeyError> {
+            Ok(())
+        }
+        fn delete(&self) -> Result<(), KeyError> {
+            panic!("a library that stops on an error of its own")
+        }
+        fn probe(&self) -> Result<(), KeyError> {
+            Ok(())
+        }
+        fn describe(&self) -> String {
+            "a keyring that hangs".into()
+        }
+        fn kind(&self) -> &'static str {
+            "keyring"
+        }
+        fn waits_for_unlock(&self) -> bool {
+            self.locked.load(Ordering::SeqCst)
+        }
+    }
+
+    #[test]
+    fn a_call_that_hangs_is_left_alone_and_lets_no_other_in() {
+        let (hangs, go) = Hangs::new();
+        let watched = Watched::new(hangs, DEADLINE);
+        let begin = Instant::now();
+        assert_eq!(watched.load().unwrap_err().code(), "keyring_slow");
+        assert!(begin.elapsed() >= DEADLINE);
+        for _ in 0..50 {
+            assert_eq!(
+                watched.save(&Secret::new("x")).unwrap_err().code(),
+                "keyring_slow"
+            );
+        }
+        // Once it is known what it waits for, that is the name of it.
+        watched.store.locked.store(true, Ordering::SeqCst);
+        let begin = Instant::now();
+        assert_eq!(watched.load().unwrap_err().code(), "keyring_locked");
+        assert!(begin.elapsed() < DEADLINE);
+        assert_eq!(
+            watched.store.calls.load(Ordering::SeqCst),
+            1,
+            "only the first got in"
+        );
+
+        go.send(()).unwrap();
+        let begin = Instant::now();
+        while watched.save(&Secret::new("x")).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "never let in again");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn calls_that_are_not_late_wait_for_each_other() {
+        let (hangs, go) = Hangs::new();
+        let watched = Arc::new(Watched::new(hangs, Duration::from_secs(10)));
+        let first = {
+            let watched = Arc::clone(&watched);
+            std::thread::spawn(move || watched.load())
+        };
+        let second = {
+            let watched = Arc::clone(&watched);
+            std::thread::spawn(move || watched.save(&Secret::new("x")))
+        };
+        go.send(()).unwrap();
+        assert!(first.join().unwrap().unwrap().is_none());
+        second.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_client_library_that_panics_is_an_error() {
+        let (hangs, _go) = Hangs::new();
+        let watched = Watched::new(hangs, Duration::from_secs(10));
+        assert_eq!(watched.delete().unwrap_err().code(), "keyring_failed");
+        watched.save(&Secret::new("x")).unwrap();
     }
 }

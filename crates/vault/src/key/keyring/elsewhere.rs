@@ -11,7 +11,7 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
     Err(keyring_core::Error::NoDefaultStore)
 }
 
-pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
     Err(KeyError::KeyringAbsent {
         detail: "this system's keyring is not known".into(),
     })

@@ -10,13 +10,20 @@ use keyring_core::CredentialStore;
 use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) const NAME: &str = "the keyring (Secret Service)";
 
 /// How long a prompt may stay open for the person to type a password: longer than any caller waits, but not
 /// for ever, because the prompt's program may be gone.
 const PROMPT: Duration = Duration::from_secs(120);
+
+/// How long the service may take for everything but the prompt before the call gives up. Nobody waits any more
+/// then; it only lets the thread end.
+const SERVICE: Duration = Duration::from_secs(30);
+
+/// Nobody dismisses a prompt sooner than this after it was asked for: then it was never shown.
+const TOO_QUICK: Duration = Duration::from_millis(700);
 
 /// How often to look whether it was unlocked some other way than by our prompt.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -28,8 +35,8 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
     Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 
-/// Looks, and unlocks what is locked, while `waits` says that a person is waited for.
-pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+/// Looks, and unlocks what is locked; before that, `waits` says that a person is waited for.
+pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
     // Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -37,17 +44,16 @@ pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn(bool)) 
         .map_err(|error| KeyError::KeyringFailed {
             detail: error.to_string(),
         })?;
-    let looked = runtime.block_on(look_async(service, user, need, waits));
+    let looked = runtime.block_on(async {
+        tokio::time::timeout(PROMPT + SERVICE, look_async(service, user, need, waits)).await
+    });
     runtime.shutdown_background();
-    looked
+    looked.unwrap_or(Err(KeyError::KeyringSlow {
+        after: PROMPT + SERVICE,
+    }))
 }
 
-async fn look_async(
-    service: &str,
-    user: &str,
-    need: Need,
-    waits: &dyn Fn(bool),
-) -> Result<Outlook, KeyError> {
+async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
     let keyring = SecretService::connect(EncryptionType::Plain)
         .await
         .map_err(explain)?;
@@ -121,9 +127,15 @@ impl Locked<'_> {
 }
 
 /// Has the keyring ask the person. Also content when it is unlocked in another way meanwhile.
-async fn unlock(locked: &Locked<'_>, waits: &dyn Fn(bool)) -> Result<(), KeyError> {
-    waits(true);
-    let asked = async { locked.unlock().await.map_err(explain) };
+async fn unlock(locked: &Locked<'_>, waits: &dyn Fn()) -> Result<(), KeyError> {
+    waits();
+    let begun = Instant::now();
+    let asked = async {
+        locked.unlock().await.map_err(|error| match error {
+            Error::Prompt if begun.elapsed() < TOO_QUICK => KeyError::KeyringLocked,
+            error => explain(error),
+        })
+    };
     let seen = async {
         loop {
             tokio::time::sleep(GLANCE).await;
@@ -141,7 +153,6 @@ async fn unlock(locked: &Locked<'_>, waits: &dyn Fn(bool)) -> Result<(), KeyErro
         }
     })
     .await;
-    waits(false);
     unlocked.unwrap_or(Err(KeyError::KeyringLocked))
 }
 

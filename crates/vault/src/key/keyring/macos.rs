@@ -12,7 +12,7 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 /// The system itself asks for what it needs; nothing can be known beforehand.
-pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
     Ok(Outlook::default())
 }
 

@@ -22,7 +22,8 @@ const SERVICE: &str = "drawbridge";
 /// One entry of the keyring.
 pub(super) struct Keyring {
     user: String,
-    /// Set while a call waits for the person to unlock the keyring.
+    /// Set once the call under way has to wait for the person to unlock the keyring: whatever it is late
+    /// with then, that is why.
     waits: AtomicBool,
 }
 
@@ -58,11 +59,8 @@ impl Keyring {
     }
 
     fn look(&self, user: &str, need: Need) -> Result<Outlook, KeyError> {
-        let looked = platform::look(SERVICE, user, need, &|waits| {
-            self.waits.store(waits, Ordering::SeqCst);
-        });
         self.waits.store(false, Ordering::SeqCst);
-        looked
+        platform::look(SERVICE, user, need, &|| self.waits.store(true, Ordering::SeqCst))
     }
 
     fn name(&self) -> String {

@@ -12,7 +12,7 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 /// It is unlocked for as long as the user is logged in.
-pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn(bool)) -> Result<Outlook, KeyError> {
+pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
     Ok(Outlook::default())
 }
 
