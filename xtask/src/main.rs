@@ -1,4 +1,4 @@
-//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema`.
+//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema | fuzz`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,6 +9,7 @@
 mod acceptance;
 mod demo;
 mod error;
+mod fuzz;
 mod run;
 mod schema;
 mod setup;
@@ -50,6 +51,15 @@ enum Task {
     },
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
+    /// Run every parser of foreign bytes under libFuzzer (needs cargo-fuzz)
+    Fuzz {
+        /// How long each runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Only these targets
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -62,6 +72,7 @@ fn main() -> ExitCode {
         Task::Test { quick } => test::test(quick),
         Task::Demo { yes, live } => demo::demo(yes, live),
         Task::Schema => schema::schema(),
+        Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

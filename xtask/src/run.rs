@@ -84,7 +84,8 @@ fn program(command: &Command) -> String {
     )
 }
 
-fn line(command: &Command) -> String {
+/// A command as it is typed.
+pub(crate) fn line(command: &Command) -> String {
     let mut line = program(command);
     for argument in command.get_args() {
         line.push(' ');

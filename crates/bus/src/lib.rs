@@ -18,6 +18,8 @@
 mod codes;
 mod enrollments;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod handshake;
 mod link;
 mod mcp;

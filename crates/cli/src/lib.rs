@@ -10,6 +10,8 @@ mod connect;
 mod connector;
 pub mod control_client;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod log;
 mod logs;

@@ -346,6 +346,20 @@ async fn at(moment: Option<Instant>) {
     }
 }
 
+/// What is printed, in a terminal, of the frames of a host.
+pub(crate) fn printed<'a>(args: &SendArgs, frames: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut turn = Turn::new(args);
+    let mut printed = Vec::new();
+    for output in frames.map_while(|frame| turn.take(frame).ok()).flatten() {
+        match output {
+            Output::Text(text) => printed.push(inert(&text)),
+            Output::Note(note) => printed.push(note),
+            Output::Send(_) | Output::Running | Output::Ended(_) => {}
+        }
+    }
+    printed
+}
+
 /// What the reason in a close frame means.
 fn closing(reason: &str) -> String {
     let meaning = match reason {

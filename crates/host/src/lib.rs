@@ -8,6 +8,8 @@ mod control;
 mod doors;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 mod hub;
 mod identity;

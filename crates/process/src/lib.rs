@@ -15,6 +15,8 @@
 
 mod ansi;
 mod environment;
+#[doc(hidden)]
+pub mod fuzz;
 mod ledger;
 mod log;
 mod log_file;

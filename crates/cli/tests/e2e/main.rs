@@ -11,5 +11,6 @@ mod world;
 
 mod agent;
 mod attacks;
+mod order;
 mod sharing;
 mod spine;

@@ -4,7 +4,7 @@ use crate::world::{SOON, World};
 use drawbridge_wire::control::ApprovalState;
 
 /// A remote client drives the real codex, and the person at the host answers exactly what was asked.
-// proves S1.01, S1.02, S1.04, S1.05, S1.14, S1.15
+// proves S1.01, S1.02
 #[tokio::test]
 async fn a_command_runs_only_after_the_person_at_the_host_said_yes() {
     let world = World::start().await;

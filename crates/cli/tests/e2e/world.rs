@@ -40,6 +40,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) mcp_token: Option<&'a str>,
     /// Another control plane than the test's bus; then nobody waits for the link.
     pub(crate) api: Option<String>,
+    /// Another app-server than the real codex; then nobody waits until it is ready.
+    pub(crate) codex: Option<PathBuf>,
 }
 
 /// One running world.
@@ -78,12 +80,13 @@ impl World {
         let bus = line.strip_prefix("listening on http://").expect(&line).to_owned();
         let wait_for_link = plan.api.is_none();
         let api = plan.api.unwrap_or_else(|| format!("http://{bus}"));
+        let wait_for_agent = plan.codex.is_none();
         let host_process = drawbridge()
             .args(["connect", "--api", &api, "--id", "h", "--name", "Host"])
             .arg("--cwd")
             .arg(&work)
             .arg("--codex-bin")
-            .arg(real_codex())
+            .arg(plan.codex.unwrap_or_else(real_codex))
             .args(plan.connect)
             .env("DRAWBRIDGE_DATA_DIR", &data)
             .env("HOME", &user)
@@ -113,7 +116,8 @@ impl World {
                     .link
                     .as_ref()
                     .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
-                (linked || !wait_for_link) && view.app_server.state == AppServerState::Ready
+                let ready = view.app_server.state == AppServerState::Ready;
+                (linked || !wait_for_link) && (ready || !wait_for_agent)
             })
             .await;
         world
