@@ -16,6 +16,9 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
     stages.run("format", || {
         run::succeed(&mut run::cargo(&["fmt", "--all", "--check"]))
     })?;
+    if has_cargo_deny() {
+        stages.run("dependencies", || run::succeed(run::cargo(&DENY).args(CHECKS)))?;
+    }
     stages.run("clippy", || {
         run::succeed(cargo(&["clippy", "--workspace", "--all-targets"]).args(["--", "-D", "warnings"]))
     })?;
@@ -32,7 +35,18 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
         stages.run("demo", || demo::demo(true, false))?;
     }
     println!("\n{}", stages.summary(begin.elapsed(), quick));
+    if !has_cargo_deny() {
+        println!("left out: dependencies (get it with `cargo install cargo-deny --locked`)");
+    }
     Ok(())
+}
+
+/// What holds of dependencies without asking the network: nothing forbidden, licenses, where they come from.
+const DENY: [&str; 4] = ["deny", "--log-level", "error", "check"];
+const CHECKS: [&str; 3] = ["bans", "licenses", "sources"];
+
+fn has_cargo_deny() -> bool {
+    run::succeeds(&mut run::cargo(&["deny", "--version"]))
 }
 
 fn cargo(arguments: &[&str]) -> Command {

@@ -247,7 +247,7 @@ async fn no_process_shows_a_token() {
         }
     }
     assert!(
-        shown(agent, "environ").contains(MCP_TOKEN),
+        shown(agent, "environ").contains(&format!("FORGE_CODEX_CONNECTOR_MCP_HTTP_TOKEN={MCP_TOKEN} ")),
         "the app-server has it, and we can see that"
     );
     for token in TOKENS {
