@@ -195,50 +195,56 @@ fn ends_itself() {
 #[test]
 fn killed_at_every_step_it_opens_with_the_old_or_the_new() {
     let program = std::env::current_exe().unwrap();
-    let mut runs = 0;
-    for work in WORKS {
-        let scratch = tempfile::tempdir().unwrap();
-        let before = scratch.path().join("before");
-        std::fs::create_dir(&before).unwrap();
-        (work.prepare)(&Place::new(&before));
-        let mut killed = 0;
-        for step in 0.. {
-            assert!(step < MOST_STEPS, "{} never ends", work.name);
-            let folder = scratch.path().join(step.to_string());
-            copy_folder(&before, &folder);
-            let output = Command::new(&program)
-                .args([
-                    "ends_itself",
-                    "--exact",
-                    "--ignored",
-                    "--nocapture",
-                    "--test-threads=1",
-                ])
-                .env(WORK, work.name)
-                .env(FOLDER, &folder)
-                .env(STEP, step.to_string())
-                .output()
-                .unwrap();
-            runs += 1;
-            let at = format!("{} ended at step {step}", work.name);
-            let whole = output.status.success();
-            assert!(
-                whole || output.status.signal() == Some(9),
-                "{at}: {:?}\n{}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            );
-            assert_no_plaintext(&folder);
-            check(work, &Place::new(&folder), &at, whole);
-            std::fs::remove_dir_all(&folder).unwrap();
-            if whole {
-                break;
-            }
-            killed += 1;
-        }
-        assert!(killed > 3, "{}: only {killed} steps", work.name);
-    }
+    let runs = std::thread::scope(|scope| {
+        let all: Vec<_> = WORKS
+            .iter()
+            .map(|work| scope.spawn(|| kill_at_every_step(&program, work)))
+            .collect();
+        all.into_iter().map(|runs| runs.join().unwrap()).sum::<usize>()
+    });
     assert!(runs >= 200, "only {runs} runs");
+}
+
+/// How often it was run.
+fn kill_at_every_step(program: &Path, work: &Work) -> usize {
+    let scratch = tempfile::tempdir().unwrap();
+    let before = scratch.path().join("before");
+    std::fs::create_dir(&before).unwrap();
+    (work.prepare)(&Place::new(&before));
+    for step in 0..MOST_STEPS {
+        let folder = scratch.path().join(step.to_string());
+        copy_folder(&before, &folder);
+        let output = Command::new(program)
+            .args([
+                "ends_itself",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(WORK, work.name)
+            .env(FOLDER, &folder)
+            .env(STEP, step.to_string())
+            .output()
+            .unwrap();
+        let at = format!("{} ended at step {step}", work.name);
+        let whole = output.status.success();
+        assert!(
+            whole || output.status.signal() == Some(9),
+            "{at}: {:?}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_no_plaintext(&folder);
+        check(work, &Place::new(&folder), &at, whole);
+        std::fs::remove_dir_all(&folder).unwrap();
+        if whole {
+            assert!(step > 3, "{}: only {step} steps", work.name);
+            println!("{}: {step} steps", work.name);
+            return step + 1;
+        }
+    }
+    panic!("{} never ends", work.name);
 }
 
 fn check(work: &Work, place: &Place, at: &str, whole: bool) {

@@ -8,12 +8,15 @@ use crate::{FileFault, KeyError, KeySource, KeyStore, Notice, VaultError};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Names the key of this vault in a keyring. Random, so that a moved data directory keeps its key and two of
 /// them never share one.
 const ID: &str = "vault-id";
 const ID_COPY: &str = "vault-id.bak";
 const LOCK: &str = "vault.lock";
+/// How long to wait for whoever has it.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Vault {
     /// Opens the vault in `dir`, which is made when it is not there; a new vault gets a new key.
@@ -118,10 +121,21 @@ fn move_aside(folder: &Folder, names: &[String], name: &str, aside: &str) -> Res
     Ok(())
 }
 
+/// A child that our process is just starting has our open files until it becomes its program, so a vault that
+/// was closed a moment ago may still be locked for that long.
 fn hold(folder: &Folder) -> Result<std::fs::File, VaultError> {
-    lock(&folder.file(LOCK))?.ok_or_else(|| VaultError::InUse {
-        dir: folder.path().to_owned(),
-    })
+    let begun = Instant::now();
+    loop {
+        if let Some(held) = lock(&folder.file(LOCK))? {
+            return Ok(held);
+        }
+        if begun.elapsed() >= LOCK_PATIENCE {
+            return Err(VaultError::InUse {
+                dir: folder.path().to_owned(),
+            });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The key that is kept for this vault, or a new one for an empty vault.
