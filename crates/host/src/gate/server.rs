@@ -168,18 +168,6 @@ impl ServerSide {
 
     /// Decides what becomes of one frame.
     pub(super) async fn take(&mut self, desk: &Desk, text: &str) -> Writes {
-        let mut writes = self.judge(desk, text).await;
-        if self.caller.is_remote() {
-            let frame = writes.client.as_deref().or(writes.pass.then_some(text));
-            if let Some(clean) = frame.and_then(redact::without_credentials) {
-                writes.pass = false;
-                writes.client = Some(clean);
-            }
-        }
-        writes
-    }
-
-    async fn judge(&mut self, desk: &Desk, text: &str) -> Writes {
         let Ok(envelope) = Envelope::parse(text) else {
             // Unreadable to us: the user's own client may know better, a remote gets nothing unread.
             return if self.caller.is_remote() {
