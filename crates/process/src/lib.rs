@@ -22,6 +22,7 @@ mod log;
 mod log_file;
 mod marker;
 pub mod peer;
+mod seen;
 mod spec;
 mod sweep;
 

@@ -4,44 +4,10 @@ use crate::MARKER_VARIABLE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
+pub use crate::seen::{MarkerSeen, Process};
+
 /// Environments larger than this are not read to the end; the kernel's own limit is lower by default.
 const MAX_ENVIRON: u64 = 8 * 1024 * 1024;
-
-/// A process as the kernel sees it at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
-    /// Its id.
-    pub pid: u32,
-    /// Its parent's id; 0 at the top.
-    pub parent: u32,
-    /// Its process group.
-    pub group: u32,
-    /// When it started, in clock ticks since boot. Together with the id this is its identity.
-    pub start_time: u64,
-    /// Short name of its program.
-    pub name: String,
-    /// It has ended and waits to be collected.
-    pub ended: bool,
-}
-
-impl Process {
-    /// Id and start time: what tells it from a later process with the same id.
-    #[must_use]
-    pub fn identity(&self) -> (u32, u64) {
-        (self.pid, self.start_time)
-    }
-}
-
-/// What a look for the marker variable found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MarkerSeen {
-    /// The environment was read and holds none.
-    Absent,
-    /// Its value.
-    Value(String),
-    /// The environment cannot be read: not ours, protected, or gone.
-    Unreadable,
-}
 
 /// The process with this id, if there is one.
 #[must_use]
