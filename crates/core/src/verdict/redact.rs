@@ -1,5 +1,9 @@
 //! Taking out of a response what a remote does not get.
 
+mod origin;
+
+pub use origin::without_credentials;
+
 use super::rule::{Cut, Handling, Rule};
 use serde_json::{Map, Value};
 

@@ -81,6 +81,15 @@ impl Writes {
             ..Self::default()
         }
     }
+    /// The same for a remote, `text` being the frame as it came.
+    fn without_credentials(mut self, text: &str) -> Self {
+        let frame = self.client.as_deref().or(self.pass.then_some(text));
+        if let Some(clean) = frame.and_then(redact::without_credentials) {
+            self.pass = false;
+            self.client = Some(clean);
+        }
+        self
+    }
     fn client(text: String) -> Self {
         Self {
             client: Some(text),
@@ -168,6 +177,15 @@ impl ServerSide {
 
     /// Decides what becomes of one frame.
     pub(super) async fn take(&mut self, desk: &Desk, text: &str) -> Writes {
+        let writes = self.judge(desk, text).await;
+        if self.caller.is_remote() {
+            writes.without_credentials(text)
+        } else {
+            writes
+        }
+    }
+
+    async fn judge(&mut self, desk: &Desk, text: &str) -> Writes {
         let Ok(envelope) = Envelope::parse(text) else {
             // Unreadable to us: the user's own client may know better, a remote gets nothing unread.
             return if self.caller.is_remote() {
@@ -520,3 +538,26 @@ const OF_NO_THREAD: [&str; 7] = [
     "deprecationNotice",
     "app/list/updated",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_gets_no_frame_with_credentials_in_a_repositorys_address() {
+        let frame = |url: &str| json!({ "result": { "thread": { "gitInfo": { "originUrl": url } } } });
+        let (bad, good) = (
+            frame("https://u:s3cret@host/o").to_string(),
+            frame("https://host/o").to_string(),
+        );
+        let passed = Writes::pass().without_credentials(&bad);
+        assert_eq!((passed.pass, passed.client), (false, Some(good.clone())));
+        let rewritten = Writes::client(bad).without_credentials("{}");
+        assert_eq!((rewritten.pass, rewritten.client), (false, Some(good.clone())));
+        // What holds none goes on as it came, and what was held back stays so.
+        let passed = Writes::pass().without_credentials(&good);
+        assert_eq!((passed.pass, passed.client), (true, None));
+        let held = Writes::default().without_credentials(&good);
+        assert_eq!((held.pass, held.client), (false, None));
+    }
+}
