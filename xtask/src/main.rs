@@ -1,4 +1,4 @@
-//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema | fuzz`.
+//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema | fuzz | bench`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod acceptance;
+mod bench;
 mod demo;
 mod error;
 mod fuzz;
@@ -49,6 +50,14 @@ enum Task {
         #[arg(long, conflicts_with = "yes")]
         live: bool,
     },
+    /// Measure what people wait for and hold it to its budget
+    Bench {
+        /// What to measure
+        subject: bench::Subject,
+        /// Measure an optimized build (takes minutes to build)
+        #[arg(long)]
+        release: bool,
+    },
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
     /// Run every parser of foreign bytes under libFuzzer (needs cargo-fuzz)
@@ -70,6 +79,7 @@ fn main() -> ExitCode {
             source: Box::new(source),
         }),
         Task::Test { quick } => test::test(quick),
+        Task::Bench { subject, release } => bench::bench(subject, release),
         Task::Demo { yes, live } => demo::demo(yes, live),
         Task::Schema => schema::schema(),
         Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),

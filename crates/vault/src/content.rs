@@ -206,3 +206,192 @@ impl TryFrom<StoredEnrollment> for Enrollment {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Keys;
+    use proptest::prelude::*;
+
+    fn option<T: Clone + std::fmt::Debug + 'static>(
+        strategy: impl Strategy<Value = T> + 'static,
+    ) -> impl Strategy<Value = Option<T>> {
+        proptest::option::of(strategy)
+    }
+
+    prop_compose! {
+        fn enrollment()(
+            id in "[a-z0-9]{1,20}",
+            texts in proptest::collection::vec(any::<String>(), 6),
+            token in any::<String>(),
+            host_id in option(any::<String>()),
+            on in any::<bool>(),
+            disabled_at in option(option(any::<u64>())),
+            mcp_token in option(option(any::<String>())),
+            ca_file in option("[a-z/ äöü\"\\\\]{0,30}"),
+            made_at in any::<u64>(),
+        ) -> Enrollment {
+            Enrollment {
+                id: BusId::new(&format!("x{id}")).unwrap(),
+                name: texts[0].clone(),
+                api_origin: texts[1].clone(),
+                host_id,
+                token: Secret::new(&token),
+                on,
+                disabled: disabled_at.map(|at| Disabled { reason: texts[2].clone(), at }),
+                mcp: mcp_token.map(|token| McpServer {
+                    name: texts[3].clone(),
+                    url: texts[4].clone(),
+                    token: token.map(|token| Secret::new(&token)),
+                }),
+                ca_file: ca_file.map(PathBuf::from),
+                made_at,
+            }
+        }
+    }
+
+    /// Everything, with the secrets: what `Debug` does not show.
+    fn whole(enrollment: &Enrollment) -> String {
+        serde_json::to_string(&StoredEnrollment::from(enrollment)).unwrap()
+    }
+
+    fn example() -> Enrollment {
+        Enrollment {
+            id: BusId::new("bus").unwrap(),
+            name: "Bus".into(),
+            api_origin: "https://bus.example.org".into(),
+            host_id: None,
+            token: Secret::new("token"),
+            on: true,
+            disabled: None,
+            mcp: None,
+            ca_file: None,
+            made_at: 1,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(enrollment in enrollment(), saved_at in any::<u64>()) {
+            let content = Content::Enrollment(Box::new(enrollment.clone()));
+            let (back, at) = decode(&encode(&content, saved_at).unwrap()).unwrap();
+            let Content::Enrollment(back) = back else { panic!("another kind") };
+            prop_assert_eq!(whole(&back), whole(&enrollment));
+            prop_assert_eq!(at, saved_at);
+        }
+
+        #[test]
+        fn any_bytes_are_content_or_a_named_fault(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            if let Err(fault) = decode(&bytes) {
+                prop_assert!(["file_damaged", "file_newer"].contains(&fault.code()));
+            }
+        }
+
+        #[test]
+        fn changed_content_is_content_or_a_named_fault(
+            at in any::<prop::sample::Index>(),
+            with in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            let plain = encode(&Content::Export(vec![example()]), 1).unwrap();
+            let mut changed = plain.to_vec();
+            let at = at.index(changed.len());
+            let end = (at + with.len()).min(changed.len());
+            changed.splice(at..end, with);
+            if let Err(fault) = decode(&changed) {
+                prop_assert!(["file_damaged", "file_newer"].contains(&fault.code()));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_no_age_file(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(Keys::generate().unseal(&bytes).unwrap_err().code(), "file_damaged");
+        }
+    }
+
+    #[test]
+    fn a_later_version_is_named_whatever_else_it_holds() {
+        let later = br#"{"version":7,"saved_at":"yesterday","boxes":[1,2],"enrollment":{}}"#;
+        assert_eq!(
+            decode(later).unwrap_err(),
+            FileFault::Newer {
+                version: 7,
+                ours: VERSION
+            }
+        );
+    }
+
+    #[test]
+    fn what_this_version_would_not_write_is_damaged() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"version":"1"}"#,
+            r#"{"version":-1}"#,
+            r#"{"version":0,"saved_at":1}"#,
+            r#"{"version":1}"#,
+            r#"{"version":1,"saved_at":1}"#,
+            r#"{"version":1,"saved_at":1,"more":1,"export":[]}"#,
+            r#"{"version":1,"version":1,"saved_at":1,"export":[]}"#,
+            r#"{"version":1,"saved_at":1,"export":[],"confirmed":{"settings":{},"at":1}}"#,
+            r#"{"version":1,"saved_at":1,"enrollment":{"id":"../x"}}"#,
+            r#"{"version":1,"saved_at":1,"export":[]} and more"#,
+        ] {
+            assert_eq!(
+                decode(text.as_bytes()).unwrap_err().code(),
+                "file_damaged",
+                "{text}"
+            );
+        }
+        let deep = format!(
+            r#"{{"version":1,"saved_at":1,"confirmed":{{"settings":{{"x":{}}},"at":1}}}}"#,
+            "[".repeat(50_000)
+        );
+        assert_eq!(decode(deep.as_bytes()).unwrap_err().code(), "file_damaged");
+        assert_eq!(
+            decode(&vec![b' '; LARGEST + 1]).unwrap_err().code(),
+            "file_damaged"
+        );
+    }
+
+    #[test]
+    fn an_id_that_is_no_file_name_is_never_read() {
+        let plain = encode(&Content::Enrollment(Box::new(example())), 1).unwrap();
+        let text = String::from_utf8(plain.to_vec()).unwrap();
+        let changed = text.replace(r#""id":"bus""#, r#""id":"../bus""#);
+        assert!(changed != text);
+        assert_eq!(decode(changed.as_bytes()).unwrap_err().code(), "file_damaged");
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_before_it_is_written() {
+        let mut large = example();
+        large.name = "x".repeat(LARGEST);
+        let error = encode(&Content::Enrollment(Box::new(large)), 1).unwrap_err();
+        assert_eq!(error.code(), "unfit");
+        assert!(error.to_string().contains("too large"), "{error}");
+    }
+
+    /// Every bit of a sealed file.
+    #[test]
+    fn a_flipped_bit_is_a_named_fault_and_never_other_content() {
+        let keys = Keys::generate();
+        let plain = encode(&Content::Enrollment(Box::new(example())), 1).unwrap();
+        let sealed = keys.seal(&plain).unwrap();
+        for bit in 0..sealed.len() * 8 {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match keys.unseal(&flipped) {
+                Ok(back) => assert_eq!(*back, *plain, "bit {bit} changed the content"),
+                Err(fault) => assert!(
+                    ["file_damaged", "wrong_key"].contains(&fault.code()),
+                    "bit {bit}: {fault}"
+                ),
+            }
+        }
+        for length in 0..sealed.len() {
+            let fault = keys.unseal(&sealed[..length]).unwrap_err();
+            assert_eq!(fault.code(), "file_damaged", "cut at {length}: {fault}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `bench`: medians of what people wait for, held to their budgets.
+
+use crate::error::Error;
+use crate::run;
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// Unlocking and saving, with a key file and with a real keyring
+    Vault,
+}
+
+/// Runs a benchmark. Without `release` it takes the unoptimized build that the tests have made already: what
+/// holds there holds in a release.
+///
+/// # Errors
+/// When it cannot be built, or a budget is exceeded.
+pub(crate) fn bench(subject: Subject, release: bool) -> Result<(), Error> {
+    let (package, bench) = match subject {
+        Subject::Vault => ("drawbridge-vault", "vault"),
+    };
+    let mut command = run::cargo(&["bench", "--quiet", "--package", package, "--bench", bench]);
+    command.args(["--profile", if release { "release" } else { "dev" }]);
+    if run::on_ci() {
+        command.arg("--locked");
+    }
+    run::succeed(&mut command)
+}
