@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Where the host keeps its sockets, key and records [default: the user's data folder].
     #[arg(long, global = true, value_name = "DIR", env = "DRAWBRIDGE_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
+    /// The configuration file [default: drawbridge/config.toml in the user's folder of settings].
+    #[arg(long, global = true, value_name = "FILE", env = "DRAWBRIDGE_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Descriptor of the pipe with the secrets that were taken out of the arguments.
     #[arg(long, hide = true, value_name = "N")]
     pub secrets_fd: Option<i32>,
@@ -67,6 +70,8 @@ pub enum Command {
     Stop,
     /// Show the last lines of the agent's or the connector's log.
     Logs(LogsArgs),
+    /// Show, check and change the configuration file.
+    Config(ConfigArgs),
     /// Drive a host through its bus.
     Remote(RemoteArgs),
     /// Run a bus, or say who may connect to one.
@@ -81,7 +86,7 @@ pub enum Command {
 }
 
 /// Arguments of `connect`.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ConnectArgs {
     /// Base URL of the bus; /connect and /mcp are derived from it [default: `https://bus.noagi.cloud`].
     #[arg(long, value_name = "URL")]
@@ -137,6 +142,40 @@ pub struct JsonArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What to do with the configuration file.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Show each key, its value, and whether a variable, the file or the default gave it.
+    Show(JsonArgs),
+    /// Say what is wrong with the file, and where.
+    Check,
+    /// Print where the file is.
+    Path,
+    /// Set a key, such as security.role; comments stay.
+    Set {
+        /// The key, section and name.
+        key: String,
+        /// The value: text without quotes, a list as one element or as ["a", "b"].
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Take a key out, so that its default counts again.
+    Unset {
+        /// The key, section and name.
+        key: String,
+    },
+    /// Open the file in your editor; it is replaced only by one that is right.
+    Edit,
 }
 
 /// Arguments of `approvals`.

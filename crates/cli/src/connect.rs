@@ -57,7 +57,12 @@ impl StopSignal {
     }
 }
 
-pub(crate) async fn run(data_dir: &Path, args: &ConnectArgs, secrets: &Secrets) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    data_dir: &Path,
+    config: Option<&Path>,
+    args: &ConnectArgs,
+    secrets: &Secrets,
+) -> Result<Exit, CliError> {
     if let Some(who @ (WhoMayAnswer::Remote | WhoMayAnswer::Both)) = args.answer {
         screen::note_line(&format!(
             "WARNING: --answer {who}: remote clients may allow what the agent asks for. The bus and the \
@@ -76,7 +81,7 @@ pub(crate) async fn run(data_dir: &Path, args: &ConnectArgs, secrets: &Secrets) 
     let mut child: Option<Child> = None;
     loop {
         // Not given up half way: a host that has just been started must be told that nobody needs it.
-        let client = bring_up(data_dir, args, secrets, &mut terminal, &mut child).await?;
+        let client = bring_up(data_dir, config, args, secrets, &mut terminal, &mut child).await?;
         match session::run(client, &mut terminal, lines.as_mut(), &mut stop).await? {
             session::End::Released { last } => {
                 terminal.clear();
@@ -115,6 +120,7 @@ pub(crate) async fn run(data_dir: &Path, args: &ConnectArgs, secrets: &Secrets) 
 /// Attaches to the host that runs, or starts one. Who starts it is decided by the host's own lock.
 async fn bring_up(
     data_dir: &Path,
+    config: Option<&Path>,
     args: &ConnectArgs,
     secrets: &Secrets,
     terminal: &mut Terminal,
@@ -136,7 +142,15 @@ async fn bring_up(
         path: ".".into(),
         source,
     })?;
-    let setup = host_setup(args, secrets, |name| std::env::var_os(name), &current_dir)?;
+    let variable = |name: &str| std::env::var_os(name);
+    let (args, notes) = match config {
+        Some(file) => crate::config::below(args.clone(), file, data_dir, variable, &current_dir)?,
+        None => (args.clone(), Vec::new()),
+    };
+    for note in notes {
+        terminal.news(&note)?;
+    }
+    let setup = host_setup(&args, secrets, variable, &current_dir)?;
     *child = match spawn::host(data_dir, &setup).await? {
         Started::Host(child) => Some(child),
         Started::AlreadyRunning => None,

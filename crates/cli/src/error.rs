@@ -99,6 +99,18 @@ pub enum CliError {
     /// No home.
     #[error("the system names no folder for the data of programs; choose one with --data-dir")]
     NoDataDir,
+    /// No home either.
+    #[error("the system names no folder for the settings of programs; choose a file with --config")]
+    NoConfigDir,
+    /// The configuration file was not changed.
+    #[error(transparent)]
+    Config(#[from] drawbridge_config::FileError),
+    /// Nothing that the file opens to remotes was confirmed.
+    #[error(
+        "the configuration opens other folders to remote clients than the one this was started in, and \
+         nobody confirmed them here; give --root DIR to have a folder for this start"
+    )]
+    NoConfirmedRoot,
     /// The async runtime.
     #[error("cannot start: {0}; the system may be out of threads or file descriptors")]
     Runtime(std::io::Error),
@@ -123,6 +135,9 @@ impl CliError {
             CliError::File { .. } => "file",
             CliError::Output(_) => "output",
             CliError::NoDataDir => "no_data_dir",
+            CliError::NoConfigDir => "no_config_dir",
+            CliError::Config(error) => error.code(),
+            CliError::NoConfirmedRoot => "no_confirmed_root",
             CliError::Runtime(_) => "runtime",
         }
     }
@@ -131,7 +146,12 @@ impl CliError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            CliError::Usage(_) | CliError::Secrets(_) | CliError::NoDataDir => Exit::Usage,
+            CliError::Usage(_)
+            | CliError::Secrets(_)
+            | CliError::NoDataDir
+            | CliError::NoConfigDir
+            | CliError::Config(_)
+            | CliError::NoConfirmedRoot => Exit::Usage,
             CliError::Control(error) => error.exit(),
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,

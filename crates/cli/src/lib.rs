@@ -6,6 +6,7 @@
 mod approvals;
 pub mod args;
 mod bus;
+mod config;
 mod connect;
 mod connector;
 pub mod control_client;
@@ -65,8 +66,11 @@ fn start(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
 
 async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
     let data_dir = data_dir(arguments.data_dir)?;
+    let config_file = config::path(arguments.config.as_deref());
     match arguments.command {
-        Command::Connect(args) => connect::run(&data_dir, &args, &secrets).await,
+        // Without a folder for settings there is no file, and that stops no connection.
+        Command::Connect(args) => connect::run(&data_dir, config_file.ok().as_deref(), &args, &secrets).await,
+        Command::Config(args) => config::run(&config_file?, &data_dir, args.action),
         Command::Status(args) => status::run(&data_dir, args.json).await,
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
         Command::Approvals(args) => approvals::run(&data_dir, args).await,

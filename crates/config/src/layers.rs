@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "from", rename_all = "lowercase")]
+#[serde(tag = "from", content = "place", rename_all = "lowercase")]
 pub enum Origin {
     /// A flag.
     Flag(&'static str),

@@ -98,6 +98,14 @@ fn show_names_every_key_its_value_and_who_won() {
     let settings = resolve(&Values::default(), variables(&[]), &file(), "c.toml").settings;
     let shown = show(&settings);
     assert_eq!(shown.len(), KEYS.len());
+    let rows = serde_json::to_value(&shown).unwrap();
+    let origin = serde_json::json!({ "from": "file", "place": { "file": "c.toml", "line": 5 } });
+    let role = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["key"] == "security.role");
+    assert_eq!(role.unwrap()["origin"], origin);
     let line = |key: &str| {
         let row = shown.iter().find(|row| row.key == key).unwrap();
         let value = row
