@@ -34,17 +34,17 @@ pub struct Session {
     folder: PathBuf,
     bus: Option<Child>,
     keyring: Mutex<Option<Child>>,
-    prompter: Mutex<Option<Prompter>>,
+    silent: Mutex<Vec<Silent>>,
 }
 
-/// Holds the name of the program that asks for passwords, and never answers.
+/// Holds the name of a service, and never answers.
 #[derive(Debug)]
-struct Prompter {
+struct Silent {
     connection: Option<zbus::Connection>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
-impl Drop for Prompter {
+impl Drop for Silent {
     fn drop(&mut self) {
         drop(self.connection.take());
         if let Some(runtime) = self.runtime.take() {
@@ -76,7 +76,7 @@ impl Session {
             folder: folder.to_owned(),
             bus: None,
             keyring: Mutex::new(None),
-            prompter: Mutex::new(None),
+            silent: Mutex::default(),
         };
         let mut command = Command::new("dbus-daemon");
         command
@@ -111,7 +111,7 @@ impl Session {
             folder: folder.into(),
             bus: None,
             keyring: Mutex::new(None),
-            prompter: Mutex::new(None),
+            silent: Mutex::default(),
         })
     }
 
@@ -266,8 +266,20 @@ impl Session {
     /// # Errors
     /// When somebody else already shows prompts.
     pub fn silent_prompter(&self) -> Result<(), Error> {
+        self.silent("org.gnome.keyring.SystemPrompter")
+    }
+
+    /// From now on there is a keyring that never answers anything.
+    ///
+    /// # Errors
+    /// When there is another one.
+    pub fn silent_keyring(&self) -> Result<(), Error> {
+        self.silent(SECRETS)
+    }
+
+    fn silent(&self, name: &'static str) -> Result<(), Error> {
         let address = self.address();
-        let prompter = off_the_runtime(move || {
+        let silent = off_the_runtime(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_all()
@@ -276,16 +288,16 @@ impl Session {
             // A connection without objects leaves every call to it without an answer.
             let connection = runtime.block_on(async {
                 zbus::connection::Builder::address(address.as_str())?
-                    .name("org.gnome.keyring.SystemPrompter")?
+                    .name(name)?
                     .build()
                     .await
             });
-            Ok(Prompter {
+            Ok(Silent {
                 connection: Some(connection.map_err(bus_error)?),
                 runtime: Some(runtime),
             })
         })?;
-        *lock(&self.prompter) = Some(prompter);
+        lock(&self.silent).push(silent);
         Ok(())
     }
 
@@ -362,7 +374,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        *lock(&self.prompter) = None;
+        lock(&self.silent).clear();
         if let Some(keyring) = lock(&self.keyring).as_mut() {
             end(keyring);
         }

@@ -259,6 +259,36 @@ async fn absent_within_the_deadline(dir: &Path) {
 }
 
 #[test]
+fn a_keyring_that_never_answers_is_slow_and_costs_one_thread() {
+    in_a_session("never_answers_inside");
+}
+
+#[tokio::test]
+#[ignore = "the half that runs in a session"]
+async fn never_answers_inside() {
+    let session = session();
+    session.silent_keyring().unwrap();
+    let ticker = Ticker::start();
+    let begin = Instant::now();
+    let error = VaultHandle::open(&vault_dir(&session), &KeySource::Keyring)
+        .await
+        .unwrap_err();
+    let took = begin.elapsed();
+    assert_eq!(error.code(), "keyring_slow", "{error}");
+    assert!(took >= DEADLINE && took < DEADLINE + MARGIN, "{took:?}");
+    ticker.assert_ticked_through(took);
+    for _ in 0..20 {
+        let begin = Instant::now();
+        let error = VaultHandle::open(&vault_dir(&session), &KeySource::Keyring)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "keyring_slow", "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    }
+    assert_eq!(keyring_threads(), 1);
+}
+
+#[test]
 fn an_empty_answer_of_a_keyring_never_unlocked_is_no_empty_keyring() {
     in_a_session("never_unlocked_inside");
 }
@@ -316,7 +346,24 @@ fn volatile_and_ambiguous_inside() {
     session.default_is_volatile(true).unwrap();
     assert_eq!(code(open(&dir)), "keyring_volatile");
     session.default_is_volatile(false).unwrap();
-    drop(open(&dir).unwrap());
+    let mut vault = open(&dir).unwrap();
+    vault.put(enrollment("bus", "kept")).unwrap();
+    drop(vault);
+
+    // The name of the key's entry has a copy; without both the key cannot be found, and no new one is made.
+    let names = ["vault-id", "vault-id.bak"].map(|name| dir.join(name));
+    let name = std::fs::read(&names[0]).unwrap();
+    for damaged in &names {
+        std::fs::write(damaged, b"garbage").unwrap();
+        assert_eq!(open(&dir).unwrap().list().count(), 1);
+        assert_eq!(std::fs::read(damaged).unwrap(), name, "it was not put right");
+    }
+    for gone in &names {
+        std::fs::remove_file(gone).unwrap();
+    }
+    assert_eq!(code(open(&dir)), "key_lost");
+    std::fs::write(&names[0], name).unwrap();
+    assert_eq!(open(&dir).unwrap().list().count(), 1);
 
     let id = std::fs::read_to_string(dir.join("vault-id")).unwrap();
     add_entry("drawbridge", id.trim());
