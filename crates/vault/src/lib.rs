@@ -30,7 +30,7 @@ pub use handle::VaultHandle;
 pub use id::BusId;
 pub use key::{KeySource, KeyStore, LoadedKey, Watched};
 pub use state::{Condition, FileState, KeyPlace, Notice, VaultState};
-pub use vault::{ImportReport, Vault};
+pub use vault::{ImportReport, Vault, decode_sealed};
 
 #[cfg(feature = "fault-points")]
 pub use steps::watch_steps;

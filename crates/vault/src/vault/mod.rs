@@ -5,7 +5,7 @@ mod open;
 mod rotate;
 mod transfer;
 
-pub use transfer::ImportReport;
+pub use transfer::{ImportReport, decode_sealed};
 
 use crate::disk::Folder;
 use crate::keys::Keys;

@@ -6,6 +6,23 @@ use crate::keys::{Keys, seal_for_text};
 use crate::{BusId, Content, FileFault, VaultError};
 use drawbridge_wire::Secret;
 
+/// Reads what was sealed for `identity` (the text of an age identity file), e.g. an export.
+///
+/// # Errors
+/// `bad_identity`, or what is wrong with it.
+pub fn decode_sealed(sealed: &[u8], identity: &Secret) -> Result<Content, VaultError> {
+    let keys = Keys::parse(identity.reveal()).map_err(|_| VaultError::BadIdentity)?;
+    let decoded = keys.unseal(sealed).and_then(|plain| decode(&plain));
+    decoded.map(|(content, _)| content).map_err(of_the_export)
+}
+
+fn of_the_export(fault: FileFault) -> VaultError {
+    VaultError::File {
+        path: "the export".into(),
+        fault,
+    }
+}
+
 /// What an import did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImportReport {
@@ -45,17 +62,8 @@ impl Vault {
         identity: &Secret,
         replace: bool,
     ) -> Result<ImportReport, VaultError> {
-        let keys = Keys::parse(identity.reveal()).map_err(|_| VaultError::BadIdentity)?;
-        let file = |fault| VaultError::File {
-            path: "the export".into(),
-            fault,
-        };
-        let (content, _) = keys
-            .unseal(exported)
-            .and_then(|plain| decode(&plain))
-            .map_err(file)?;
-        let Content::Export(enrollments) = content else {
-            return Err(file(FileFault::Damaged {
+        let Content::Export(enrollments) = decode_sealed(exported, identity)? else {
+            return Err(of_the_export(FileFault::Damaged {
                 what: "it is a file of a vault and no export",
             }));
         };
