@@ -10,6 +10,7 @@
 mod frames;
 mod http_heads;
 mod places;
+mod secrets;
 mod text;
 
 /// A function of foreign bytes.
@@ -33,6 +34,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hidden", text::hidden),
     ("path", places::path),
     ("verdict", places::verdict),
+    ("vault_decode", secrets::vault_decode),
 ];
 
 /// Runs the target of this name.
