@@ -7,6 +7,7 @@
     reason = "a panic is how a target reports what it found"
 )]
 
+mod configuration;
 mod frames;
 mod http_heads;
 mod places;
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("hidden", text::hidden),
     ("path", places::path),
     ("verdict", places::verdict),
+    ("config_parse", configuration::config_parse),
     ("vault_decode", secrets::vault_decode),
 ];
 
