@@ -46,6 +46,18 @@ pub struct Arguments {
     /// The configuration file [default: drawbridge/config.toml in the user's folder of settings].
     #[arg(long, global = true, value_name = "FILE", env = "DRAWBRIDGE_CONFIG")]
     pub config: Option<PathBuf>,
+    /// File with the key of the vault, instead of the system's keyring; made by the first enrollment.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "DRAWBRIDGE_KEY_FILE",
+        conflicts_with = "key_credential"
+    )]
+    pub key_file: Option<PathBuf>,
+    /// Name of the systemd credential (LoadCredential=) with the key of the vault, instead of the keyring.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub key_credential: Option<String>,
     /// Descriptor of the pipe with the secrets that were taken out of the arguments.
     #[arg(long, hide = true, value_name = "N")]
     pub secrets_fd: Option<i32>,
@@ -60,6 +72,17 @@ pub enum Command {
     /// Connect this computer to a bus, and ask here what the agent may do.
     #[command(after_help = CONNECT_VARIABLES)]
     Connect(Box<ConnectArgs>),
+    /// Enroll this computer at a bus: its token goes into the vault, encrypted, and nowhere else.
+    Enroll(Box<EnrollArgs>),
+    /// Show the buses this computer is enrolled at, switch them on or off, change their MCP server.
+    Enrollments(EnrollmentsArgs),
+    /// Forget an enrollment: disconnect and let go of its tokens.
+    Forget {
+        /// Its id, as `enrollments` shows it.
+        bus: String,
+    },
+    /// Look after the vault that keeps the tokens.
+    Vault(VaultArgs),
     /// Show what runs.
     Status(JsonArgs),
     /// Show the live threads.
@@ -134,6 +157,127 @@ pub struct ConnectArgs {
     /// are trusted with the answers [default: local].
     #[arg(long, value_name = "WHO")]
     pub answer: Option<WhoMayAnswer>,
+}
+
+/// Arguments of `enroll`. Without a code and without --token-stdin the token is asked for, unseen.
+#[derive(Debug, Args)]
+pub struct EnrollArgs {
+    /// Base URL of the bus.
+    #[arg(long, value_name = "URL")]
+    pub api: String,
+    /// Code of `drawbridge bus pair`, which counts once and for a short time.
+    #[arg(long, value_name = "CODE", conflicts_with = "token_stdin")]
+    pub code: Option<String>,
+    /// Read the enrollment token from stdin.
+    #[arg(long)]
+    pub token_stdin: bool,
+    /// What the bus is called here [default: its host and port].
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// PEM file with trust anchors for the bus besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// MCP server that threads get [default: the bus's /mcp].
+    #[arg(long, value_name = "URL")]
+    pub mcp_url: Option<String>,
+    /// Name of the MCP server in threads [default: codex-agents].
+    #[arg(long, value_name = "NAME")]
+    pub mcp_name: Option<String>,
+    /// Read the token for the MCP server from stdin, after the enrollment token if that comes from there.
+    #[arg(long)]
+    pub mcp_token_stdin: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `enrollments`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct EnrollmentsArgs {
+    /// What to do; without it they are listed.
+    #[command(subcommand)]
+    pub action: Option<EnrollmentsAction>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do with an enrollment.
+#[derive(Debug, Subcommand)]
+pub enum EnrollmentsAction {
+    /// Connect to it, now and at every start.
+    On {
+        /// Its id.
+        bus: String,
+    },
+    /// Disconnect from it and stay so.
+    Off {
+        /// Its id.
+        bus: String,
+    },
+    /// Change its name here or its MCP server.
+    Set {
+        /// Its id.
+        bus: String,
+        /// What the bus is called here.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// MCP server that threads get.
+        #[arg(long, value_name = "URL")]
+        mcp_url: Option<String>,
+        /// Name of the MCP server in threads.
+        #[arg(long, value_name = "NAME")]
+        mcp_name: Option<String>,
+        /// Read the token for the MCP server from stdin.
+        #[arg(long, conflicts_with = "no_mcp_token")]
+        mcp_token_stdin: bool,
+        /// Let go of the token for the MCP server.
+        #[arg(long)]
+        no_mcp_token: bool,
+    },
+}
+
+/// Arguments of `vault`.
+#[derive(Debug, Args)]
+pub struct VaultArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: VaultAction,
+}
+
+/// What to do with the vault.
+#[derive(Debug, Subcommand)]
+pub enum VaultAction {
+    /// Show where its key is and how its files are.
+    Status(JsonArgs),
+    /// Try to open it again, after the keyring was unlocked, say.
+    Open,
+    /// Make a new key and encrypt everything anew.
+    Rotate,
+    /// Write all enrollments to a file, encrypted to another age recipient.
+    Export {
+        /// Recipient, `age1...`.
+        #[arg(long, value_name = "RECIPIENT")]
+        to: String,
+        /// File to make; it must not be there yet.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take in what was exported.
+    Import {
+        /// The exported file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// File with the age identity it was encrypted to; `-` reads stdin.
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+        /// Replace enrollments that are here already.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// When the key is lost: put the files aside and begin anew. Nothing is deleted.
+    Reset,
 }
 
 /// Arguments of commands that only print.

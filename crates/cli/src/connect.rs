@@ -3,6 +3,7 @@
 use crate::args::ConnectArgs;
 use crate::args::setup::host_setup;
 use crate::control_client::{ControlClient, ControlError};
+use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
 use drawbridge_wire::WhoMayAnswer;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) mod prompt;
 pub(crate) mod report;
 mod session;
-mod spawn;
+pub(crate) mod spawn;
 mod terminal;
 
 /// The name under which this client answers.
@@ -58,7 +59,7 @@ impl StopSignal {
 }
 
 pub(crate) async fn run(
-    data_dir: &Path,
+    place: &Place,
     config: Option<&Path>,
     args: &ConnectArgs,
     secrets: &Secrets,
@@ -69,6 +70,7 @@ pub(crate) async fn run(
              connector are trusted with these answers: whoever controls them can say yes."
         ));
     }
+    let data_dir = place.data_dir.as_path();
     let mut stop = StopSignal::listen()?;
     let mut terminal = Terminal::new(screen::can_ask());
     let mut lines = if terminal.is_live() {
@@ -81,7 +83,7 @@ pub(crate) async fn run(
     let mut child: Option<Child> = None;
     loop {
         // Not given up half way: a host that has just been started must be told that nobody needs it.
-        let client = bring_up(data_dir, config, args, secrets, &mut terminal, &mut child).await?;
+        let client = bring_up(place, config, args, secrets, &mut terminal, &mut child).await?;
         match session::run(client, &mut terminal, lines.as_mut(), &mut stop).await? {
             session::End::Released { last } => {
                 terminal.clear();
@@ -119,13 +121,14 @@ pub(crate) async fn run(
 
 /// Attaches to the host that runs, or starts one. Who starts it is decided by the host's own lock.
 async fn bring_up(
-    data_dir: &Path,
+    place: &Place,
     config: Option<&Path>,
     args: &ConnectArgs,
     secrets: &Secrets,
     terminal: &mut Terminal,
     child: &mut Option<Child>,
 ) -> Result<ControlClient, CliError> {
+    let data_dir = place.data_dir.as_path();
     match ControlClient::connect(data_dir, CLIENT, true).await {
         Ok(client) => {
             if child.is_none() {
@@ -150,26 +153,36 @@ async fn bring_up(
     for note in notes {
         terminal.news(&note)?;
     }
-    let setup = host_setup(&args, secrets, variable, &current_dir)?;
+    let mut setup = host_setup(&args, secrets, place.is_enrolled(), variable, &current_dir)?;
+    setup.vault_key = place.vault_key.clone();
     *child = match spawn::host(data_dir, &setup).await? {
         Started::Host(child) => Some(child),
         Started::AlreadyRunning => None,
     };
+    Ok(attach(data_dir, CLIENT, child.is_none()).await?)
+}
+
+/// Attaches to a host that was just started, here or by `another` process.
+pub(crate) async fn attach(
+    data_dir: &Path,
+    client: &str,
+    another: bool,
+) -> Result<ControlClient, ControlError> {
     let deadline = Instant::now() + ATTACH;
     loop {
-        match ControlClient::connect(data_dir, CLIENT, true).await {
+        match ControlClient::connect(data_dir, client, true).await {
             Ok(client) => return Ok(client),
             // The other process's host holds the lock and has no socket yet.
-            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
+            Err(ControlError::NotRunning(_)) if another && Instant::now() < deadline => {
                 sleep(ATTACH_STEP).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
 }
 
 /// Waits, bounded, for a host that was told that nobody needs it.
-async fn wait_for_end(child: Option<Child>) {
+pub(crate) async fn wait_for_end(child: Option<Child>) {
     if let Some(mut child) = child
         && tokio::time::timeout(HOST_ENDS, child.wait()).await.is_err()
     {

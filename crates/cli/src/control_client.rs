@@ -19,18 +19,8 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 /// Longest the host may take for an answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// The codes a host answers with.
-const REJECTIONS: [&str; 9] = [
-    "not_initialized",
-    "unsupported_version",
-    "bad_request",
-    "unknown_approval",
-    "changed",
-    "already_answered",
-    "not_offered",
-    "not_allowed",
-    "stopping",
-];
+/// What the way to the host and back may take besides.
+const GRACE: Duration = Duration::from_secs(2);
 /// Changes kept while an answer is awaited. A host that sends more meanwhile has another trouble.
 const KEPT_CHANGES: usize = 4096;
 
@@ -79,16 +69,13 @@ pub enum ControlError {
 impl ControlError {
     /// Stable code.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             ControlError::NotRunning(_) => "no_host",
             ControlError::Unreachable { .. } => "host_unreachable",
             ControlError::Refused(_) => "refused",
             ControlError::Lost(_) => "connection_lost",
-            ControlError::Rejected { code, .. } => REJECTIONS
-                .into_iter()
-                .find(|known| known == code)
-                .unwrap_or("rejected"),
+            ControlError::Rejected { code, .. } => code,
             ControlError::NotUnderstood(_) => "not_understood",
             ControlError::Silent => "host_silent",
         }
@@ -197,7 +184,8 @@ impl ControlClient {
                 }
             }
         };
-        tokio::time::timeout(ANSWER, exchange)
+        // A little more than the host gives itself.
+        tokio::time::timeout(request.patience() + GRACE, exchange)
             .await
             .map_err(|_| ControlError::Silent)?
     }

@@ -119,7 +119,7 @@ pub enum CliError {
 impl CliError {
     /// Stable code.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             CliError::Usage(_) => "usage",
             CliError::Secrets(error) => error.code(),

@@ -10,6 +10,8 @@ mod config;
 mod connect;
 mod connector;
 pub mod control_client;
+mod enroll;
+mod enrollments;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
@@ -17,6 +19,7 @@ mod host;
 mod log;
 mod logs;
 pub mod mirror;
+mod place;
 mod remote;
 mod run_host;
 mod screen;
@@ -24,13 +27,15 @@ pub mod secrets;
 mod status;
 mod stop;
 mod threads;
+mod vault;
+mod visit;
 
 pub use error::{CliError, Exit};
 
 use args::{Arguments, Command};
 use clap::Parser;
+use place::Place;
 use secrets::Secrets;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -65,11 +70,16 @@ fn start(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
 }
 
 async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliError> {
-    let data_dir = data_dir(arguments.data_dir)?;
+    let place = Place::of(&arguments)?;
+    let data_dir = place.data_dir.clone();
     let config_file = config::path(arguments.config.as_deref());
     match arguments.command {
         // Without a folder for settings there is no file, and that stops no connection.
-        Command::Connect(args) => connect::run(&data_dir, config_file.ok().as_deref(), &args, &secrets).await,
+        Command::Connect(args) => connect::run(&place, config_file.ok().as_deref(), &args, &secrets).await,
+        Command::Enroll(args) => enroll::run(&place, *args, &secrets).await,
+        Command::Enrollments(args) => enrollments::run(&place, args).await,
+        Command::Forget { bus } => enrollments::forget(&place, bus).await,
+        Command::Vault(args) => vault::run(&place, args.action).await,
         Command::Config(args) => config::run(&config_file?, &data_dir, args.action),
         Command::Status(args) => status::run(&data_dir, args.json).await,
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
@@ -81,12 +91,4 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
         Command::Host(args) => host::run(data_dir, args.service).await,
         Command::Connector => connector::run().await,
     }
-}
-
-/// The data directory, absolute, so that it means the same to a host with another working directory.
-fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
-    let dir = given
-        .or_else(|| dirs::data_local_dir().map(|dir| dir.join("drawbridge")))
-        .ok_or(CliError::NoDataDir)?;
-    std::path::absolute(&dir).map_err(|source| CliError::File { path: dir, source })
 }

@@ -7,7 +7,11 @@ pub fn apply(view: &mut HostView, seq: u64, change: &Change) {
     view.seq = seq;
     match change {
         Change::AppServer(new) => view.app_server = new.clone(),
-        Change::Link(new) => view.link = Some(new.clone()),
+        Change::Link(new) => put(&mut view.links, (**new).clone(), |link| &link.id),
+        Change::LinkGone { id } => view.links.retain(|link| link.id != *id),
+        Change::Vault(new) => view.vault = new.clone(),
+        Change::Config(new) => view.config = Some((**new).clone()),
+        Change::Policy(new) => view.policy = new.clone(),
         Change::Thread(new) => put(&mut view.threads, new.clone(), |thread| &thread.id),
         Change::ThreadClosed { id } => view.threads.retain(|thread| thread.id != *id),
         Change::Approval(new) => put(&mut view.approvals, (**new).clone(), |approval| &approval.id),

@@ -17,8 +17,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use zeroize::Zeroizing;
 
-/// Flags whose value is a token.
-const SECRET_FLAGS: [&str; 2] = ["token", "mcp-token"];
+/// Flags whose value is a token, or good for one.
+const SECRET_FLAGS: [&str; 3] = ["token", "mcp-token", "code"];
 /// Variables whose value is wanted. Others of the same pattern are removed all the same.
 const WANTED: [&str; 8] = [
     "FORGE_CODEX_CONNECTOR_TOKEN",

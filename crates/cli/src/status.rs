@@ -38,14 +38,17 @@ fn text(view: &HostView) -> String {
                 .as_deref()
                 .map(|agent| format!(" ({})", visible_line(agent)))
                 .unwrap_or_default(),
-        view.link
-            .as_ref()
-            .map_or_else(|| "no bus".to_owned(), report::link),
         format!(
             "approvals are answered: {}; remote clients: at most {}",
             view.policy.answer, view.policy.role
         ),
     ];
+    if view.links.is_empty() {
+        lines.push("no bus".to_owned());
+    }
+    lines.extend(view.links.iter().map(report::link));
+    lines.extend(view.links.iter().filter_map(report::mcp));
+    lines.extend(report::vault(&view.vault));
     lines.extend(
         view.policy
             .roots

@@ -6,6 +6,7 @@ mod trouble;
 use crate::event::{AgentEvent, AgentStatus, AgentWatch, Event};
 use drawbridge_codex::{AppServer, CodexBinary, Incoming, Launch, Peer, launch};
 use drawbridge_process::{Child, Ladder, LogRing, Marker, MarkerRole, Spawner, stop};
+use drawbridge_wire::Secret;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -34,6 +35,17 @@ pub(crate) struct AgentPlan {
     pub env: Vec<(OsString, OsString)>,
     pub nonce: String,
     pub log_file: PathBuf,
+    /// What it is started with besides; nothing starts before they are known.
+    pub tokens: watch::Receiver<Option<Tokens>>,
+}
+
+/// MCP tokens, which are in the app-server's environment and nowhere else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tokens {
+    /// Another number for another content.
+    pub stamp: u64,
+    /// Variable and token.
+    pub variables: Vec<(String, Secret)>,
 }
 
 /// What the loop holds of it.
@@ -145,9 +157,19 @@ impl Task {
     }
 
     /// Reads the user's settings anew, so that what was changed meanwhile holds, and starts.
-    async fn start(plan: &AgentPlan, spawner: &Spawner) -> Result<AppServer, Trouble> {
+    async fn start(plan: &AgentPlan, spawner: &Spawner) -> Result<(AppServer, u64), Trouble> {
+        let mut known = plan.tokens.clone();
+        // The loop always tells, at the latest when the keyring's deadline has passed.
+        let tokens = match known.wait_for(Option::is_some).await {
+            Ok(tokens) => tokens.clone().unwrap_or_default(),
+            Err(_) => return Err(Trouble::NobodyLeft),
+        };
         let settings = settings::read(plan, spawner).await?;
-        Ok(launch(spawner, plan.launch(settings)).await?)
+        let mut plan = plan.launch(settings);
+        for (variable, token) in &tokens.variables {
+            plan.env.push((variable.into(), token.reveal().into()));
+        }
+        Ok((launch(spawner, plan).await?, tokens.stamp))
     }
 
     async fn live(&mut self, generation: u64) -> Life {
@@ -159,7 +181,7 @@ impl Task {
                 None => Life::Ended(Trouble::NobodyLeft),
             },
         };
-        let started = match started {
+        let (started, tokens) = match started {
             Ok(started) => started,
             Err(trouble) => return Life::Ended(trouble),
         };
@@ -183,6 +205,7 @@ impl Task {
             observer,
             pid,
             user_agent,
+            tokens,
         })
         .await;
         let mut incoming = incoming;

@@ -57,16 +57,16 @@ pub(crate) fn the_user(stream: &UnixStream) -> Result<Option<u32>, (TurnedAway, 
     }
 }
 
-/// The connector, at `tunnel.sock`.
-pub(crate) fn the_connector(stream: &UnixStream, pid: u32) -> Result<(), (TurnedAway, Option<u32>)> {
+/// A connector of ours, at `tunnel.sock`: which of these processes it is.
+pub(crate) fn the_connector(stream: &UnixStream, ours: &[u32]) -> Result<u32, (TurnedAway, Option<u32>)> {
     let Ok(peer) = peer_identity(stream) else {
         return Err((TurnedAway::Unresolved, None));
     };
     if peer.uid != nix::unistd::geteuid().as_raw() {
         return Err((TurnedAway::OtherUser, peer.pid));
     }
-    if pid == 0 || peer.pid != Some(pid) {
-        return Err((TurnedAway::NotConnector, peer.pid));
+    match peer.pid.filter(|pid| *pid != 0 && ours.contains(pid)) {
+        Some(pid) => Ok(pid),
+        None => Err((TurnedAway::NotConnector, peer.pid)),
     }
-    Ok(())
 }

@@ -13,9 +13,10 @@ use drawbridge_wire::control::{MAX_FRAME, Notification, Request};
 use drawbridge_wire::link::TunnelEnd;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request as Upgrade, Response};
@@ -26,6 +27,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// change: it comes back and takes a snapshot.
 const DELTAS: usize = 1024;
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Requests of one client that may wait for a bus or a keyring at the same time.
+const SLOW_AT_ONCE: usize = 4;
 
 /// Serves one client until it goes.
 pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
@@ -48,17 +51,38 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
     {
         return;
     }
+    // Answers that take their time.
+    let (late, mut answers) = mpsc::channel::<String>(SLOW_AT_ONCE);
+    let slow = Arc::new(Semaphore::new(SLOW_AT_ONCE));
     let mut initialized = false;
     let initialize_by = tokio::time::Instant::now() + doors.limits.initialize;
     let mut why = None;
     loop {
         let text = tokio::select! {
             frame = socket.next() => match frame {
-                Some(Ok(Message::Text(text))) => {
-                    let answered = answer(&text, id, doors).await;
-                    initialized |= answered.initialized;
-                    answered.text
-                }
+                Some(Ok(Message::Text(text))) => match read(&text) {
+                    Err((id, message)) => error(id.as_ref(), "bad_request", &message),
+                    Ok((request_id, request)) if request.patience() > DEADLINE => {
+                        let Ok(place) = slow.clone().try_acquire_owned() else {
+                            let message = "too much is asked at once; wait for an answer first";
+                            late_error(&late, &request_id, message);
+                            continue;
+                        };
+                        let (doors, late) = (doors.clone(), late.clone());
+                        tokio::spawn(async move {
+                            let answered = answer(request_id, request, id, &doors).await;
+                            // The client may be gone.
+                            let _ = late.send(answered.text).await;
+                            drop(place);
+                        });
+                        continue;
+                    }
+                    Ok((request_id, request)) => {
+                        let answered = answer(request_id, request, id, doors).await;
+                        initialized |= answered.initialized;
+                        answered.text
+                    }
+                },
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                 Some(Ok(_)) => continue,
             },
@@ -66,6 +90,7 @@ pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
                 Some(delta) => serde_json::to_string(&delta).unwrap_or_default(),
                 None => break,
             },
+            Some(text) = answers.recv() => text,
             () = tokio::time::sleep_until(initialize_by), if !initialized => {
                 why = Some(CloseFrame {
                     code: CloseCode::Policy,
@@ -91,32 +116,39 @@ struct Answered {
     initialized: bool,
 }
 
-async fn answer(frame: &str, connection: u64, doors: &Doors) -> Answered {
+async fn answer(id: RequestId, request: Request, connection: u64, doors: &Doors) -> Answered {
     let text = |text| Answered {
         text,
         initialized: false,
     };
-    let (id, request) = match read(frame) {
-        Ok(read) => read,
-        Err((id, message)) => return text(error(id.as_ref(), "bad_request", &message)),
-    };
+    let patience = request.patience();
     let (reply, wait) = oneshot::channel();
     let event = Event::Control(connection, ControlEvent::Request { request, reply });
     let replied = async {
         doors.events.send(event).await.ok()?;
         wait.await.ok()
     };
-    match tokio::time::timeout(DEADLINE, replied).await {
+    match tokio::time::timeout(patience, replied).await {
         Ok(Some(reply)) => {
             let initialized = matches!(reply, ControlReply::Initialized(_));
             let text = match result(reply) {
                 Ok(result) => json!({ "id": id, "result": result }).to_string(),
-                Err((code, message)) => error(Some(&id), code, &message),
+                Err((code, message)) => error(Some(&id), &code, &message),
             };
             Answered { text, initialized }
         }
-        Ok(None) | Err(_) => text(error(Some(&id), "stopping", "the host is stopping")),
+        Ok(None) => text(error(Some(&id), "stopping", "the host is stopping")),
+        Err(_) => text(error(
+            Some(&id),
+            "timeout",
+            "it takes too long; `drawbridge status` shows what became of it",
+        )),
     }
+}
+
+fn late_error(late: &mpsc::Sender<String>, id: &RequestId, message: &str) {
+    // Full only when the client does not read what it asked for.
+    let _ = late.try_send(error(Some(id), "busy", message));
 }
 
 fn read(text: &str) -> Result<(RequestId, Request), (Option<RequestId>, String)> {
@@ -135,11 +167,15 @@ fn read(text: &str) -> Result<(RequestId, Request), (Option<RequestId>, String)>
     }
 }
 
-fn result(reply: ControlReply) -> Result<Value, (&'static str, String)> {
-    let value = |result: serde_json::Result<Value>| result.map_err(|e| ("internal", e.to_string()));
+fn result(reply: ControlReply) -> Result<Value, (String, String)> {
+    let value =
+        |result: serde_json::Result<Value>| result.map_err(|e| ("internal".to_owned(), e.to_string()));
     match reply {
         ControlReply::Initialized(view) | ControlReply::Snapshot(view) => value(serde_json::to_value(view)),
         ControlReply::Answered(result) => value(serde_json::to_value(result)),
+        ControlReply::Link(link) => value(serde_json::to_value(link)),
+        ControlReply::Exported(file) => value(serde_json::to_value(file)),
+        ControlReply::Imported(report) => value(serde_json::to_value(report)),
         ControlReply::Logs(lines) => Ok(json!({ "lines": lines })),
         ControlReply::Done => Ok(json!({})),
         ControlReply::Error { code, message } => Err((code, message)),

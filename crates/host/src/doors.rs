@@ -10,9 +10,8 @@ pub(crate) use crate::claim::remote;
 use crate::event::{AgentWatch, Caller, ConnectionId, Event, MoveCount};
 use crate::gate::{Connection, Ends};
 use crate::layout::Layout;
-use crate::link::ConnectorPid;
 use crate::policy::Policy;
-use crate::room::{EnrolledBus, Limits, Room, Rooms};
+use crate::room::{KnownBus, KnownBuses, Limits, Room, Rooms};
 use crate::{HostError, control};
 use drawbridge_wire::link::{MAX_APP_SERVER_MESSAGE, MAX_REMOTE_MESSAGE, SOCKET_BUFFER};
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
@@ -32,11 +31,10 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// What every connection task needs.
 #[derive(Clone)]
 pub(crate) struct Doors {
-    pub policy: Arc<Policy>,
+    pub policy: watch::Receiver<Arc<Policy>>,
     pub events: mpsc::Sender<Event>,
     pub agent: AgentWatch,
-    pub connector: ConnectorPid,
-    pub bus: Option<EnrolledBus>,
+    pub buses: watch::Receiver<Arc<KnownBuses>>,
     pub numbers: Arc<AtomicU64>,
     pub rooms: Rooms,
     pub limits: Limits,
@@ -45,24 +43,18 @@ pub(crate) struct Doors {
 
 impl Doors {
     pub(crate) fn new(
-        policy: Arc<Policy>,
+        policy: watch::Receiver<Arc<Policy>>,
         events: mpsc::Sender<Event>,
         agent: AgentWatch,
-        connector: ConnectorPid,
-        bus: Option<String>,
+        buses: watch::Receiver<Arc<KnownBuses>>,
         limits: Limits,
         moves: MoveCount,
     ) -> Self {
-        let bus = bus.map(|name| EnrolledBus {
-            name,
-            room: Room::new(limits.one_bus),
-        });
         Self {
             policy,
             events,
             agent,
-            connector,
-            bus,
+            buses,
             numbers: Arc::new(AtomicU64::new(1)),
             rooms: Rooms::new(&limits),
             limits,
@@ -168,9 +160,10 @@ const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicatio
     {\"error\":{\"code\":\"too_many_connections\",\"message\":\"this socket has no room; close another connection\"}}";
 
 async fn come_in(stream: UnixStream, door: Door, doors: Doors) {
+    let connectors = || doors.buses.borrow().connectors();
     let allowed = match door {
         Door::Control | Door::AppServer => the_user(&stream),
-        Door::Tunnel => the_connector(&stream, doors.connector.load(Ordering::SeqCst)).map(|()| None),
+        Door::Tunnel => the_connector(&stream, &connectors()).map(Some),
     };
     let pid = match allowed {
         Ok(pid) => pid,
@@ -215,15 +208,31 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
         let _ = tokio::time::timeout(HANDSHAKE_DEADLINE, Box::pin(handshake)).await;
         return;
     };
+    let mut policy = doors.policy.borrow().clone();
+    let buses = doors.buses.borrow().clone();
+    let bus = match (door, pid) {
+        (Door::Tunnel, Some(pid)) => buses.of_connector(pid),
+        _ => None,
+    };
+    // Threads get what their bus offers, those of the user what the first bus does.
+    let mcp = match door {
+        Door::Tunnel => bus.and_then(|bus| bus.mcp.as_ref()),
+        _ => buses.local_mcp(),
+    };
+    if policy.mcp.as_ref() != mcp {
+        policy = Arc::new(Policy {
+            mcp: mcp.cloned(),
+            ..(*policy).clone()
+        });
+    }
     let mut caller = Caller::Local;
     // Held as long as the connection stands.
     let mut _place = None;
     let claimed = |request: &Request, response: Response| {
         no_origin(request).map_err(|refused| *refused)?;
         if door == Door::Tunnel {
-            let bus = doors.bus.as_ref();
-            caller = remote(request, bus.map(|bus| bus.name.as_str()), doors.policy.role)
-                .map_err(|refused| *refused)?;
+            caller =
+                remote(request, bus.map(|bus| bus.name.as_str()), policy.role).map_err(|refused| *refused)?;
             _place = Some(share(bus).map_err(|refused| *refused)?);
         }
         Ok(response)
@@ -253,8 +262,9 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
     let connection = Connection {
         id: doors.number(),
         caller,
-        pid,
-        policy: doors.policy.clone(),
+        // A tunnel's process is our own connector, which says nothing of who is behind it.
+        pid: pid.filter(|_| door != Door::Tunnel),
+        policy,
         events: doors.events.clone(),
         agent: doors.agent.clone(),
         moves: doors.moves.clone(),
@@ -269,7 +279,7 @@ async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
 }
 
 /// A place among the tunnels of a bus.
-fn share(bus: Option<&EnrolledBus>) -> Result<OwnedSemaphorePermit, Box<ErrorResponse>> {
+fn share(bus: Option<&KnownBus>) -> Result<OwnedSemaphorePermit, Box<ErrorResponse>> {
     bus.and_then(|bus| bus.room.enter()).ok_or_else(|| {
         tracing::warn!("a bus has all its tunnels in use; one is turned away");
         Box::new(http_error(

@@ -4,9 +4,10 @@ use drawbridge_codex::Peer;
 use drawbridge_codex_wire::RequestId;
 use drawbridge_core::threads::Settings;
 use drawbridge_core::verdict::ceiling::Pair;
+use drawbridge_vault::{BusId, Enrollment, VaultError, VaultHandle};
 use drawbridge_wire::Role;
-use drawbridge_wire::control::{AnswerResult, HostView, Notification, Request};
-use drawbridge_wire::pipe::FromConnector;
+use drawbridge_wire::control::{AnswerResult, Exported, HostView, Imported, LinkView, Notification, Request};
+use drawbridge_wire::pipe::{AskAnswer, FromConnector};
 use serde_json::Value;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,7 +23,16 @@ pub(crate) enum Event {
     Agent(AgentEvent),
     Gate(ConnectionId, GateEvent),
     Control(ConnectionId, ControlEvent),
-    Link(LinkEvent),
+    /// Of the connector of this bus.
+    Link(String, LinkEvent),
+    Vault(VaultEvent),
+    /// An MCP server was looked at.
+    McpChecked {
+        bus: String,
+        /// What was asked, so that an old answer does not count for a new address.
+        url: String,
+        answer: AskAnswer,
+    },
     /// A connection was turned away at a door.
     TurnedAway {
         door: drawbridge_audit::Door,
@@ -43,6 +53,8 @@ pub(crate) enum AgentEvent {
         observer: Peer,
         pid: u32,
         user_agent: String,
+        /// [`crate::agent::Tokens::stamp`] of what it was started with.
+        tokens: u64,
     },
     /// The observer's connection broke and stands again.
     Redialled {
@@ -300,7 +312,7 @@ pub(crate) enum ControlEvent {
     },
     Request {
         request: Request,
-        reply: oneshot::Sender<ControlReply>,
+        reply: Reply,
     },
     Closed,
 }
@@ -312,8 +324,42 @@ pub(crate) enum ControlReply {
     Snapshot(Box<HostView>),
     Answered(AnswerResult),
     Logs(Vec<String>),
+    Link(Box<LinkView>),
+    Exported(Exported),
+    Imported(Imported),
     Done,
-    Error { code: &'static str, message: String },
+    Error { code: String, message: String },
+}
+
+/// Where an answer to a control client goes.
+pub(crate) type Reply = oneshot::Sender<ControlReply>;
+
+/// From tasks that use the vault, which may take as long as the keyring does.
+pub(crate) enum VaultEvent {
+    /// It was opened, or not.
+    Opened {
+        result: Result<OpenVault, VaultError>,
+        reply: Option<Reply>,
+    },
+    /// An enrollment was saved: a new one, or a changed one.
+    Saved {
+        enrollment: Box<Enrollment>,
+        /// Connect anew, because what the connector uses is another.
+        anew: bool,
+        reply: Option<Reply>,
+    },
+    Forgotten {
+        id: BusId,
+        reply: Reply,
+    },
+    /// Something else changed in it.
+    Changed,
+}
+
+/// A vault and what is in it.
+pub(crate) struct OpenVault {
+    pub handle: VaultHandle,
+    pub enrollments: Vec<Enrollment>,
 }
 
 /// From the task that keeps a connector running.

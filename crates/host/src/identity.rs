@@ -4,6 +4,8 @@
 use crate::HostError;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use drawbridge_wire::Secret;
+use drawbridge_wire::enroll::{EnrollRequest, enroll_bytes};
 use drawbridge_wire::link::{signed_bytes, valid_host_id};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,19 @@ impl Identity {
     pub(crate) fn sign(&self, nonce: &str, bus_origin: &str) -> String {
         let signature = self.key.sign(&signed_bytes(nonce, bus_origin, &self.id));
         URL_SAFE_NO_PAD.encode(signature.to_bytes())
+    }
+
+    /// A request that trades a code at one bus, complete and signed.
+    #[must_use]
+    pub(crate) fn trade(&self, code: &Secret, bus_origin: &str) -> EnrollRequest {
+        let signature = self.key.sign(&enroll_bytes(code.reveal(), bus_origin, &self.id));
+        EnrollRequest {
+            code: code.clone(),
+            host_id: self.id.clone(),
+            host_name: self.name.clone(),
+            public_key: self.public_key(),
+            signature: URL_SAFE_NO_PAD.encode(signature.to_bytes()),
+        }
     }
 }
 

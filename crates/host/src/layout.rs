@@ -105,6 +105,11 @@ impl Layout {
     pub(crate) fn ledger_file(&self) -> PathBuf {
         self.root.join("children.jsonl")
     }
+    /// Folder of the vault. Made by the first enrollment.
+    #[must_use]
+    pub(crate) fn vault_dir(&self) -> PathBuf {
+        self.root.join("vault")
+    }
     /// Id and key of the host.
     #[must_use]
     pub(crate) fn identity_file(&self) -> PathBuf {

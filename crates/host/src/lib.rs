@@ -2,6 +2,7 @@
 //! sockets, and is the gate every frame from outside passes.
 
 mod agent;
+mod ask;
 mod caller;
 mod claim;
 mod control;

@@ -1,11 +1,11 @@
 //! Keeps the connector running while the user wants to be connected.
 
+use crate::ask::{ConnectorBase, LONGEST_LINE};
 use crate::event::{AgentWatch, Event, LinkEvent};
-use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, Spawner, stop};
+use drawbridge_process::{Child, Ladder, Spawner, stop};
 use drawbridge_wire::Secret;
 use drawbridge_wire::link::ByeReason;
 use drawbridge_wire::pipe::{FromConnector, ToConnector};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,19 +13,17 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Longest line a connector may say.
-const LONGEST_LINE: u64 = 64 * 1024;
 /// Pause before a connector that ended is started again.
 const PAUSE: Duration = Duration::from_secs(1);
 const LOG_LINES: usize = 200;
 
 /// What a connector is started with.
 pub(crate) struct LinkPlan {
-    pub executable: PathBuf,
-    pub env: Vec<(OsString, OsString)>,
-    pub cwd: PathBuf,
-    pub nonce: String,
+    pub base: ConnectorBase,
     pub log_file: PathBuf,
+    /// Names the bus in this host.
+    pub id: String,
+    /// Its host and port.
     pub bus: String,
     pub origin: String,
     pub connect_url: String,
@@ -47,8 +45,8 @@ pub(crate) struct HostStatus {
 
 /// What the loop holds of it.
 pub(crate) struct LinkHandle {
-    bus: String,
     origin: String,
+    pid: ConnectorPid,
     lines: mpsc::Sender<ToConnector>,
     wanted: watch::Sender<(bool, u64)>,
     status: watch::Sender<Option<HostStatus>>,
@@ -60,8 +58,9 @@ pub(crate) struct LinkHandle {
 pub(crate) type ConnectorPid = Arc<AtomicU32>;
 
 impl LinkHandle {
-    pub(crate) fn bus(&self) -> &str {
-        &self.bus
+    /// Its process, while there is one.
+    pub(crate) fn pid(&self) -> ConnectorPid {
+        self.pid.clone()
     }
     /// Origin of the bus as the user configured it.
     pub(crate) fn origin(&self) -> &str {
@@ -98,26 +97,27 @@ impl LinkHandle {
     }
 }
 
-/// Starts the task.
+/// Starts the task; connects if that is `wanted`.
 pub(crate) fn start(
     plan: LinkPlan,
+    wanted: bool,
     spawner: Arc<Spawner>,
     events: mpsc::Sender<Event>,
-    pid: ConnectorPid,
     agent: AgentWatch,
 ) -> LinkHandle {
+    let pid = ConnectorPid::default();
     let (lines, line_queue) = mpsc::channel(256);
-    let (wanted, wish) = watch::channel((true, 0));
+    let (wanted, wish) = watch::channel((wanted, 0));
     let (status, status_wish) = watch::channel(None);
     let (stop, orders) = mpsc::channel(1);
     let (child_out, child) = watch::channel(None);
-    let (bus, origin) = (plan.bus.clone(), plan.origin.clone());
+    let origin = plan.origin.clone();
     let task = Task {
         agent,
         plan,
         spawner,
         events,
-        pid,
+        pid: pid.clone(),
         lines: line_queue,
         wish,
         status: status_wish,
@@ -126,8 +126,8 @@ pub(crate) fn start(
     };
     tokio::spawn(task.run());
     LinkHandle {
-        bus,
         origin,
+        pid,
         lines,
         wanted,
         status,
@@ -186,20 +186,7 @@ impl Task {
     }
 
     async fn live(&mut self) -> Life {
-        let spec = ChildSpec {
-            name: "connector".to_owned(),
-            program: self.plan.executable.clone(),
-            args: vec!["connector".into()],
-            env: self.plan.env.clone(),
-            cwd: self.plan.cwd.clone(),
-            marker: Marker {
-                nonce: self.plan.nonce.clone(),
-                role: MarkerRole::Connector,
-            },
-            stdin_piped: true,
-            stdout_piped: true,
-            log_file: Some(self.plan.log_file.clone()),
-        };
+        let spec = self.plan.base.spec(self.plan.log_file.clone());
         let child = match self.spawner.spawn(spec).await {
             Ok(child) => Arc::new(child),
             Err(error) => return Life::Ended(error.to_string()),
@@ -272,7 +259,7 @@ impl Task {
 
     async fn tell(&self, event: LinkEvent) {
         // The loop ends only with the host.
-        let _ = self.events.send(Event::Link(event)).await;
+        let _ = self.events.send(Event::Link(self.plan.id.clone(), event)).await;
     }
 }
 
@@ -325,7 +312,7 @@ async fn say_bye(stdin: &mut tokio::process::ChildStdin, child: &Child) {
     stop(child, Ladder::default()).await;
 }
 
-async fn write(stdin: &mut tokio::process::ChildStdin, line: &ToConnector) -> std::io::Result<()> {
+pub(crate) async fn write(stdin: &mut tokio::process::ChildStdin, line: &ToConnector) -> std::io::Result<()> {
     let mut text = zeroize::Zeroizing::new(serde_json::to_vec(line)?);
     text.push(b'\n');
     let write = async {

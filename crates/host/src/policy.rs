@@ -18,7 +18,7 @@ pub(crate) struct Policy {
     pub cwd: PathBuf,
     /// Canonical folders of the user's own skills, which a remote may name but not see otherwise.
     pub skill_roots: Vec<PathBuf>,
-    /// The MCP server every thread gets, if a bus is configured.
+    /// The MCP server that threads of this connection get: that of its bus; for the user, the first bus's.
     pub mcp: Option<McpServer>,
 }
 

@@ -66,9 +66,44 @@ impl Rooms {
     }
 }
 
-/// The bus this host is enrolled at.
+/// A bus as the doors know it. Which one a tunnel comes from is told by the process at its other end,
+/// never by that process's word.
 #[derive(Debug, Clone)]
-pub(crate) struct EnrolledBus {
+pub(crate) struct KnownBus {
+    /// Its host and port, as the connector names it too.
     pub name: String,
+    /// Its connector; 0 while there is none.
+    pub connector: crate::link::ConnectorPid,
     pub room: Room,
+    /// What threads through it get.
+    pub mcp: Option<crate::policy::McpServer>,
+}
+
+/// All buses, and what local threads get.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KnownBuses {
+    pub buses: Vec<KnownBus>,
+}
+
+impl KnownBuses {
+    /// Processes that are connectors now.
+    pub(crate) fn connectors(&self) -> Vec<u32> {
+        self.buses.iter().map(KnownBus::pid).collect()
+    }
+
+    /// The bus whose connector this process is.
+    pub(crate) fn of_connector(&self, pid: u32) -> Option<&KnownBus> {
+        self.buses.iter().find(|bus| pid != 0 && bus.pid() == pid)
+    }
+
+    /// What threads of the user get: the first bus's.
+    pub(crate) fn local_mcp(&self) -> Option<&crate::policy::McpServer> {
+        self.buses.first().and_then(|bus| bus.mcp.as_ref())
+    }
+}
+
+impl KnownBus {
+    fn pid(&self) -> u32 {
+        self.connector.load(std::sync::atomic::Ordering::SeqCst)
+    }
 }

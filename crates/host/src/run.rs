@@ -1,19 +1,20 @@
 //! Putting a host together.
 
 use crate::agent::{self, AgentPlan};
+use crate::ask::ConnectorBase;
 use crate::doors::{self, Doors};
 use crate::event::{EVENT_QUEUE, Event};
 use crate::hub::{Hub, Parts, now_ms};
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::link::{self, ConnectorPid, LinkPlan};
-use crate::policy::{self, McpServer, Policy};
+use crate::policy::{self, Policy};
 use crate::room::Limits;
 use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
+use drawbridge_vault::KeySource;
 use drawbridge_wire::Role;
-use drawbridge_wire::pipe::{BusSetup, HostReady, HostSetup};
+use drawbridge_wire::pipe::{HostReady, HostSetup, VaultKey};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -21,10 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Variable that holds the MCP token in the app-server's environment, and nowhere else.
-const MCP_TOKEN_VARIABLE: &str = "FORGE_CODEX_CONNECTOR_MCP_HTTP_TOKEN";
-/// Name of the MCP server injected into threads.
-const MCP_NAME: &str = "codex-agents";
 const SWEEP_GRACE: Duration = Duration::from_secs(1);
 const SWEEP_FORCE: Duration = Duration::from_secs(3);
 
@@ -111,16 +108,14 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let spawner = Arc::new(Spawner::start().map_err(|error| HostError::Spawner(error.to_string()))?);
 
     let (events, queue) = mpsc::channel(EVENT_QUEUE);
-    let mut child_environment = scrub_environment(environment);
-    let link_environment = child_environment.clone();
-    if let Some(token) = setup
-        .bus
-        .as_ref()
-        .and_then(|bus| bus.mcp_token.as_ref())
-        .filter(|t| !t.is_empty())
-    {
-        child_environment.push((MCP_TOKEN_VARIABLE.into(), token.reveal().into()));
-    }
+    let child_environment = scrub_environment(environment);
+    let base = ConnectorBase {
+        executable,
+        env: child_environment.clone(),
+        cwd: layout.root().to_owned(),
+        nonce: nonce.clone(),
+    };
+    let (tokens, tokens_known) = watch::channel(None);
     let plan = AgentPlan {
         binary,
         cwd: cwd.clone(),
@@ -129,29 +124,19 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         env: child_environment,
         nonce: nonce.clone(),
         log_file: layout.log_file("app-server"),
-    };
-    let connector = ConnectorPid::default();
-    let link = match &setup.bus {
-        Some(bus) => Some(link_plan(
-            bus,
-            &layout,
-            &identity,
-            executable,
-            link_environment,
-            nonce.clone(),
-        )?),
-        None => None,
+        tokens: tokens_known,
     };
     let agent = agent::start(plan, spawner.clone(), events.clone());
-    let bus_name = link.as_ref().map(|plan| plan.bus.clone());
     let moves = watch::Sender::new(0);
+    let known = watch::Sender::new(Arc::default());
+    let policies = watch::Sender::new(policy.clone());
+    let limits = Limits::default();
     let doors = Doors::new(
-        policy.clone(),
+        policies.subscribe(),
         events.clone(),
         agent.watch(),
-        connector.clone(),
-        bus_name,
-        Limits::default(),
+        known.subscribe(),
+        limits,
         moves.subscribe(),
     );
     let serving = doors::open(&layout, &doors)?;
@@ -159,8 +144,6 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         control_socket: layout.control_socket(),
         pid: std::process::id(),
     });
-    // The app-server comes first; the link is dialled once it answers.
-    let link = link.map(|plan| link::start(plan, spawner.clone(), events.clone(), connector, agent.watch()));
     watch_signals(&events);
 
     let parts = Parts {
@@ -169,12 +152,22 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         policy,
         audit,
         agent,
-        link,
+        bus: setup.bus,
+        base,
+        spawner,
+        vault_key: match setup.vault_key {
+            VaultKey::Keyring => KeySource::Keyring,
+            VaultKey::File(path) => KeySource::KeyFile(path),
+            VaultKey::Credential { directory, name } => KeySource::SystemdCredential { directory, name },
+        },
         events,
         moves,
+        known,
+        tokens,
+        limits,
         service: setup.service,
     };
-    Box::pin(Hub::new(parts).run(queue)).await;
+    Box::pin(Hub::new(parts)?.run(queue)).await;
     for task in serving {
         task.abort();
     }
@@ -227,23 +220,6 @@ fn make_policy(
         Some(codex_home.join("skills")),
         home.map(|home| home.join(".agents/skills")),
     ];
-    let mcp = match &setup.bus {
-        None => None,
-        Some(bus) => Some(McpServer {
-            name: bus.mcp_name.clone().unwrap_or_else(|| MCP_NAME.to_owned()),
-            url: match &bus.mcp_url {
-                Some(url) => url.clone(),
-                None => drawbridge_connector::mcp_url(&bus.api)
-                    .map_err(|e| HostError::Bus(e.to_string()))?
-                    .to_string(),
-            },
-            token_variable: bus
-                .mcp_token
-                .as_ref()
-                .filter(|token| !token.is_empty())
-                .map(|_| MCP_TOKEN_VARIABLE.to_owned()),
-        }),
-    };
     Ok(Policy {
         answer: setup.answer.unwrap_or_default(),
         role: setup.role.unwrap_or(Role::Operator),
@@ -254,43 +230,12 @@ fn make_policy(
             .flatten()
             .filter_map(|path| canonical(&path))
             .collect(),
-        mcp,
+        mcp: None,
     })
 }
 
 fn dirs_home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
-}
-
-fn link_plan(
-    bus: &BusSetup,
-    layout: &Layout,
-    identity: &Identity,
-    executable: PathBuf,
-    env: Vec<(OsString, OsString)>,
-    nonce: String,
-) -> Result<LinkPlan, HostError> {
-    let wrong = |error: drawbridge_connector::ConnectorError| HostError::Bus(error.to_string());
-    let connect_url = drawbridge_connector::connect_url(&bus.api).map_err(wrong)?;
-    let origin = drawbridge_connector::origin(&bus.api).map_err(wrong)?;
-    Ok(LinkPlan {
-        executable,
-        env,
-        cwd: layout.root().to_owned(),
-        nonce,
-        log_file: layout.log_file("connector"),
-        bus: origin
-            .split_once("://")
-            .map_or(origin.clone(), |(_, rest)| rest.to_owned()),
-        connect_url: connect_url.to_string(),
-        origin,
-        token: bus.token.clone(),
-        ca_file: bus.ca_file.clone(),
-        tunnel_socket: layout.tunnel_socket(),
-        host_id: identity.id.clone(),
-        host_name: identity.name.clone(),
-        public_key: identity.public_key(),
-    })
 }
 
 /// A polite signal stops the host in order.

@@ -3,11 +3,13 @@
 //! A client sends `initialize` first. `snapshot` answers the whole [`HostView`] with its `seq`; from
 //! then on every change arrives as a `delta` notification whose `seq` is one more than the last.
 
-use crate::pipe::LinkState;
+pub use crate::buses::LinkView;
+use crate::buses::{ConfigView, Enroll, SetEnrollment, VaultView, WhichBus};
 use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Version of this protocol; a client with another one is refused with `unsupported_version`.
 pub const VERSION: u32 = 1;
@@ -27,12 +29,46 @@ pub enum Request {
     /// Answers an approval.
     #[serde(rename = "approvals/answer")]
     Answer(Answer),
-    /// Connects the host to its bus.
+    /// Connects the host to a bus, or to all that are not disabled.
     #[serde(rename = "connect")]
-    Connect {},
-    /// Disconnects; running turns go on.
+    Connect(WhichBus),
+    /// Disconnects from a bus, or from all; running turns go on.
     #[serde(rename = "disconnect")]
-    Disconnect {},
+    Disconnect(WhichBus),
+    /// Enrolls this host at a bus: tries the token or trades the code, keeps it in the vault, connects.
+    /// Answered with a [`LinkView`]; takes as long as the bus and the keyring do, at most a minute.
+    #[serde(rename = "enrollments/add")]
+    Enroll(Box<Enroll>),
+    /// Changes what is kept of an enrollment besides its token. Answered with a [`LinkView`].
+    #[serde(rename = "enrollments/set")]
+    SetEnrollment(Box<SetEnrollment>),
+    /// Disconnects from a bus and lets go of its tokens.
+    #[serde(rename = "enrollments/forget")]
+    Forget {
+        /// [`LinkView::id`].
+        bus: String,
+    },
+    /// Looks again whether the MCP server of a bus, or of all, answers.
+    #[serde(rename = "mcp/check")]
+    CheckMcp(WhichBus),
+    /// Opens the vault again, after its keyring was unlocked, say.
+    #[serde(rename = "vault/open")]
+    OpenVault {},
+    /// Makes a new key and encrypts everything anew.
+    #[serde(rename = "vault/rotate")]
+    RotateVault {},
+    /// Gives everything in the vault, encrypted to another age recipient. Answered with [`Exported`].
+    #[serde(rename = "vault/export")]
+    ExportVault {
+        /// `age1...`
+        recipient: String,
+    },
+    /// Takes in what was exported. Answered with [`Imported`].
+    #[serde(rename = "vault/import")]
+    ImportVault(Box<Import>),
+    /// Puts files aside whose key is lost and begins anew.
+    #[serde(rename = "vault/reset")]
+    ResetVault {},
     /// Gives this connection's lease back on purpose. Without another lease the host ends at once.
     #[serde(rename = "lease/release")]
     ReleaseLease {},
@@ -42,10 +78,34 @@ pub enum Request {
     /// The last lines of a child's stderr.
     #[serde(rename = "logs")]
     Logs {
-        /// `app-server` or `connector`.
+        /// `app-server`, `connector` for that of the first bus, or `connector:<id>`.
         child: String,
     },
 }
+
+impl Request {
+    /// How long the answer may take. What asks a bus or a keyring, which may wait for a person, takes
+    /// longer than the rest.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        match self {
+            Request::Enroll(_)
+            | Request::SetEnrollment(_)
+            | Request::Forget { .. }
+            | Request::OpenVault {}
+            | Request::RotateVault {}
+            | Request::ExportVault { .. }
+            | Request::ImportVault(_)
+            | Request::ResetVault {} => SLOW,
+            _ => QUICK,
+        }
+    }
+}
+
+/// See [`Request::patience`].
+const QUICK: Duration = Duration::from_secs(10);
+/// See [`Request::patience`].
+const SLOW: Duration = Duration::from_secs(100);
 
 /// Parameters of `initialize`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +117,39 @@ pub struct Initialize {
     pub client: String,
     /// Whether the host must stay up while this connection stands.
     pub lease: bool,
+}
+
+/// Parameters of `vault/import`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The exported file, standard base64.
+    pub file: String,
+    /// The age identity it was encrypted to.
+    #[serde(serialize_with = "crate::secret::expose")]
+    pub identity: crate::Secret,
+    /// Whether enrollments that are there already are replaced.
+    pub replace: bool,
+}
+
+/// Answer to `vault/import`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// Enrollments that are new here.
+    pub added: Vec<String>,
+    /// Enrollments that were there and have the imported content now.
+    pub replaced: Vec<String>,
+    /// Enrollments that were there already and stayed as they were.
+    pub kept: Vec<String>,
+}
+
+/// Answer to `vault/export`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exported {
+    /// The file, standard base64.
+    pub file: String,
 }
 
 /// Parameters of `approvals/answer`.
@@ -81,8 +174,12 @@ pub struct HostView {
     pub host: HostIdentity,
     /// The app-server.
     pub app_server: AppServerView,
-    /// The link, when a bus is configured.
-    pub link: Option<LinkView>,
+    /// Buses and the links to them: of flags first, then enrolled ones, oldest first.
+    pub links: Vec<LinkView>,
+    /// The vault.
+    pub vault: VaultView,
+    /// The configuration file, when the host reads one.
+    pub config: Option<ConfigView>,
     /// Live threads.
     pub threads: Vec<ThreadView>,
     /// Open approvals and those that ended in the last minutes, oldest first.
@@ -150,18 +247,6 @@ pub enum AppServerState {
     /// Stopped.
     #[serde(deserialize_with = "crate::strict::nothing_more")]
     Stopped,
-}
-
-/// The link to a bus.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LinkView {
-    /// Name of the bus (its host and port).
-    pub bus: String,
-    /// Whether the user wants it connected.
-    pub wanted: bool,
-    /// Actual state.
-    pub link: LinkState,
 }
 
 /// A thread the host knows to be live.
@@ -371,8 +456,19 @@ pub struct Delta {
 pub enum Change {
     /// The app-server.
     AppServer(AppServerView),
-    /// The link.
-    Link(LinkView),
+    /// A link is new or changed.
+    Link(Box<LinkView>),
+    /// A bus is gone.
+    LinkGone {
+        /// [`LinkView::id`].
+        id: String,
+    },
+    /// The vault.
+    Vault(VaultView),
+    /// The configuration file.
+    Config(Box<ConfigView>),
+    /// The policy.
+    Policy(PolicyView),
     /// A thread appeared or changed.
     Thread(ThreadView),
     /// A thread is no longer live.

@@ -4,6 +4,7 @@
 //! Types only, no behaviour. Every message is strict (`deny_unknown_fields`) and versioned; what is
 //! spoken by other people's software (the app-server's protocol) lives in `drawbridge-codex-wire`.
 
+pub mod buses;
 pub mod control;
 pub mod enroll;
 pub mod link;

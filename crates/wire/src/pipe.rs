@@ -213,6 +213,26 @@ pub struct HostSetup {
     pub answer: Option<crate::WhoMayAnswer>,
     /// Stays up without leases.
     pub service: bool,
+    /// Where the key of the vault is; default the keyring.
+    pub vault_key: VaultKey,
+}
+
+/// Where the key of the vault is. One never stands in for another.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum VaultKey {
+    /// The system's keyring.
+    #[default]
+    Keyring,
+    /// A file the user named.
+    File(std::path::PathBuf),
+    /// A credential that systemd passes.
+    Credential {
+        /// `$CREDENTIALS_DIRECTORY`.
+        directory: std::path::PathBuf,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// One bus to connect to.

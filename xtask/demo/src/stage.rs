@@ -451,7 +451,7 @@ fn standing(view: &HostView) -> Result<Option<String>, Failure> {
         AppServerState::Waiting { message, .. } => return Ok(Some(message.clone())),
         other => return Ok(Some(format!("the app-server is {other:?}"))),
     }
-    match view.link.as_ref().map(|link| &link.link) {
+    match view.links.first().map(|link| &link.link) {
         Some(LinkState::Connected { .. }) => Ok(None),
         Some(LinkState::Failed { code, message }) => Err(Failure::new(
             format!("no link to the bus ({code})"),

@@ -5,7 +5,7 @@ use crate::CliError;
 use crate::secrets::Secrets;
 use drawbridge_connector::is_loopback;
 use drawbridge_wire::Secret;
-use drawbridge_wire::pipe::{BusSetup, HostSetup};
+use drawbridge_wire::pipe::{BusSetup, HostSetup, VaultKey};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -16,13 +16,15 @@ pub const DEFAULT_API: &str = "https://bus.noagi.cloud";
 /// Prefixes of variables; the first one wins.
 pub const PREFIXES: [&str; 2] = ["FORGE_CODEX_CONNECTOR_", "CODEX_APP_CONNECTOR_"];
 
-/// Reads the settings of a host.
+/// Reads the settings of a host. Without an enrollment token the host connects to the buses it is
+/// `enrolled` at.
 ///
 /// # Errors
 /// When something has an unusable form, or there is no enrollment token.
 pub fn host_setup(
     args: &ConnectArgs,
     secrets: &Secrets,
+    enrolled: bool,
     variable: impl Fn(&str) -> Option<OsString>,
     current_dir: &Path,
 ) -> Result<HostSetup, CliError> {
@@ -31,19 +33,38 @@ pub fn host_setup(
         Some(value) => Ok(Some(value.clone())),
         None => from(suffix),
     };
-    let api = flag_or(&args.api, "API")?.unwrap_or_else(|| DEFAULT_API.to_owned());
+    let given_api = flag_or(&args.api, "API")?;
+    let api = given_api.clone().unwrap_or_else(|| DEFAULT_API.to_owned());
     drawbridge_connector::connect_url(&api).map_err(|error| CliError::Usage(format!("--api: {error}")))?;
     let mcp_url = flag_or(&args.mcp_url, "MCP_URL")?;
     if let Some(url) = &mcp_url {
         check_mcp_url(url)?;
     }
-    let token = secret(secrets, "token", "TOKEN").ok_or_else(|| {
-        CliError::Usage(
-            "there is no enrollment token; set FORGE_CODEX_CONNECTOR_TOKEN (or give --token) to the \
-             CODEX_BUS_CONNECT_TOKEN of the bus"
-                .to_owned(),
-        )
-    })?;
+    let bus = match secret(secrets, "token", "TOKEN") {
+        Some(token) => Some(BusSetup {
+            api,
+            token,
+            ca_file: args.ca.as_ref().map(|file| current_dir.join(file)),
+            mcp_url,
+            mcp_token: secret(secrets, "mcp-token", "MCP_TOKEN"),
+            mcp_name: flag_or(&args.mcp_name, "MCP_NAME")?,
+        }),
+        None if enrolled && given_api.is_none() => None,
+        None if enrolled => {
+            return Err(CliError::Usage(
+                "--api needs a token; leave both out to connect to the buses this computer is enrolled at \
+                 (`drawbridge enrollments`)"
+                    .to_owned(),
+            ));
+        }
+        None => {
+            return Err(CliError::Usage(
+                "there is no enrollment token; enroll this computer with `drawbridge enroll --api URL`, or set \
+                 FORGE_CODEX_CONNECTOR_TOKEN (or give --token) to the CODEX_BUS_CONNECT_TOKEN of the bus"
+                    .to_owned(),
+            ));
+        }
+    };
     let codex_bin = match &args.codex_bin {
         Some(path) => Some(path.clone()),
         None => from("CODEX_BIN")?.map(PathBuf::from),
@@ -53,14 +74,7 @@ pub fn host_setup(
         .as_ref()
         .map_or_else(|| current_dir.to_owned(), |dir| current_dir.join(dir));
     Ok(HostSetup {
-        bus: Some(BusSetup {
-            api,
-            token,
-            ca_file: args.ca.as_ref().map(|file| current_dir.join(file)),
-            mcp_url,
-            mcp_token: secret(secrets, "mcp-token", "MCP_TOKEN"),
-            mcp_name: flag_or(&args.mcp_name, "MCP_NAME")?,
-        }),
+        bus,
         host_name: args.name.clone(),
         host_id: flag_or(&args.id, "ID")?,
         cwd: Some(cwd),
@@ -71,6 +85,7 @@ pub fn host_setup(
         roots: args.root.iter().map(|root| current_dir.join(root)).collect(),
         answer: args.answer,
         service: false,
+        vault_key: VaultKey::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a person is told about the host's state, in words.
 
 use drawbridge_consent::visible_line;
+use drawbridge_wire::buses::{McpCheck, VaultCondition, VaultView};
 use drawbridge_wire::control::{
     AppServerState, AppServerView, ApprovalState, ApprovalView, Change, HostView, ItemOutcome, LinkView,
     ThreadView,
@@ -11,9 +12,7 @@ use drawbridge_wire::{AnswerSource, Decision};
 /// The whole state on one line.
 pub(crate) fn status_line(view: &HostView) -> String {
     let mut parts = vec![visible_line(&view.host.name)];
-    if let Some(link) = &view.link {
-        parts.push(self::link(link));
-    }
+    parts.extend(view.links.iter().map(link));
     parts.push(app_server(&view.app_server));
     let running = view.threads.iter().filter(|thread| thread.turn.is_some()).count();
     parts.push(counted(running, "turn running", "turns running"));
@@ -32,8 +31,25 @@ pub(crate) fn status_line(view: &HostView) -> String {
 pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
     match change {
         Change::Link(new) => {
-            let old = before.link.as_ref().map(link_without_numbers);
-            (old.as_deref() != Some(&link_without_numbers(new))).then(|| link(new))
+            let old = before.links.iter().find(|link| link.id == new.id);
+            let mcp_now = mcp(new).filter(|now| old.and_then(mcp).as_ref() != Some(now));
+            let link_now =
+                (old.map(link_without_numbers) != Some(link_without_numbers(new))).then(|| link(new));
+            match (link_now, mcp_now) {
+                (Some(link), Some(mcp)) => Some(format!("{link}\n{mcp}")),
+                (link, mcp) => link.or(mcp),
+            }
+        }
+        Change::LinkGone { id } => {
+            let old = before.links.iter().find(|link| link.id == *id)?;
+            Some(format!("bus {} is forgotten", visible_line(&old.name)))
+        }
+        Change::Vault(new) => {
+            let news: Vec<String> = vault(new)
+                .into_iter()
+                .filter(|line| !vault(&before.vault).contains(line))
+                .collect();
+            (!news.is_empty()).then(|| news.join("\n"))
         }
         Change::AppServer(new) => (before.app_server.state != new.state).then(|| app_server(new)),
         Change::Thread(new) => {
@@ -47,7 +63,7 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
             (known != Some((&new.state, new.outcome))).then(|| approval(new))
         }
         Change::Stopping { reason } => Some(format!("the host is stopping: {}", visible_line(reason))),
-        Change::Leases(_) | Change::Connections(_) => None,
+        Change::Leases(_) | Change::Connections(_) | Change::Config(_) | Change::Policy(_) => None,
     }
 }
 
@@ -74,7 +90,67 @@ pub(crate) fn link(view: &LinkView) -> String {
         }
         LinkState::Failed { code, message } => format!("given up: {} [{code}]", visible_line(message)),
     };
-    format!("bus {}: {state}", visible_line(&view.bus))
+    let name = if view.name == view.bus {
+        visible_line(&view.bus)
+    } else {
+        format!("{} ({})", visible_line(&view.name), visible_line(&view.bus))
+    };
+    match &view.disabled {
+        Some(disabled) => format!(
+            "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again, or try with \
+             `drawbridge enrollments on {}`",
+            visible_line(&disabled.reason),
+            view.id
+        ),
+        None => format!("bus {name}: {state}"),
+    }
+}
+
+/// The MCP server of a bus, when there is something to say of it.
+pub(crate) fn mcp(view: &LinkView) -> Option<String> {
+    let mcp = view.mcp.as_ref()?;
+    let name = visible_line(&mcp.name);
+    if mcp.after_restart {
+        return Some(format!(
+            "MCP server {name}: its token applies when the agent restarts (`drawbridge stop`, then connect again)"
+        ));
+    }
+    match &mcp.check {
+        McpCheck::Good { .. } => Some(format!("MCP server {name}: answers")),
+        McpCheck::Bad { code, message } => {
+            Some(format!("MCP server {name}: {} [{code}]", visible_line(message)))
+        }
+        McpCheck::Unchecked | McpCheck::Checking => None,
+    }
+}
+
+/// The vault, when there is something to say of it.
+pub(crate) fn vault(view: &VaultView) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &view.state {
+        VaultCondition::None | VaultCondition::Open => {}
+        VaultCondition::Opening => {
+            lines.push(format!("vault: asking {} for its key", visible_line(&view.place)));
+        }
+        VaultCondition::Failed { code, message } => {
+            lines.push(format!("vault: {} [{code}]", visible_line(message)));
+        }
+    }
+    let odd = view.files.iter().filter(|file| file.code != "good");
+    lines.extend(odd.map(|file| {
+        format!(
+            "vault, {}: {} [{}]",
+            visible_line(&file.name),
+            visible_line(&file.message),
+            file.code
+        )
+    }));
+    lines.extend(
+        view.notices
+            .iter()
+            .map(|notice| format!("vault: {} [{}]", visible_line(&notice.message), notice.code)),
+    );
+    lines
 }
 
 /// As [`link`], less what changes all the time and is no news.
@@ -212,6 +288,7 @@ fn counted(n: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{change, link, state, status_line};
+    use drawbridge_wire::buses::{VaultCondition, VaultView};
     use drawbridge_wire::control::{
         AppServerState, AppServerView, ApprovalState, Change, HostIdentity, HostView, LinkView, PolicyView,
         ThreadView,
@@ -221,9 +298,17 @@ mod tests {
 
     fn at_bus(link: LinkState) -> LinkView {
         LinkView {
+            id: "bus-example".to_owned(),
+            name: "bus.example".to_owned(),
             bus: "bus.example".to_owned(),
+            api: "https://bus.example".to_owned(),
+            source: drawbridge_wire::buses::BusSource::Vault,
             wanted: true,
             link,
+            since_ms: 0,
+            pong_at_ms: None,
+            disabled: None,
+            mcp: None,
         }
     }
 
@@ -257,9 +342,17 @@ mod tests {
                 pid: None,
                 user_agent: None,
             },
-            link: Some(at_bus(LinkState::Connected {
+            links: vec![at_bus(LinkState::Connected {
                 round_trip_ms: Some(12),
-            })),
+            })],
+            vault: VaultView {
+                state: VaultCondition::Open,
+                key: "keyring".to_owned(),
+                place: "the system's keyring".to_owned(),
+                files: Vec::new(),
+                notices: Vec::new(),
+            },
+            config: None,
             threads: vec![running()],
             approvals: Vec::new(),
             leases: Vec::new(),
@@ -313,13 +406,13 @@ mod tests {
         let wide = "thread T “a‹U+202E RIGHT-TO-LEFT OVERRIDE›b”: idle (started by local, beyond what a remote may drive)";
         for (new, told) in [
             (
-                Change::Link(at_bus(LinkState::Connected {
+                Change::Link(Box::new(at_bus(LinkState::Connected {
                     round_trip_ms: Some(99),
-                })),
+                }))),
                 None,
             ),
             (
-                Change::Link(at_bus(LinkState::Disconnected)),
+                Change::Link(Box::new(at_bus(LinkState::Disconnected))),
                 Some("bus bus.example: not connected"),
             ),
             (Change::AppServer(before.app_server.clone()), None),

@@ -173,7 +173,15 @@ pub(crate) fn view(data_dir: &Path, lease_of: Option<u32>) -> HostView {
             pid: Some(2),
             user_agent: None,
         },
-        link: None,
+        links: Vec::new(),
+        vault: drawbridge_wire::buses::VaultView {
+            state: drawbridge_wire::buses::VaultCondition::None,
+            key: "keyring".to_owned(),
+            place: "the system's keyring".to_owned(),
+            files: Vec::new(),
+            notices: Vec::new(),
+        },
+        config: None,
         threads: Vec::new(),
         approvals: Vec::new(),
         leases: lease_of

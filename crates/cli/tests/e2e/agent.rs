@@ -533,7 +533,7 @@ async fn a_control_plane_without_the_connect_route_is_named_in_the_status() {
     let failed =
         |link: &LinkState| matches!(link, LinkState::Failed { code, .. } if code == "no_connect_route");
     world
-        .until(|view| view.link.as_ref().is_some_and(|link| failed(&link.link)))
+        .until(|view| view.links.first().is_some_and(|link| failed(&link.link)))
         .await;
     let shown = timeout(SOON, world.cli(&["status"])).await.unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();

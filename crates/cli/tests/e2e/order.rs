@@ -44,7 +44,10 @@ async fn nothing_is_dialled_while_the_app_server_does_not_answer() {
             .any(|line| line["generation"] == 1 && line["expected"] == false),
         "the first was given up: {ended:?}"
     );
-    assert!(view.link.expect("a bus is configured").wanted, "it is to connect");
+    assert!(
+        view.links.first().expect("a bus is configured").wanted,
+        "it is to connect"
+    );
     world.stop().await;
     // A connection that was made, also one that was given up, waits there to be accepted.
     let nobody = bus.into_std().unwrap().accept().unwrap_err();

@@ -113,8 +113,8 @@ impl World {
         world
             .until(|view| {
                 let linked = view
-                    .link
-                    .as_ref()
+                    .links
+                    .first()
                     .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
                 let ready = view.app_server.state == AppServerState::Ready;
                 (linked || !wait_for_link) && (ready || !wait_for_agent)

@@ -24,13 +24,6 @@ const ON_DEFAULTS: &str = "Invalid configuration";
 pub(super) async fn read(plan: &AgentPlan, spawner: &Spawner) -> Result<Vec<String>, Trouble> {
     let probe = Launch {
         port: 0,
-        // Nothing runs in it that would need a token.
-        env: plan
-            .env
-            .iter()
-            .filter(|(name, _)| !name.to_string_lossy().starts_with(TOKENS))
-            .cloned()
-            .collect(),
         log_file: None,
         ..plan.launch(vec![NO_SNAPSHOT.to_owned()])
     };
@@ -66,9 +59,6 @@ pub(super) fn ignored(frame: &Incoming) -> Option<String> {
         .starts_with(ON_DEFAULTS)
         .then(|| text("/params/details").unwrap_or(summary).to_owned())
 }
-
-/// Beginning of the names under which the app-server holds tokens.
-const TOKENS: &str = "FORGE_CODEX_CONNECTOR_";
 
 /// codex starts a login shell for each thread to write down aliases and functions, with its own whole
 /// environment: the token would be in reach of everything the user's start files run.

@@ -55,15 +55,22 @@ async fn house(limits: Limits) -> House {
         mcp: None,
     };
     let (sender, events) = mpsc::channel(1024);
-    let connector = ConnectorPid::default();
+    let connector = crate::link::ConnectorPid::default();
     // This very process plays the connector.
     connector.store(std::process::id(), Ordering::SeqCst);
+    let known = KnownBuses {
+        buses: vec![KnownBus {
+            name: BUS.to_owned(),
+            connector,
+            room: Room::new(limits.one_bus),
+            mcp: None,
+        }],
+    };
     let doors = Doors::new(
-        Arc::new(policy),
+        watch::channel(Arc::new(policy)).1,
         sender,
         agent,
-        connector,
-        Some(BUS.to_owned()),
+        watch::channel(Arc::new(known)).1,
         limits,
         watch::channel(0).1,
     );

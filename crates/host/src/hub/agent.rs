@@ -5,7 +5,7 @@ use crate::event::{AgentEvent, Event};
 use crate::observer;
 use drawbridge_audit::Entry;
 use drawbridge_codex_wire::RequestId;
-use drawbridge_core::threads::status_word;
+use drawbridge_core::threads::{Origin, status_word};
 use drawbridge_wire::control::{AppServerState, Change};
 use serde_json::Value;
 
@@ -22,7 +22,9 @@ impl Hub {
                 observer,
                 pid,
                 user_agent,
+                tokens,
             } => {
+                self.tokens_in_use(tokens);
                 self.observer = Some((generation, observer));
                 self.app_server.state = AppServerState::Ready;
                 self.app_server.pid = Some(pid);
@@ -246,9 +248,14 @@ impl Hub {
         }
         entry.observed = true;
         let changes = entry.changes;
-        let (thread, policy) = (id.to_owned(), self.policy.clone());
+        let mcp = match &entry.origin {
+            Origin::Local => None,
+            Origin::Remote { bus, .. } => Some(bus.clone()),
+        };
+        let mcp = self.mcp_through(mcp.as_deref());
+        let thread = id.to_owned();
         self.spawn(async move {
-            let result = observer::subscribe(&peer, &thread, policy.mcp.as_ref()).await;
+            let result = observer::subscribe(&peer, &thread, mcp.as_ref()).await;
             Some(Event::Agent(AgentEvent::Observed {
                 generation,
                 thread,

@@ -1,12 +1,11 @@
 //! Clients of the control socket.
 
 use super::{ControlClient, Hub, now_ms};
-use crate::event::{ConnectionId, ControlEvent, ControlReply};
+use crate::event::{ConnectionId, ControlEvent, ControlReply, Reply};
 use drawbridge_audit::Entry;
 use drawbridge_core::approvals::{AnswerError, ApprovalId};
 use drawbridge_wire::AnswerSource;
 use drawbridge_wire::control::{Answer, AnswerResult, Initialize, Request, VERSION};
-use tokio::sync::oneshot;
 
 impl Hub {
     pub(super) fn on_control(&mut self, connection: ConnectionId, event: ControlEvent) {
@@ -43,12 +42,7 @@ impl Hub {
         }
     }
 
-    fn on_request(
-        &mut self,
-        connection: ConnectionId,
-        request: Request,
-        reply: oneshot::Sender<ControlReply>,
-    ) {
+    fn on_request(&mut self, connection: ConnectionId, request: Request, reply: Reply) {
         let initialized = self.controls.get(&connection).is_some_and(|c| c.initialized);
         let answer = match request {
             Request::Initialize(params) => self.initialize(connection, params),
@@ -60,8 +54,18 @@ impl Hub {
                 ControlReply::Snapshot(Box::new(self.view()))
             }
             Request::Answer(answer) => self.on_answer(connection, &answer),
-            Request::Connect {} => self.set_wanted(true),
-            Request::Disconnect {} => self.set_wanted(false),
+            Request::Connect(which) => self.set_wanted(which.bus.as_deref(), true),
+            Request::Disconnect(which) => self.set_wanted(which.bus.as_deref(), false),
+            Request::CheckMcp(which) => self.check_mcp(which.bus.as_deref()),
+            // These take their time and answer when they are done.
+            Request::Enroll(params) => return self.enroll(*params, reply),
+            Request::SetEnrollment(params) => return self.set_enrollment(*params, reply),
+            Request::Forget { bus } => return self.forget(&bus, reply),
+            Request::OpenVault {} => return self.open_vault(Some(reply)),
+            Request::ResetVault {} => return self.reset_vault(reply),
+            Request::RotateVault {} => return self.rotate_vault(reply),
+            Request::ExportVault { recipient } => return self.export_vault(recipient, reply),
+            Request::ImportVault(import) => return self.import_vault(*import, reply),
             Request::ReleaseLease {} => {
                 self.leases.drop_lease(connection, true, now_ms());
                 self.leases_changed();
@@ -78,13 +82,16 @@ impl Hub {
             }
             Request::Logs { child } => match child.as_str() {
                 "app-server" => ControlReply::Logs(self.agent.log()),
-                "connector" => ControlReply::Logs(
-                    self.link
-                        .as_ref()
-                        .map(crate::link::LinkHandle::log)
-                        .unwrap_or_default(),
-                ),
-                _ => error("bad_request", "`child` is `app-server` or `connector`"),
+                "connector" => {
+                    ControlReply::Logs(self.buses.first().map(|bus| bus.handle.log()).unwrap_or_default())
+                }
+                other => match other.strip_prefix("connector:").and_then(|id| self.bus(id)) {
+                    Some(bus) => ControlReply::Logs(bus.handle.log()),
+                    None => error(
+                        "bad_request",
+                        "`child` is `app-server`, `connector` or `connector:<id of a bus>`",
+                    ),
+                },
             },
         };
         // The asker may be gone.
@@ -148,9 +155,9 @@ impl Hub {
     }
 }
 
-fn error(code: &'static str, message: &str) -> ControlReply {
+pub(super) fn error(code: &str, message: &str) -> ControlReply {
     ControlReply::Error {
-        code,
+        code: code.to_owned(),
         message: message.to_owned(),
     }
 }

@@ -1,94 +1,148 @@
-//! The connector and the link it keeps.
+//! What connectors say, and the links they keep.
 
-use super::Hub;
+use super::{Hub, now_ms};
 use crate::event::{ControlReply, LinkEvent};
+use crate::hub::control::error;
 use crate::link::HostStatus;
+use drawbridge_wire::buses::BusSource;
 use drawbridge_wire::control::{AppServerState, Change};
 use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
 
+/// Codes of links that end an enrollment: the bus does not take this host any more.
+const ENDS_ENROLLMENT: [&str; 2] = ["revoked", "unauthorized"];
+
 impl Hub {
-    pub(super) fn on_link(&mut self, event: LinkEvent) {
+    pub(super) fn on_link(&mut self, id: &str, event: LinkEvent) {
+        let Some(bus) = self.bus(id) else { return };
         match event {
             LinkEvent::Started { pid } => {
-                tracing::info!(pid, "connector started");
+                tracing::info!(bus = id, pid, "connector started");
                 self.report_status();
             }
             LinkEvent::Said(FromConnector::Sign { nonce }) => {
-                if let Some(link) = &self.link {
-                    let signature = self.identity.sign(&nonce, link.origin());
-                    link.send(ToConnector::Signature { nonce, signature });
-                }
+                let signature = self.identity.sign(&nonce, bus.handle.origin());
+                bus.handle.send(ToConnector::Signature { nonce, signature });
             }
-            LinkEvent::Said(FromConnector::Link { state }) => self.link_is(state),
+            LinkEvent::Said(FromConnector::Link { state }) => self.link_is(id, state),
             // Only a connector that was asked answers; this one keeps a link.
             LinkEvent::Said(FromConnector::Answer { .. }) => {
-                tracing::warn!("the connector answered a question nobody asked");
+                tracing::warn!(bus = id, "the connector answered a question nobody asked");
             }
             LinkEvent::Said(FromConnector::TunnelOpened { tunnel, client, role }) => {
-                tracing::info!(tunnel, client, %role, "tunnel opened");
+                tracing::info!(bus = id, tunnel, client, %role, "tunnel opened");
             }
             LinkEvent::Said(FromConnector::TunnelClosed { tunnel, reason }) => {
-                tracing::info!(tunnel, reason = reason.word(), "tunnel closed");
+                tracing::info!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
             }
             LinkEvent::Ended { message } => {
-                if self
-                    .link_view
-                    .as_ref()
-                    .is_some_and(|v| v.wanted && !matches!(v.link, LinkState::Failed { .. }))
-                {
-                    self.link_is(LinkState::Waiting {
+                if bus.view.wanted && !matches!(bus.view.link, LinkState::Failed { .. }) {
+                    let state = LinkState::Waiting {
                         retry_in_ms: 1000,
                         code: "connector_ended".to_owned(),
                         message,
-                    });
+                    };
+                    self.link_is(id, state);
                 }
             }
         }
     }
 
-    fn link_is(&mut self, state: LinkState) {
-        if let Some(view) = &mut self.link_view {
-            // What a connector still says while it ends is of no interest.
-            if !view.wanted && state != LinkState::Disconnected {
-                return;
-            }
-            view.link = state;
-            let view = view.clone();
-            self.changed(Change::Link(view));
+    fn link_is(&mut self, id: &str, state: LinkState) {
+        let Some(bus) = self.bus_mut(id) else { return };
+        // What a connector still says while it ends is of no interest.
+        if !bus.view.wanted && (state != LinkState::Disconnected || bus.view.disabled.is_some()) {
+            return;
+        }
+        let now = now_ms();
+        let connected = |state: &LinkState| matches!(state, LinkState::Connected { .. });
+        if connected(&state) {
+            bus.view.pong_at_ms = Some(now);
+        }
+        let came = connected(&state) && !connected(&bus.view.link);
+        if std::mem::discriminant(&bus.view.link) != std::mem::discriminant(&state) {
+            bus.view.since_ms = now;
+        }
+        let ends = match &state {
+            LinkState::Failed { code, .. } => ENDS_ENROLLMENT.iter().find(|end| *end == code),
+            _ => None,
+        };
+        bus.view.link = state;
+        let kept = bus.view.source == BusSource::Vault;
+        self.bus_changed(id);
+        if let (Some(reason), true) = (ends, kept) {
+            self.disable(id, reason);
+        }
+        if came {
+            self.check_mcp_if_unknown(id);
         }
     }
 
-    pub(super) fn set_wanted(&mut self, wanted: bool) -> ControlReply {
-        let (Some(link), Some(view)) = (&self.link, &mut self.link_view) else {
-            return ControlReply::Error {
-                code: "bad_request",
-                message: "no bus is configured; start with `drawbridge connect --api URL`".to_owned(),
-            };
+    /// Connects or disconnects one bus, or all. One that is disabled is tried again only when it is named.
+    pub(super) fn set_wanted(&mut self, which: Option<&str>, wanted: bool) -> ControlReply {
+        let ids: Vec<String> = match which {
+            Some(id) if self.bus(id).is_none() => {
+                return error(
+                    "unknown_bus",
+                    "there is no such bus; `drawbridge enrollments` lists them",
+                );
+            }
+            Some(id) => vec![id.to_owned()],
+            None => {
+                let usable = |bus: &&super::buses::Bus| bus.view.disabled.is_none();
+                self.buses
+                    .iter()
+                    .filter(usable)
+                    .map(|bus| bus.view.id.clone())
+                    .collect()
+            }
         };
-        let given_up = matches!(view.link, LinkState::Failed { .. } | LinkState::Disconnected);
-        if view.wanted == wanted && !(wanted && given_up) {
-            return ControlReply::Done;
+        if ids.is_empty() {
+            return error(
+                "no_bus",
+                "no bus is configured; enroll this host with `drawbridge enroll --api URL`",
+            );
         }
-        view.wanted = wanted;
-        view.link = if wanted {
+        for id in ids {
+            self.want(&id, wanted);
+        }
+        ControlReply::Done
+    }
+
+    fn want(&mut self, id: &str, wanted: bool) {
+        let Some(bus) = self.bus_mut(id) else { return };
+        let given_up = matches!(bus.view.link, LinkState::Failed { .. } | LinkState::Disconnected);
+        if bus.view.wanted == wanted && !(wanted && given_up) {
+            return;
+        }
+        bus.view.wanted = wanted;
+        bus.view.since_ms = now_ms();
+        bus.view.disabled = None;
+        bus.view.link = if wanted {
             LinkState::Connecting { attempt: 1 }
         } else {
             LinkState::Disconnected
         };
-        link.want(wanted);
-        let view = view.clone();
-        self.changed(Change::Link(view));
-        ControlReply::Done
+        bus.handle.want(wanted);
+        self.bus_changed(id);
+        self.keep_wish(id, wanted);
     }
 
-    /// Tells the bus how the host is.
+    /// Tells the buses how the host is.
     pub(super) fn report_status(&self) {
-        if let Some(link) = &self.link {
-            link.status(HostStatus {
-                app_server_ready: self.app_server.state == AppServerState::Ready,
-                active_threads: u32::try_from(self.threads.active_count()).unwrap_or(u32::MAX),
-                open_approvals: u32::try_from(self.approvals.open_count()).unwrap_or(u32::MAX),
-            });
+        let status = HostStatus {
+            app_server_ready: self.app_server.state == AppServerState::Ready,
+            active_threads: u32::try_from(self.threads.active_count()).unwrap_or(u32::MAX),
+            open_approvals: u32::try_from(self.approvals.open_count()).unwrap_or(u32::MAX),
+        };
+        for bus in &self.buses {
+            bus.handle.status(status);
+        }
+    }
+
+    pub(super) fn bus_changed(&mut self, id: &str) {
+        if let Some(bus) = self.bus(id) {
+            let view = Box::new(bus.view.clone());
+            self.changed(Change::Link(view));
         }
     }
 }

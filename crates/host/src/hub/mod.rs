@@ -3,27 +3,36 @@
 
 mod agent;
 mod approvals;
+mod buses;
 mod control;
+mod enroll;
 mod gate;
 mod held;
 mod link;
+mod mcp;
 mod places;
 mod refusals;
 mod stop;
+mod vault;
 mod view;
 
-use crate::agent::AgentHandle;
+use crate::HostError;
+use crate::agent::{AgentHandle, Tokens};
+use crate::ask::ConnectorBase;
 use crate::event::{Caller, ConnectionId, Event, Permit, Refused, ThreadOp, ToConnection};
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::link::LinkHandle;
 use crate::policy::Policy;
+use crate::room::{KnownBuses, Limits};
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_codex::Peer;
 use drawbridge_core::approvals::Queue;
 use drawbridge_core::leases::{Leases, Verdict};
 use drawbridge_core::threads::Threads;
-use drawbridge_wire::control::{AppServerState, AppServerView, Change, LinkView, Notification};
+use drawbridge_process::Spawner;
+use drawbridge_vault::KeySource;
+use drawbridge_wire::control::{AppServerState, AppServerView, Change, Notification};
+use drawbridge_wire::pipe::BusSetup;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -75,9 +84,16 @@ pub(crate) struct Parts {
     pub policy: Arc<Policy>,
     pub audit: Audit,
     pub agent: AgentHandle,
-    pub link: Option<LinkHandle>,
+    /// A bus that flags named.
+    pub bus: Option<BusSetup>,
+    pub base: ConnectorBase,
+    pub spawner: Arc<Spawner>,
+    pub vault_key: KeySource,
     pub events: mpsc::Sender<Event>,
     pub moves: watch::Sender<u64>,
+    pub known: watch::Sender<Arc<KnownBuses>>,
+    pub tokens: watch::Sender<Option<Tokens>>,
+    pub limits: Limits,
     pub service: bool,
 }
 
@@ -88,8 +104,16 @@ pub(crate) struct Hub {
     policy: Arc<Policy>,
     audit: Audit,
     agent: AgentHandle,
-    link: Option<LinkHandle>,
-    link_view: Option<LinkView>,
+    /// Of flags first, then enrolled ones, oldest first.
+    buses: Vec<buses::Bus>,
+    base: ConnectorBase,
+    spawner: Arc<Spawner>,
+    vault: vault::Slot,
+    vault_key: KeySource,
+    /// What the doors know of the buses.
+    known: watch::Sender<Arc<KnownBuses>>,
+    offers: mcp::Offers,
+    limits: Limits,
     events: mpsc::Sender<Event>,
     observer: Option<(u64, Peer)>,
     app_server: AppServerView,
@@ -112,21 +136,25 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(parts: Parts) -> Self {
+    /// # Errors
+    /// When the bus that flags named cannot be used.
+    pub(crate) fn new(parts: Parts) -> Result<Self, HostError> {
         let now = now_ms();
-        let link_view = parts.link.as_ref().map(|link| LinkView {
-            bus: link.bus().to_owned(),
-            wanted: true,
-            link: drawbridge_wire::pipe::LinkState::Connecting { attempt: 1 },
-        });
-        Self {
+        let flagged = parts.bus;
+        let mut hub = Self {
             layout: parts.layout,
             identity: parts.identity,
             policy: parts.policy,
             audit: parts.audit,
             agent: parts.agent,
-            link: parts.link,
-            link_view,
+            buses: Vec::new(),
+            base: parts.base,
+            spawner: parts.spawner,
+            vault: vault::Slot::None,
+            vault_key: parts.vault_key,
+            known: parts.known,
+            offers: mcp::Offers::new(parts.tokens),
+            limits: parts.limits,
             events: parts.events,
             observer: None,
             app_server: AppServerView {
@@ -148,7 +176,12 @@ impl Hub {
             raw: HashMap::new(),
             seq: 0,
             stopping: None,
+        };
+        if let Some(bus) = flagged {
+            hub.add_flagged(bus)?;
         }
+        hub.begin_with_vault();
+        Ok(hub)
     }
 
     /// Runs until the host is to stop, then stops everything in order.
@@ -194,7 +227,9 @@ impl Hub {
             Event::Agent(event) => self.on_agent(event),
             Event::Gate(connection, event) => self.on_gate(connection, event),
             Event::Control(connection, event) => self.on_control(connection, event),
-            Event::Link(event) => self.on_link(event),
+            Event::Link(bus, event) => self.on_link(&bus, event),
+            Event::Vault(event) => self.on_vault(event),
+            Event::McpChecked { bus, url, answer } => self.mcp_checked(&bus, &url, answer),
             Event::TurnedAway { door, pid, why } => {
                 self.record(&Entry::ConnectionRefused {
                     door,

@@ -45,12 +45,8 @@ impl Hub {
         });
         // Whoever still sends events must not wait for us.
         let sink = tokio::spawn(async move { while events.recv().await.is_some() {} });
-        let link = async {
-            if let Some(link) = &self.link {
-                link.stop().await;
-            }
-        };
-        tokio::join!(link, self.agent.stop());
+        let links = join_all(self.buses.iter().map(|bus| bus.handle.stop()));
+        tokio::join!(links, self.agent.stop());
         // What codex did not settle in time went with it.
         self.lose_generation(self.app_server.generation);
         self.controls.clear();

@@ -36,6 +36,7 @@ fn setup(flags: &[&str], variables: &[(&str, &str)]) -> Result<HostSetup, CliErr
     host_setup(
         &args,
         &secrets(&flag_tokens, &token_variables),
+        false,
         variable,
         Path::new("/here"),
     )
@@ -132,6 +133,7 @@ fn every_flag_is_passed_on() {
             role: Some(Role::Viewer),
             roots: vec![PathBuf::from("/here/a"), PathBuf::from("/b")],
             answer: Some(WhoMayAnswer::Both),
+            vault_key: drawbridge_wire::pipe::VaultKey::Keyring,
             service: false,
         })
     );
@@ -247,7 +249,14 @@ fn a_variable_that_is_no_text_is_named() {
         panic!("another command");
     };
     let bytes = |name: &str| (name == "CODEX_APP_CONNECTOR_ID").then(|| OsString::from_vec(vec![0xff]));
-    let error = host_setup(&args, &secrets(&[("token", "t")], &[]), bytes, Path::new("/here")).unwrap_err();
+    let error = host_setup(
+        &args,
+        &secrets(&[("token", "t")], &[]),
+        false,
+        bytes,
+        Path::new("/here"),
+    )
+    .unwrap_err();
     assert!(
         error.to_string().contains("CODEX_APP_CONNECTOR_ID is not UTF-8"),
         "{error}"

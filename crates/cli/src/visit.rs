@@ -1,0 +1,104 @@
+//! A short visit to the host: the one that runs, or one that is started for it and ends with it.
+
+use crate::CliError;
+use crate::connect::spawn::{self, Started};
+use crate::connect::{attach, wait_for_end};
+use crate::control_client::{ControlClient, ControlError};
+use crate::place::Place;
+use drawbridge_wire::control::{HostView, Request};
+use drawbridge_wire::pipe::HostSetup;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::process::Child;
+use tokio::time::timeout;
+
+/// Longest for the vault to open when a host was just started: the keyring's own deadline and some.
+const OPENS: Duration = Duration::from_secs(15);
+
+/// A visit.
+pub(crate) struct Visit {
+    client: ControlClient,
+    started: Option<Child>,
+}
+
+impl Visit {
+    /// Attaches to the host, or starts one without any bus of flags.
+    pub(crate) async fn begin(place: &Place, client: &str) -> Result<Self, CliError> {
+        match ControlClient::connect(&place.data_dir, client, true).await {
+            Ok(client) => {
+                return Ok(Self {
+                    client,
+                    started: None,
+                });
+            }
+            Err(ControlError::NotRunning(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let setup = HostSetup {
+            vault_key: place.vault_key.clone(),
+            ..HostSetup::default()
+        };
+        let started = match spawn::host(&place.data_dir, &setup).await? {
+            Started::Host(child) => Some(child),
+            Started::AlreadyRunning => None,
+        };
+        let client = attach(&place.data_dir, client, started.is_none()).await?;
+        Ok(Self { client, started })
+    }
+
+    /// The state, once the vault has been opened or could not be. Call it once.
+    pub(crate) async fn settled(&mut self) -> Result<HostView, CliError> {
+        use drawbridge_wire::buses::VaultCondition;
+        let mut view = self.client.snapshot().await?;
+        let settled = async {
+            while view.vault.state == VaultCondition::Opening {
+                let delta = self.client.next().await?;
+                crate::mirror::apply(&mut view, delta.seq, &delta.change);
+            }
+            Ok::<_, CliError>(())
+        };
+        // When the time is up, what is known is shown: that the vault is being opened.
+        if let Ok(done) = timeout(OPENS, settled).await {
+            done?;
+        }
+        Ok(view)
+    }
+
+    /// Follows the state until `done`, or until the time is up.
+    pub(crate) async fn until(
+        &mut self,
+        view: &mut HostView,
+        within: Duration,
+        done: impl Fn(&HostView) -> bool,
+    ) -> Result<bool, CliError> {
+        let following = async {
+            while !done(view) {
+                let delta = self.client.next().await?;
+                crate::mirror::apply(view, delta.seq, &delta.change);
+            }
+            Ok::<_, CliError>(())
+        };
+        match timeout(within, following).await {
+            Ok(done) => done.map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, request: &Request) -> Result<(), CliError> {
+        self.client.request(request).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn ask_for<T: DeserializeOwned>(&mut self, request: &Request) -> Result<T, CliError> {
+        let answer = self.client.request(request).await?;
+        serde_json::from_value(answer).map_err(|error| ControlError::NotUnderstood(error.to_string()).into())
+    }
+
+    /// Gives the lease back; a host that was started for this ends.
+    pub(crate) async fn end(mut self) -> Result<(), CliError> {
+        self.client.request(&Request::ReleaseLease {}).await?;
+        drop(self.client);
+        wait_for_end(self.started).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,305 @@
+//! Enrolling at a bus, changing what is kept of it, forgetting it.
+
+use super::Hub;
+use super::buses::MCP_NAME;
+use super::vault::{Slot, answer, busy, contents};
+use crate::event::{ControlReply, Event, OpenVault, Reply, VaultEvent};
+use crate::hub::control::error;
+use drawbridge_connector::ConnectorError;
+use drawbridge_vault::{BusId, Enrollment, McpServer, VaultError, VaultHandle};
+use drawbridge_wire::buses::{BusSource, Enroll, McpSetting, Permission, SetEnrollment};
+use drawbridge_wire::pipe::{Ask, AskAnswer};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Longest name of a bus, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// Where a bus is, in all the forms that are needed.
+struct Place {
+    connect_url: String,
+    enroll_url: String,
+    mcp_url: String,
+    origin: String,
+    at: String,
+}
+
+impl Place {
+    fn of(api: &str) -> Result<Self, ConnectorError> {
+        let origin = drawbridge_connector::origin(api)?;
+        Ok(Self {
+            connect_url: drawbridge_connector::connect_url(api)?.to_string(),
+            enroll_url: drawbridge_connector::api_url(api, &["api", "enroll"])?.to_string(),
+            mcp_url: drawbridge_connector::mcp_url(api)?.to_string(),
+            at: origin
+                .split_once("://")
+                .map_or(origin.clone(), |(_, rest)| rest.to_owned()),
+            origin,
+        })
+    }
+}
+
+impl Hub {
+    /// Tries the token or trades the code, keeps what came of it, connects. Nothing is kept that does not
+    /// count at the bus.
+    pub(super) fn enroll(&mut self, params: Enroll, reply: Reply) {
+        let place = match Place::of(&params.api) {
+            Ok(place) => place,
+            Err(wrong) => return answer(Some(reply), error(wrong.code(), &wrong.to_string())),
+        };
+        if params.name.as_ref().is_some_and(|name| !good_name(name)) {
+            return answer(Some(reply), bad_name());
+        }
+        let handle = match &self.vault {
+            Slot::Open(handle) => Some(handle.clone()),
+            Slot::Opening => return answer(Some(reply), busy()),
+            // A vault that failed may be in order by now, a locked keyring unlocked.
+            Slot::None | Slot::Failed { .. } => None,
+        };
+        if handle.is_none() {
+            self.vault = Slot::Opening;
+        }
+        let what = match &params.by {
+            Permission::Token(token) => Ask::Token {
+                connect_url: place.connect_url.clone(),
+                token: token.clone(),
+            },
+            Permission::Code(typed) => {
+                let Some(code) = drawbridge_wire::enroll::normal_code(typed.reveal()) else {
+                    if handle.is_none() {
+                        self.vault = Slot::None;
+                    }
+                    let said = error("bad_code", "a code is ten letters and digits; copy it again");
+                    return answer(Some(reply), said);
+                };
+                Ask::Trade {
+                    enroll_url: place.enroll_url.clone(),
+                    request: self.identity.trade(&code, &place.origin),
+                }
+            }
+        };
+        let same =
+            |bus: &&super::buses::Bus| bus.view.source == BusSource::Vault && bus.origin == place.origin;
+        let known = self
+            .buses
+            .iter()
+            .find(same)
+            .and_then(|bus| BusId::new(&bus.view.id).ok());
+        let (spawner, base) = (self.spawner.clone(), self.base.clone());
+        let log = self.layout.log_file("asks");
+        let (dir, key, events) = (
+            self.layout.vault_dir(),
+            self.vault_key.clone(),
+            self.events.clone(),
+        );
+        self.spawn(async move {
+            // The keyring first: a code that was traded and cannot be kept would be lost.
+            let handle = if let Some(handle) = handle {
+                handle
+            } else {
+                let result = match VaultHandle::open(&dir, &key).await {
+                    Ok(handle) => contents(handle).await,
+                    Err(wrong) => Err(wrong),
+                };
+                let opened = result.as_ref().map(|open: &OpenVault| open.handle.clone());
+                let opened = opened.map_err(|wrong| error(wrong.code(), &wrong.to_string()));
+                let event = Event::Vault(VaultEvent::Opened { result, reply: None });
+                // The loop ends only with the host.
+                let _ = events.send(event).await;
+                match opened {
+                    Ok(handle) => handle,
+                    Err(said) => {
+                        answer(Some(reply), said);
+                        return None;
+                    }
+                }
+            };
+            let found = crate::ask::ask(
+                &spawner,
+                &base,
+                log,
+                place.at.clone(),
+                params.ca_file.clone(),
+                what,
+            )
+            .await;
+            let token = match (found, params.by) {
+                (AskAnswer::Traded { token }, _) | (AskAnswer::Good, Permission::Token(token)) => token,
+                (AskAnswer::Bad { code, message }, _) => {
+                    answer(Some(reply), error(&code, &message));
+                    return None;
+                }
+                (AskAnswer::Good, Permission::Code(_)) => {
+                    let said = "the bus took the code and gave no token; ask it for a new code";
+                    answer(Some(reply), error("bad_answer", said));
+                    return None;
+                }
+            };
+            let kept = async {
+                let (id, earlier) = match known {
+                    Some(id) => (id.clone(), handle.get(id).await.ok()),
+                    None => (handle.free_id(place.origin.clone()).await?, None),
+                };
+                let earlier_mcp = earlier.as_ref().and_then(|kept| kept.mcp.clone());
+                let enrollment = Enrollment {
+                    name: params
+                        .name
+                        .or_else(|| earlier.as_ref().map(|kept| kept.name.clone()))
+                        .unwrap_or_else(|| place.at.clone()),
+                    api_origin: params.api,
+                    host_id: None,
+                    token,
+                    on: true,
+                    disabled: None,
+                    mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
+                    ca_file: params.ca_file,
+                    made_at: earlier.map_or_else(now_secs, |kept| kept.made_at),
+                    id,
+                };
+                handle.put(enrollment.clone()).await?;
+                Ok::<_, VaultError>(enrollment)
+            };
+            saved(kept.await, true, reply)
+        });
+        self.changed(drawbridge_wire::control::Change::Vault(self.vault_view()));
+    }
+
+    /// An enrollment is on disk; now it is used.
+    pub(super) fn saved(&mut self, enrollment: Enrollment, anew: bool) {
+        let id = enrollment.id.as_str().to_owned();
+        if anew {
+            self.record_enrollment(&id, "enrolled");
+            let origin = drawbridge_connector::origin(&enrollment.api_origin).unwrap_or_default();
+            // A person who enrolls means what is enrolled, not flags of an earlier start.
+            let old: Vec<String> = self
+                .buses
+                .iter()
+                .filter(|bus| bus.view.id == id || bus.origin == origin)
+                .map(|bus| bus.view.id.clone())
+                .collect();
+            for id in old {
+                self.remove_bus(&id);
+            }
+            return self.add_enrolled(enrollment);
+        }
+        let Some(bus) = self.bus_mut(&id) else { return };
+        bus.view.name = enrollment.name;
+        if let (Some(mcp), Some(kept)) = (&mut bus.view.mcp, enrollment.mcp) {
+            mcp.name = kept.name;
+            mcp.url = kept.url;
+            mcp.has_token = kept.token.is_some();
+            bus.mcp_token = kept.token;
+        }
+        self.publish_buses();
+        self.bus_changed(&id);
+        self.look_at_mcp(&id);
+    }
+
+    pub(super) fn set_enrollment(&mut self, params: SetEnrollment, reply: Reply) {
+        if params.name.as_ref().is_some_and(|name| !good_name(name)) {
+            return answer(Some(reply), bad_name());
+        }
+        let (handle, id, mcp_url) = match self.kept(&params.bus) {
+            Ok(kept) => kept,
+            Err(said) => return answer(Some(reply), said),
+        };
+        self.spawn(async move {
+            let changed = async {
+                let mut kept = handle.get(id).await?;
+                if let Some(name) = params.name {
+                    kept.name = name;
+                }
+                kept.mcp = Some(changed_mcp(kept.mcp.take(), params.mcp, &mcp_url));
+                handle.put(kept.clone()).await?;
+                Ok(kept)
+            };
+            saved(changed.await, false, reply)
+        });
+    }
+
+    pub(super) fn forget(&mut self, bus: &str, reply: Reply) {
+        // Also one whose file cannot be read, which is no bus of this run.
+        let (handle, id) = match (self.vault_handle(), BusId::new(bus)) {
+            (Ok(handle), Ok(id)) => (handle, id),
+            (Err(said), _) => return answer(Some(reply), said),
+            (_, Err(wrong)) => return answer(Some(reply), error(wrong.code(), &wrong.to_string())),
+        };
+        self.spawn(async move {
+            match handle.remove(id.clone()).await {
+                Ok(()) => Some(Event::Vault(VaultEvent::Forgotten { id, reply })),
+                Err(wrong) => {
+                    answer(Some(reply), error(wrong.code(), &wrong.to_string()));
+                    None
+                }
+            }
+        });
+    }
+
+    /// The vault's handle, the id and the default MCP address of an enrolled bus.
+    fn kept(&self, bus: &str) -> Result<(VaultHandle, BusId, String), ControlReply> {
+        let unknown = || {
+            error(
+                "unknown_bus",
+                "there is no such enrollment; `drawbridge enrollments` lists them",
+            )
+        };
+        let found = self.bus(bus).ok_or_else(unknown)?;
+        if found.view.source == BusSource::Flags {
+            return Err(error(
+                "not_enrolled",
+                "this bus was named by flags and is kept nowhere; enroll it with `drawbridge enroll`",
+            ));
+        }
+        let id = BusId::new(bus).map_err(|_| unknown())?;
+        let mcp_url = Place::of(&found.view.api).map_err(|_| unknown())?.mcp_url;
+        Ok((self.vault_handle()?, id, mcp_url))
+    }
+}
+
+fn saved(result: Result<Enrollment, VaultError>, anew: bool, reply: Reply) -> Option<Event> {
+    match result {
+        Ok(enrollment) => Some(Event::Vault(VaultEvent::Saved {
+            enrollment: Box::new(enrollment),
+            anew,
+            reply: Some(reply),
+        })),
+        Err(wrong) => {
+            answer(Some(reply), error(wrong.code(), &wrong.to_string()));
+            Some(Event::Vault(VaultEvent::Changed))
+        }
+    }
+}
+
+/// What is kept of an MCP server after a change.
+fn changed_mcp(earlier: Option<McpServer>, change: McpSetting, default_url: &str) -> McpServer {
+    let mut mcp = earlier.unwrap_or_else(|| McpServer {
+        name: MCP_NAME.to_owned(),
+        url: default_url.to_owned(),
+        token: None,
+    });
+    if let Some(name) = change.name.filter(|name| !name.is_empty()) {
+        mcp.name = name;
+    }
+    if let Some(url) = change.url.filter(|url| !url.is_empty()) {
+        mcp.url = url;
+    }
+    if let Some(token) = change.token {
+        mcp.token = Some(token).filter(|token| !token.is_empty());
+    }
+    mcp
+}
+
+fn good_name(name: &str) -> bool {
+    let long = name.chars().count();
+    (1..=LONGEST_NAME).contains(&long) && !name.chars().any(char::is_control)
+}
+
+fn bad_name() -> ControlReply {
+    error("bad_name", "a name is one line of 1 to 100 characters")
+}
+
+fn now_secs() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
