@@ -2,6 +2,7 @@
 
 use crate::page::{Page, quoted};
 use crate::permissions;
+use crate::shell;
 use serde_json::Value;
 
 pub(crate) fn render(page: &mut Page<'_>) {
@@ -29,6 +30,9 @@ pub(crate) fn render(page: &mut Page<'_>) {
                 "Command"
             };
             page.section(label, command);
+            if kind == "command" {
+                page.notes(shell::notes(command));
+            }
         }
         None if network.is_some() => {}
         None => page.say("Command: not given by the agent. What would run is not known."),
@@ -75,8 +79,10 @@ fn render_rules(page: &mut Page<'_>) {
             .and_then(|words| words.iter().map(|word| word.as_str().map(quoted)).collect());
         match words {
             Some(words) => {
-                page.say("Proposed lasting rule (only if you choose it): every command that begins with these words");
-                page.guttered_ready(&words.join(" "));
+                page.ready(
+                    "Proposed lasting rule (only if you choose it): every command that begins with these words",
+                    &words.join(" "),
+                );
             }
             None => page.json("Proposed lasting rule (only if you choose it)", rule),
         }

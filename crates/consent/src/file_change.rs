@@ -1,5 +1,6 @@
 //! Files the agent wants to change. The request names only an item; what would change is in that item.
 
+use crate::diff::{Form, mode_change};
 use crate::page::Page;
 use serde_json::Value;
 
@@ -131,9 +132,25 @@ fn render_change(page: &mut Page<'_>, n: usize, of: usize, change: &Change<'_>) 
     if let ChangeKind::Move(to) = change.kind {
         page.fact(&format!("File {n} of {of}: moves to"), to);
     }
+    let form = match change.kind {
+        ChangeKind::Add => Form::New,
+        ChangeKind::Delete => Form::Old,
+        ChangeKind::Update | ChangeKind::Move(_) => Form::Unified,
+    };
+    if let (Form::Unified, Some((old, new))) = (form, mode_change(change.diff)) {
+        page.fact(
+            &format!("File {n} of {of}: its mode changes"),
+            &format!("{old} to {new}"),
+        );
+    }
+    if change.diff.contains('\0') {
+        page.say(&format!(
+            "File {n} of {of} holds what is no text; it is shown as far as text can show it."
+        ));
+    }
     if change.diff.is_empty() {
         page.say(&format!("{content}: empty"));
     } else {
-        page.section(content, change.diff);
+        page.diff(content, change.diff, form);
     }
 }

@@ -5,6 +5,7 @@
 //! and `·` are spaces, `⇥` is a tab, a line break is a line break. The four signs of this writing are
 //! themselves written as `‹U+XXXX NAME›` when the text contains them, so no text can imitate a marker.
 
+use crate::confusable::{Reading, poses};
 use crate::names;
 use std::fmt::Write;
 
@@ -19,20 +20,27 @@ const COUNTED_RUN: usize = 17;
 /// different texts never give the same result.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    show(text, Breaks::Kept, Blanks::Marked)
+    show(text, Breaks::Kept, Blanks::Marked, Reading::Prose)
 }
 
-/// As [`visible`], but on one line: a line break is shown as `‹U+000A LINE FEED›`.
+/// As [`visible`], for commands, paths and file contents: also what looks like an ASCII sign and is
+/// another (quotes, dashes, slashes) is shown as what it is.
+#[must_use]
+pub fn visible_code(text: &str) -> String {
+    show(text, Breaks::Kept, Blanks::Marked, Reading::Code)
+}
+
+/// As [`visible_code`], but on one line: a line break is shown as `‹U+000A LINE FEED›`.
 #[must_use]
 pub fn visible_line(text: &str) -> String {
-    show(text, Breaks::Shown, Blanks::Marked)
+    show(text, Breaks::Shown, Blanks::Marked, Reading::Code)
 }
 
 /// For output that streams by and on which nothing is decided: hidden characters are shown, spaces,
 /// tabs and line breaks stay as they are.
 #[must_use]
 pub fn inert(text: &str) -> String {
-    show(text, Breaks::Kept, Blanks::Kept)
+    show(text, Breaks::Kept, Blanks::Kept, Reading::Prose)
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -47,13 +55,17 @@ enum Blanks {
     Marked,
 }
 
-fn show(text: &str, breaks: Breaks, blanks: Blanks) -> String {
+fn show(text: &str, breaks: Breaks, blanks: Blanks, reading: Reading) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
+    let posing = poses(text, reading);
+    let mut at = 0;
     let mut rest = text.chars().peekable();
     // How many marks the letter before still carries; `None` when there is no letter to carry any.
     let mut room_for_marks: Option<usize> = None;
     while let Some(c) = rest.next() {
         let mut room = None;
+        let poses = posing.get(at).copied().unwrap_or(false);
+        at += 1;
         match c {
             '\n' if breaks == Breaks::Kept => out.push('\n'),
             '\r' if breaks == Breaks::Kept && rest.peek() == Some(&'\n') => out.push_str("‹CR›"),
@@ -63,11 +75,16 @@ fn show(text: &str, breaks: Breaks, blanks: Blanks) -> String {
                 let mut run = 1;
                 while rest.next_if_eq(&' ').is_some() {
                     run += 1;
+                    at += 1;
                 }
                 let ends_line = matches!(rest.peek(), None | Some('\n' | '\r'));
                 push_spaces(&mut out, run, ends_line);
             }
             '‹' | '·' | '⇥' => push_marker(&mut out, c),
+            c if poses => {
+                push_marker(&mut out, c);
+                room = Some(0);
+            }
             c if names::is_mark(c) && !names::hides(c) => match room_for_marks {
                 Some(left) if left > 0 => {
                     out.push(c);
@@ -105,7 +122,7 @@ fn push_marker(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::{inert, visible, visible_line};
+    use super::{inert, visible, visible_code, visible_line};
     use proptest::prelude::*;
 
     /// Takes the writing back to its text: that it can be written down is what makes [`visible`]
@@ -177,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn what_poses_as_ascii_is_shown_as_what_it_is() {
+        assert_eq!(visible("p\u{430}y"), "p‹U+0430 CYRILLIC SMALL LETTER A›y");
+        assert_eq!(visible_code("ls \u{2013}la"), "ls ‹U+2013 EN DASH›la");
+        assert_eq!(visible("so \u{2013} well"), "so \u{2013} well");
+        assert_eq!(visible_line("/etc\u{2044}x"), "/etc‹U+2044 FRACTION SLASH›x");
+        assert_eq!(visible("a   \u{430}b"), "a···‹U+0430 CYRILLIC SMALL LETTER A›b");
+    }
+
+    #[test]
     fn runs_of_blanks_are_marked() {
         assert_eq!(visible("a  b   c"), "a  b···c");
         assert_eq!(visible("a \nb "), "a·\nb·");
@@ -202,12 +228,15 @@ mod tests {
     fn marks_stack_only_so_high_and_never_on_a_marker() {
         assert_eq!(
             visible("a\u{301}\u{301}\u{301}"),
-            "a\u{301}\u{301}‹U+0301 COMBINING MARK›"
+            "a\u{301}\u{301}‹U+0301 COMBINING ACUTE ACCENT›"
         );
-        assert_eq!(visible("\n\u{338}x"), "\n‹U+0338 COMBINING MARK›x");
+        assert_eq!(
+            visible("\n\u{338}x"),
+            "\n‹U+0338 COMBINING LONG SOLIDUS OVERLAY›x"
+        );
         assert_eq!(
             visible("\u{200b}\u{338}"),
-            "‹U+200B ZERO WIDTH SPACE›‹U+0338 COMBINING MARK›"
+            "‹U+200B ZERO WIDTH SPACE›‹U+0338 COMBINING LONG SOLIDUS OVERLAY›"
         );
     }
 
@@ -251,6 +280,7 @@ mod tests {
         #[test]
         fn nothing_is_lost(text in tricky()) {
             prop_assert_eq!(decode(&visible(&text)), text.clone());
+            prop_assert_eq!(decode(&visible_code(&text)), text.clone());
             prop_assert_eq!(decode(&visible_line(&text)), text);
         }
 

@@ -5,16 +5,22 @@
 //! Nothing is shortened in [`Card::body`]. Pure: no IO, no clock, no state.
 
 mod command;
+mod confusable;
+mod diff;
 mod file_change;
 mod hidden;
 mod names;
 mod page;
+mod part;
 mod permissions;
 mod question;
+mod shell;
 mod unknown;
 
+pub use diff::{Diff, DiffLine, LineKind};
 pub use file_change::shows_changes;
-pub use hidden::{inert, visible, visible_line};
+pub use hidden::{inert, visible, visible_code, visible_line};
+pub use part::Part;
 
 use page::Page;
 use serde_json::Value;
@@ -47,6 +53,9 @@ pub struct Card {
     pub claim: Option<String>,
     /// The short facts of the body, as label and value.
     pub facts: Vec<(String, String)>,
+    /// The same as the body, in the same order, as parts that a window lays out. One renderer makes both,
+    /// so they cannot say different things.
+    pub parts: Vec<Part>,
 }
 
 /// What every line starts with that holds text of the agent.

@@ -92,7 +92,7 @@ pub(crate) fn name(c: char) -> String {
             Some(letter) if letter != ' ' => format!("TAG {letter}"),
             _ => "TAG SPACE".to_owned(),
         },
-        _ => class(c).to_owned(),
+        _ => unicode_names2::name(c).map_or_else(|| class(c).to_owned(), |name| name.to_string()),
     }
 }
 

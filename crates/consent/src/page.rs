@@ -1,7 +1,8 @@
 //! A page under construction: sections with a label of ours and guttered text of the agent.
 
-use crate::hidden::{visible, visible_line};
-use crate::{Card, GUTTER};
+use crate::diff::{Diff, Form};
+use crate::hidden::{visible, visible_code, visible_line};
+use crate::{Card, GUTTER, Part};
 use serde_json::{Map, Value};
 
 /// Characters of a headline that come from the agent.
@@ -27,6 +28,7 @@ pub(crate) struct Page<'a> {
     body: String,
     claim: Option<String>,
     facts: Vec<(String, String)>,
+    parts: Vec<Part>,
 }
 
 impl<'a> Page<'a> {
@@ -38,6 +40,7 @@ impl<'a> Page<'a> {
             body: String::new(),
             claim: None,
             facts: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -81,32 +84,92 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A label and text of the agent, whole.
+    /// A label and a command, content or name of the agent, whole.
     pub(crate) fn section(&mut self, label: &str, text: &str) {
-        self.guttered(label, &visible(text));
+        let shown = visible_code(text);
+        self.labelled(label, &shown);
+        self.parts.push(Part::Text {
+            label: label.to_owned(),
+            text: shown,
+        });
+    }
+
+    /// A label and sentences of the agent, whole.
+    pub(crate) fn words(&mut self, label: &str, text: &str) {
+        let shown = visible(text);
+        self.labelled(label, &shown);
+        self.parts.push(Part::Text {
+            label: label.to_owned(),
+            text: shown,
+        });
     }
 
     /// As [`Page::section`], for a short value that is also a fact.
     pub(crate) fn fact(&mut self, label: &str, text: &str) {
-        self.section(label, text);
-        self.facts.push((label.to_owned(), visible(text)));
+        let shown = visible_code(text);
+        self.labelled(label, &shown);
+        self.facts.push((label.to_owned(), shown.clone()));
+        self.parts.push(Part::Fact {
+            label: label.to_owned(),
+            value: shown,
+        });
     }
 
     /// A fact in words of ours (`text` must not come from outside).
     pub(crate) fn own_fact(&mut self, label: &str, text: &str) {
-        self.say(&format!("{label}: {text}"));
+        self.line(&format!("{label}: {text}"));
         self.facts.push((label.to_owned(), text.to_owned()));
+        self.parts.push(Part::Fact {
+            label: label.to_owned(),
+            value: text.to_owned(),
+        });
+    }
+
+    /// A label and what changes in a file, whole.
+    pub(crate) fn diff(&mut self, label: &str, text: &str, form: Form) {
+        let diff = Diff::read(text, form);
+        self.labelled(label, &visible_code(text));
+        self.parts.push(Part::Diff {
+            label: label.to_owned(),
+            diff,
+        });
+    }
+
+    /// What our own look at it found.
+    pub(crate) fn notes(&mut self, notes: Vec<String>) {
+        if !notes.is_empty() {
+            self.line(&format!("Look at: {}", notes.join("; ")));
+            self.parts.push(Part::Notes(notes));
+        }
     }
 
     /// A label and JSON, whole.
     pub(crate) fn json(&mut self, label: &str, value: &Value) {
         let mut text = String::new();
         push_json(&mut text, value, 0);
-        self.guttered(label, &text);
+        self.labelled(label, &text);
+        self.parts.push(Part::Text {
+            label: label.to_owned(),
+            text,
+        });
     }
 
     /// A line of ours.
     pub(crate) fn say(&mut self, line: &str) {
+        self.line(line);
+        self.parts.push(Part::Say(line.to_owned()));
+    }
+
+    /// A label of ours over text that is already safe to show.
+    pub(crate) fn ready(&mut self, label: &str, shown: &str) {
+        self.labelled(label, shown);
+        self.parts.push(Part::Text {
+            label: label.to_owned(),
+            text: shown.to_owned(),
+        });
+    }
+
+    fn line(&mut self, line: &str) {
         self.body.push_str(line);
         self.body.push('\n');
     }
@@ -114,18 +177,15 @@ impl<'a> Page<'a> {
     /// The agent's reason, marked as its claim.
     pub(crate) fn claim(&mut self) {
         if let Some(reason) = self.text("reason").filter(|reason| !reason.is_empty()) {
-            self.section("The agent says (its claim, not checked)", reason);
-            self.claim = Some(visible(reason));
+            let shown = visible(reason);
+            self.labelled("The agent says (its claim, not checked)", &shown);
+            self.parts.push(Part::Claim(shown.clone()));
+            self.claim = Some(shown);
         }
     }
 
-    fn guttered(&mut self, label: &str, shown: &str) {
-        self.say(label);
-        self.guttered_ready(shown);
-    }
-
-    /// Lines that are already safe to show, behind the gutter.
-    pub(crate) fn guttered_ready(&mut self, shown: &str) {
+    fn labelled(&mut self, label: &str, shown: &str) {
+        self.line(label);
         for line in shown.split('\n') {
             self.body.push_str(GUTTER);
             self.body.push_str(line);
@@ -154,6 +214,7 @@ impl<'a> Page<'a> {
             body: self.body.trim_end_matches('\n').to_owned(),
             claim: self.claim,
             facts: self.facts,
+            parts: self.parts,
         }
     }
 

@@ -39,7 +39,7 @@ fn render_one(page: &mut Page<'_>, n: usize, of: usize, question: &Value) {
         );
         return;
     };
-    page.section(&place, text);
+    page.words(&place, text);
     page.fact(&format!("{place}: answer under this id"), id);
     let mut rest = question.clone();
     if let Some(rest) = rest.as_object_mut() {
@@ -75,7 +75,7 @@ pub(crate) fn render_elicitation(page: &mut Page<'_>) {
         }
     }
     if let Some(message) = message {
-        page.section("The server's message", message);
+        page.words("The server's message", message);
     }
     if let Some(url) = page.text("url") {
         page.fact("Asks to open this address", url);

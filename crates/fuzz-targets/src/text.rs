@@ -1,6 +1,6 @@
 //! Text that a person sees.
 
-use drawbridge_consent::{GUTTER, Kind, inert, render, visible, visible_line};
+use drawbridge_consent::{GUTTER, Kind, Part, inert, render, visible, visible_line};
 use serde_json::Value;
 
 /// No character of it moves a cursor, hides text or turns its direction.
@@ -10,6 +10,21 @@ pub(crate) fn powerless(text: &str) {
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}')
     };
     assert_eq!(text.chars().find(bad), None, "{text:?}");
+}
+
+fn powerless_part(part: &Part) {
+    match part {
+        Part::Say(text) | Part::Claim(text) => powerless(text),
+        Part::Text { label, text } | Part::Fact { label, value: text } => {
+            powerless(label);
+            powerless(text);
+        }
+        Part::Diff { label, diff } => {
+            powerless(label);
+            diff.lines.iter().for_each(|line| powerless(&line.text));
+        }
+        Part::Notes(notes) => notes.iter().for_each(|note| powerless(note)),
+    }
 }
 
 /// A line of a child's stderr.
@@ -50,6 +65,9 @@ pub(crate) fn consent(bytes: &[u8]) {
     assert!(!card.headline.contains('\n'), "{}", card.headline);
     if let Some(claim) = &card.claim {
         powerless(claim);
+    }
+    for part in &card.parts {
+        powerless_part(part);
     }
     for (label, value) in &card.facts {
         powerless(label);
