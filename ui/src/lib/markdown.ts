@@ -1,0 +1,169 @@
+// A small part of Markdown, read into plain values. Nothing in it can link, load or run: an address is
+// shown behind its words, and everything else is text.
+
+export type Span = { mark: "plain" | "strong" | "em" | "code"; text: string };
+export type Block =
+  | { block: "text"; spans: Span[] }
+  | { block: "heading"; level: number; spans: Span[] }
+  | { block: "quote"; spans: Span[] }
+  | { block: "item"; sign: string; depth: number; spans: Span[] }
+  | { block: "code"; language: string; text: string }
+  | { block: "rule" };
+
+/** A paragraph longer than this is split, so that the page never lays out one endless line. */
+const LONGEST = 4000;
+/** The same for code, in lines. */
+const MOST_LINES = 200;
+
+const INLINE = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s][^*]*)\*(?!\w)|!?\[([^\]]*)\]\(([^)\s]*)\)/gs;
+
+export function spans(text: string): Span[] {
+  // Looking for pairs in a line without end would take its square.
+  if (text.length > 2 * LONGEST) return [{ mark: "plain", text }];
+  const out: Span[] = [];
+  let end = 0;
+  for (const found of text.matchAll(INLINE)) {
+    if (found.index > end) out.push({ mark: "plain", text: text.slice(end, found.index) });
+    const [whole, , code, strong, em, words, address] = found;
+    if (code !== undefined) out.push({ mark: "code", text: code });
+    else if (strong !== undefined) out.push({ mark: "strong", text: strong });
+    else if (em !== undefined) out.push({ mark: "em", text: em });
+    else out.push({ mark: "plain", text: `${words ?? ""} (${address ?? ""})` });
+    end = found.index + whole.length;
+  }
+  if (end < text.length) out.push({ mark: "plain", text: text.slice(end) });
+  return out;
+}
+
+type Read = { blocks: Block[]; /** Where the last block begins, which more text may change. */ tail: number };
+
+/** Reads blocks from `from` on. */
+function read(text: string, from: number): Read {
+  const blocks: Block[] = [];
+  let tail = from;
+  let at = from;
+  const line = (start: number) => {
+    const end = text.indexOf("\n", start);
+    return end < 0 ? text.length : end;
+  };
+  while (at < text.length) {
+    const end = line(at);
+    const one = text.slice(at, end);
+    if (one.trim() === "") {
+      at = end + 1;
+      continue;
+    }
+    tail = at;
+    const fence = /^\s{0,3}(```+|~~~+)\s*([^`\s]*)/.exec(one);
+    if (fence) {
+      const close = fence[1] ?? "```";
+      let start = end + 1;
+      let next = start;
+      let lines = 0;
+      let closed = false;
+      while (next < text.length) {
+        const stop = line(next);
+        if (text.slice(next, stop).trim().startsWith(close)) {
+          blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start, Math.max(start, next - 1)) });
+          at = stop + 1;
+          closed = true;
+          break;
+        }
+        next = stop + 1;
+        lines += 1;
+        if (lines % MOST_LINES === 0 && next < text.length) {
+          blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start, next - 1) });
+          start = next;
+        }
+      }
+      if (!closed) {
+        blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start) });
+        at = text.length;
+      }
+      continue;
+    }
+    const heading = /^(#{1,6})\s+(.*)$/.exec(one);
+    if (heading) {
+      blocks.push({ block: "heading", level: (heading[1] ?? "#").length, spans: spans(heading[2] ?? "") });
+      at = end + 1;
+      continue;
+    }
+    if (/^\s{0,3}([-*_])(\s*\1){2,}\s*$/.test(one)) {
+      blocks.push({ block: "rule" });
+      at = end + 1;
+      continue;
+    }
+    const item = /^(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$/.exec(one);
+    if (item) {
+      const sign = item[2] ?? "-";
+      blocks.push({
+        block: "item",
+        sign: /\d/.test(sign) ? sign : "•",
+        depth: Math.min(4, Math.floor((item[1] ?? "").length / 2)),
+        spans: spans(item[3] ?? ""),
+      });
+      at = end + 1;
+      continue;
+    }
+    const quote = /^\s{0,3}>\s?(.*)$/.exec(one);
+    if (quote) {
+      blocks.push({ block: "quote", spans: spans(quote[1] ?? "") });
+      at = end + 1;
+      continue;
+    }
+    // A paragraph: up to an empty line or one that begins something else.
+    let stop = end;
+    while (stop < text.length && stop - at < LONGEST) {
+      const next = text.slice(stop + 1, line(stop + 1));
+      if (next.trim() === "" || /^(\s*([-*+]|\d{1,9}[.)])\s|#{1,6}\s|\s{0,3}(```|~~~|>))/.test(next)) break;
+      stop = line(stop + 1);
+    }
+    if (stop - at > LONGEST) {
+      const space = text.lastIndexOf(" ", at + LONGEST);
+      stop = space > at ? space + 1 : at + LONGEST;
+      blocks.push({ block: "text", spans: spans(text.slice(at, stop)) });
+      at = stop;
+      continue;
+    }
+    blocks.push({ block: "text", spans: spans(text.slice(at, stop)) });
+    at = stop + 1;
+  }
+  return { blocks, tail };
+}
+
+/** All blocks of a text. */
+export function markdown(text: string): Block[] {
+  return read(text, 0).blocks;
+}
+
+/** Blocks of a text that grows at its end. Only the last block is read again. */
+export class Growing {
+  #done: Block[] = [];
+  #from = 0;
+  #text = "";
+
+  /** The blocks of `text`. Those that cannot change any more are the same objects as before. */
+  update(text: string): Block[] {
+    if (!text.startsWith(this.#text.slice(0, this.#from)) || text.length < this.#text.length) {
+      this.#done = [];
+      this.#from = 0;
+    }
+    this.#text = text;
+    const { blocks, tail } = read(text, this.#from);
+    const last = blocks.at(-1);
+    // Code stays open to its fence, so it is read again from there.
+    const settled = blocks.length > 1 && last ? this.#settled(blocks, tail) : 0;
+    const all = [...this.#done, ...blocks];
+    if (settled > 0) {
+      this.#done.push(...blocks.slice(0, settled));
+      this.#from = tail;
+    }
+    return all;
+  }
+
+  #settled(blocks: Block[], tail: number): number {
+    // Everything before the block that begins at `tail`. A fence makes several blocks from one place.
+    const rest = read(this.#text, tail).blocks.length;
+    return blocks.length - rest;
+  }
+}
