@@ -17,6 +17,7 @@ export default defineConfig(
   },
   {
     rules: {
+      "@typescript-eslint/no-unused-vars": ["error", { varsIgnorePattern: "^_" }],
       eqeqeq: ["error", "always"],
       "no-console": "error",
       "no-eval": "error",

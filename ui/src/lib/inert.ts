@@ -1,12 +1,12 @@
 // Text from outside, for pages that show what the agent wrote without the renderer of requests: terminal
 // codes go, and every sign that would not show itself is named.
 
-/* eslint-disable no-control-regex -- these are what is looked for */
+/* eslint-disable no-control-regex, no-misleading-character-class -- these are what is looked for */
 const TERMINAL =
   /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|\x1b[ -/]*[0-~]|\x9b[0-?]*[ -/]*[@-~]/g;
 const HIDDEN =
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu;
-/* eslint-enable no-control-regex */
+/* eslint-enable no-control-regex, no-misleading-character-class */
 
 const NAMES: Record<number, string> = {
   0x200b: "ZERO WIDTH SPACE",
@@ -33,9 +33,23 @@ function named(sign: string): string {
   return name === undefined ? `‹U+${hex}›` : `‹U+${hex} ${name}›`;
 }
 
-/** Text that may stand on a page: no terminal code acts, nothing is invisible. */
+/** Every sign that would not show itself, by name; nothing is left out. */
+export function visible(text: string): string {
+  return text.replace(HIDDEN, named);
+}
+
+const JOINS = "\u200d\ufe0f";
+const PICTURE = /\p{Extended_Pictographic}\ufe0f?$/u;
+
+/** Text that may stand on a page: no terminal code acts, nothing is invisible. What joins two pictures to
+ *  one, or asks for a picture's colours, stays. */
 export function inert(text: string): string {
-  return text.replace(/\r\n/g, "\n").replace(TERMINAL, "").replace(HIDDEN, named);
+  return text
+    .replace(/\r\n/g, "\n")
+    .replace(TERMINAL, "")
+    .replace(HIDDEN, (sign: string, at: number, whole: string) =>
+      JOINS.includes(sign) && PICTURE.test(whole.slice(Math.max(0, at - 4), at)) ? sign : named(sign),
+    );
 }
 
 /** The same on one line. */

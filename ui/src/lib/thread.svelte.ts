@@ -22,8 +22,10 @@ export class Feed {
   /** Grows with every frame that changed something. */
   painted = $state(0);
 
+  /* eslint-disable svelte/prefer-svelte-reactivity -- nothing on the page reads these */
   #known = new Map<string, Entry>();
   #deltas = new Map<string, string[]>();
+  /* eslint-enable svelte/prefer-svelte-reactivity */
   #early: ThreadEvent[] = [];
   #frame = 0;
   #unlisten: (() => void) | null = null;
