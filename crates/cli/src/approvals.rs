@@ -2,8 +2,8 @@
 
 use crate::args::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
 use crate::connect::{prompt, report};
-use crate::control_client::ControlClient;
 use crate::{CliError, Exit, screen};
+use drawbridge_control::ControlClient;
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView};
 use serde_json::{Map, Value};

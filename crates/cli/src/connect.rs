@@ -2,12 +2,12 @@
 
 use crate::args::ConnectArgs;
 use crate::args::setup::host_setup;
-use crate::control_client::{ControlClient, ControlError};
 use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
+use drawbridge_control::spawn::{self, Program, Started, attach};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::WhoMayAnswer;
-use spawn::Started;
 use std::path::Path;
 use std::time::Duration;
 use terminal::Terminal;
@@ -18,7 +18,6 @@ use tokio::time::{Instant, sleep};
 pub(crate) mod prompt;
 pub(crate) mod report;
 mod session;
-pub(crate) mod spawn;
 mod terminal;
 
 /// The name under which this client answers.
@@ -27,10 +26,6 @@ const CLIENT: &str = "drawbridge connect";
 const RESTARTS: usize = 5;
 /// See [`RESTARTS`].
 const RESTART_WINDOW: Duration = Duration::from_secs(600);
-/// Longest for another process's host to open its socket.
-const ATTACH: Duration = Duration::from_secs(15);
-/// How often that is tried.
-const ATTACH_STEP: Duration = Duration::from_millis(100);
 /// Longest for the host to end after the last lease was given back.
 const HOST_ENDS: Duration = Duration::from_secs(15);
 /// Longest from the end of a host's socket to its own, when it breaks down.
@@ -155,30 +150,23 @@ async fn bring_up(
     }
     let mut setup = host_setup(&args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
-    *child = match spawn::host(data_dir, &setup).await? {
+    *child = match spawn::host(&own_program()?, data_dir, &setup).await? {
         Started::Host(child) => Some(child),
         Started::AlreadyRunning => None,
     };
     Ok(attach(data_dir, CLIENT, child.is_none()).await?)
 }
 
-/// Attaches to a host that was just started, here or by `another` process.
-pub(crate) async fn attach(
-    data_dir: &Path,
-    client: &str,
-    another: bool,
-) -> Result<ControlClient, ControlError> {
-    let deadline = Instant::now() + ATTACH;
-    loop {
-        match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok(client),
-            // The other process's host holds the lock and has no socket yet.
-            Err(ControlError::NotRunning(_)) if another && Instant::now() < deadline => {
-                sleep(ATTACH_STEP).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+/// This program, which is the host's too.
+pub(crate) fn own_program() -> Result<Program, CliError> {
+    let path = std::env::current_exe().map_err(|error| CliError::HostStart {
+        code: "no_program".to_owned(),
+        message: error.to_string(),
+    })?;
+    Ok(Program {
+        path,
+        search_path: None,
+    })
 }
 
 /// Waits, bounded, for a host that was told that nobody needs it.

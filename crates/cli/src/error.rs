@@ -1,8 +1,9 @@
 //! What went wrong, and the exit code it gives.
 
-use crate::control_client::ControlError;
 use crate::remote::RemoteError;
 use crate::secrets::SecretsError;
+use drawbridge_control::ControlError;
+use drawbridge_control::spawn::SpawnError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -152,7 +153,7 @@ impl CliError {
             | CliError::NoConfigDir
             | CliError::Config(_)
             | CliError::NoConfirmedRoot => Exit::Usage,
-            CliError::Control(error) => error.exit(),
+            CliError::Control(error) => exit_of(error),
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,
             CliError::HostStart { .. }
@@ -163,6 +164,30 @@ impl CliError {
             | CliError::File { .. }
             | CliError::Output(_)
             | CliError::Runtime(_) => Exit::Failed,
+        }
+    }
+}
+
+/// What an error of the control socket means to a script.
+fn exit_of(error: &ControlError) -> Exit {
+    match error {
+        ControlError::NotRunning(_) => Exit::NoHost,
+        ControlError::Lost(_) | ControlError::Refused(_) => Exit::Closed,
+        ControlError::Rejected { code, .. } => match code.as_str() {
+            "unknown_approval" | "changed" | "already_answered" | "not_offered" => Exit::NotCounted,
+            _ => Exit::Failed,
+        },
+        ControlError::Unreachable { .. } | ControlError::NotUnderstood(_) | ControlError::Silent => {
+            Exit::Failed
+        }
+    }
+}
+
+impl From<SpawnError> for CliError {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::Start { code, message } => CliError::HostStart { code, message },
+            SpawnError::File { path, source } => CliError::File { path, source },
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `logs`: the last lines a child wrote to stderr.
 
 use crate::args::{LoggedChild, LogsArgs};
-use crate::control_client::{ControlClient, ControlError};
 use crate::{CliError, Exit, screen};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::Request;
 use serde_json::Value;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! `status`: what runs.
 
 use crate::connect::report;
-use crate::control_client::ControlClient;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
+use drawbridge_control::ControlClient;
 use drawbridge_wire::control::HostView;
 use std::path::Path;
 

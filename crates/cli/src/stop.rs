@@ -1,7 +1,7 @@
 //! `stop`: end the host, whoever else uses it.
 
-use crate::control_client::{ControlClient, ControlError};
 use crate::{CliError, Exit, screen};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::Request;
 use std::path::Path;
 use std::time::Duration;

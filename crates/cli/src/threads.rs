@@ -1,8 +1,8 @@
 //! `threads`: what is live.
 
 use crate::connect::report;
-use crate::control_client::ControlClient;
 use crate::{CliError, Exit, screen};
+use drawbridge_control::ControlClient;
 use std::path::Path;
 
 pub(crate) async fn run(data_dir: &Path, json: bool) -> Result<Exit, CliError> {

@@ -1,10 +1,10 @@
 //! A short visit to the host: the one that runs, or one that is started for it and ends with it.
 
 use crate::CliError;
-use crate::connect::spawn::{self, Started};
-use crate::connect::{attach, wait_for_end};
-use crate::control_client::{ControlClient, ControlError};
+use crate::connect::{own_program, wait_for_end};
 use crate::place::Place;
+use drawbridge_control::spawn::{self, Started, attach};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::{HostView, Request};
 use drawbridge_wire::pipe::HostSetup;
 use serde::de::DeserializeOwned;
@@ -38,7 +38,7 @@ impl Visit {
             vault_key: place.vault_key.clone(),
             ..HostSetup::default()
         };
-        let started = match spawn::host(&place.data_dir, &setup).await? {
+        let started = match spawn::host(&own_program()?, &place.data_dir, &setup).await? {
             Started::Host(child) => Some(child),
             Started::AlreadyRunning => None,
         };
@@ -53,7 +53,7 @@ impl Visit {
         let settled = async {
             while view.vault.state == VaultCondition::Opening {
                 let delta = self.client.next().await?;
-                crate::mirror::apply(&mut view, delta.seq, &delta.change);
+                drawbridge_control::apply(&mut view, delta.seq, &delta.change);
             }
             Ok::<_, CliError>(())
         };
@@ -74,7 +74,7 @@ impl Visit {
         let following = async {
             while !done(view) {
                 let delta = self.client.next().await?;
-                crate::mirror::apply(view, delta.seq, &delta.change);
+                drawbridge_control::apply(view, delta.seq, &delta.change);
             }
             Ok::<_, CliError>(())
         };

@@ -4,4 +4,5 @@
 pub mod approvals;
 pub mod leases;
 pub mod threads;
+pub mod tray;
 pub mod verdict;

@@ -5,6 +5,7 @@
 
 pub use crate::buses::LinkView;
 use crate::buses::{ConfigView, Enroll, SetEnrollment, VaultView, WhichBus};
+pub use crate::card::{DiffLineKind, DiffLineView, Part};
 use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -293,6 +294,8 @@ pub struct ApprovalView {
     pub headline: String,
     /// The whole request as text with hidden characters made visible.
     pub body: String,
+    /// The same as the body, in the same order, for whoever lays it out.
+    pub parts: Vec<Part>,
     /// SHA-256 over method, params and the item shown, hex.
     pub digest: String,
     /// What can be answered, in this order.

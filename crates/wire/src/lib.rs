@@ -5,6 +5,7 @@
 //! spoken by other people's software (the app-server's protocol) lives in `drawbridge-codex-wire`.
 
 pub mod buses;
+pub mod card;
 pub mod control;
 pub mod enroll;
 pub mod link;

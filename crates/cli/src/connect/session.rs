@@ -2,8 +2,8 @@
 
 use super::terminal::{Terminal, forget_typed};
 use super::{HOST_ENDS, StopSignal, prompt, report};
-use crate::control_client::{ControlClient, ControlError};
-use crate::{CliError, mirror, screen};
+use crate::{CliError, screen};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Change, Delta, HostView, Request};
 use prompt::Reading;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -133,7 +133,7 @@ impl Session<'_> {
 
     fn changed(&mut self, delta: &Delta) -> Result<(), CliError> {
         let news = report::change(&self.view, &delta.change);
-        mirror::apply(&mut self.view, delta.seq, &delta.change);
+        drawbridge_control::apply(&mut self.view, delta.seq, &delta.change);
         if matches!(delta.change, Change::Stopping { .. }) {
             self.stopping = true;
         }

@@ -211,6 +211,7 @@ pub(crate) fn approval(id: &str) -> ApprovalView {
         cwd: None,
         headline: format!("Run a command: touch {id}"),
         body: format!("Command\n  │ touch {id}\nWorking directory\n  │ /w"),
+        parts: Vec::new(),
         digest: format!("d1gest0f{id}"),
         choices: [
             (Decision::Accept, "Run it once"),

@@ -2,13 +2,13 @@
 
 use super::Hub;
 use crate::event::Caller;
-use drawbridge_consent::{Kind, render};
+use drawbridge_consent::{Kind, LineKind, render};
 use drawbridge_core::approvals::{Approval, ApprovalId, choices};
 use drawbridge_core::threads::Thread;
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::{
-    ApprovalKind, ApprovalState, ApprovalView, Change, Choice, ConnectionView, HostIdentity, HostView,
-    LeaseView, PolicyView, ThreadView,
+    ApprovalKind, ApprovalState, ApprovalView, Change, Choice, ConnectionView, DiffLineKind, DiffLineView,
+    HostIdentity, HostView, LeaseView, Part, PolicyView, ThreadView,
 };
 
 impl Hub {
@@ -64,6 +64,7 @@ impl Hub {
                 .or_else(|| thread.and_then(|t| t.cwd.clone())),
             headline: shown.headline,
             body: shown.body,
+            parts: shown.parts.into_iter().map(part).collect(),
             digest: card.shown_digest.clone(),
             choices: choices(card.kind, &card.params, card.item.as_ref())
                 .into_iter()
@@ -161,6 +162,38 @@ fn consent_kind(kind: ApprovalKind) -> Kind {
         ApprovalKind::UserInput => Kind::UserInput,
         ApprovalKind::Elicitation => Kind::Elicitation,
         ApprovalKind::Unknown => Kind::Unknown,
+    }
+}
+
+/// A part of a card as it crosses the socket.
+fn part(part: drawbridge_consent::Part) -> Part {
+    use drawbridge_consent::Part as Shown;
+    match part {
+        Shown::Say(text) => Part::Say { text },
+        Shown::Text { label, text } => Part::Text { label, text },
+        Shown::Fact { label, value } => Part::Fact { label, value },
+        Shown::Diff { label, diff } => Part::Diff {
+            label,
+            added: diff.added,
+            removed: diff.removed,
+            binary: diff.binary,
+            lines: diff
+                .lines
+                .into_iter()
+                .map(|line| DiffLineView {
+                    kind: match line.kind {
+                        LineKind::Added => DiffLineKind::Added,
+                        LineKind::Removed => DiffLineKind::Removed,
+                        LineKind::Context => DiffLineKind::Context,
+                        LineKind::Place => DiffLineKind::Place,
+                        LineKind::About => DiffLineKind::About,
+                    },
+                    text: line.text,
+                })
+                .collect(),
+        },
+        Shown::Notes(notes) => Part::Notes { notes },
+        Shown::Claim(text) => Part::Claim { text },
     }
 }
 

@@ -1,0 +1,12 @@
+//! A client's side of `control.sock`, as the command and the desktop app share it: requests with
+//! deadlines ([`ControlClient`]), many at a time ([`Channel`]), the host's state kept in step
+//! ([`apply`]), and bringing up a host where none runs ([`spawn`]).
+
+mod channel;
+mod client;
+mod mirror;
+pub mod spawn;
+
+pub use channel::{Channel, Happening, Requests};
+pub use client::{ControlClient, ControlError, socket_path};
+pub use mirror::apply;

@@ -1,0 +1,29 @@
+//! The host's state as a client keeps it: a snapshot and the changes since.
+
+use drawbridge_wire::control::{Change, HostView};
+
+/// Applies a change to the view.
+pub fn apply(view: &mut HostView, seq: u64, change: &Change) {
+    view.seq = seq;
+    match change {
+        Change::AppServer(new) => view.app_server = new.clone(),
+        Change::Link(new) => put(&mut view.links, (**new).clone(), |link| &link.id),
+        Change::LinkGone { id } => view.links.retain(|link| link.id != *id),
+        Change::Vault(new) => view.vault = new.clone(),
+        Change::Config(new) => view.config = Some((**new).clone()),
+        Change::Policy(new) => view.policy = new.clone(),
+        Change::Thread(new) => put(&mut view.threads, new.clone(), |thread| &thread.id),
+        Change::ThreadClosed { id } => view.threads.retain(|thread| thread.id != *id),
+        Change::Approval(new) => put(&mut view.approvals, (**new).clone(), |approval| &approval.id),
+        Change::Leases(new) => view.leases.clone_from(new),
+        Change::Connections(new) => view.connections.clone_from(new),
+        Change::Stopping { .. } => {}
+    }
+}
+
+fn put<T, K: PartialEq + ?Sized>(list: &mut Vec<T>, new: T, key: impl Fn(&T) -> &K) {
+    match list.iter().position(|old| key(old) == key(&new)) {
+        Some(place) => list[place] = new,
+        None => list.push(new),
+    }
+}

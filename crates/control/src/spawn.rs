@@ -1,0 +1,207 @@
+//! Starting a host: the slim program, away from the signals of this terminal, its settings on stdin.
+
+use crate::{ControlClient, ControlError};
+use drawbridge_wire::pipe::{HostReady, HostSetup};
+use std::ffi::OsString;
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
+
+/// Longest a host may take until its control socket stands.
+const STANDS: Duration = Duration::from_secs(20);
+/// Longest line a host may say.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// Longest for another process's host to open its socket.
+const ATTACH: Duration = Duration::from_secs(15);
+/// How often that is tried.
+const ATTACH_STEP: Duration = Duration::from_millis(100);
+
+/// Why no host came up.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The host did not come up.
+    #[error("the host could not start ({code}): {message}")]
+    Start {
+        /// Stable code.
+        code: String,
+        /// What to do.
+        message: String,
+    },
+    /// Its log cannot be written.
+    #[error("cannot use {path}: {source}", path = .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl SpawnError {
+    /// Stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            SpawnError::Start { code, .. } => code,
+            SpawnError::File { .. } => "file",
+        }
+    }
+}
+
+/// What a start came to.
+#[derive(Debug)]
+pub enum Started {
+    /// It stands.
+    Host(Child),
+    /// Another process was faster; its host is the one to attach to.
+    AlreadyRunning,
+}
+
+/// Where a host that was started here writes what goes wrong.
+#[must_use]
+pub fn log_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("logs").join("host.log")
+}
+
+/// What is started as a host.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The slim program.
+    pub path: PathBuf,
+    /// Where the host looks for programs, when that is not where this process does.
+    pub search_path: Option<OsString>,
+}
+
+/// Starts a host and waits until its control socket stands.
+///
+/// # Errors
+/// When it cannot be started, says that it cannot run, or says nothing in time.
+pub async fn host(program: &Program, data_dir: &Path, setup: &HostSetup) -> Result<Started, SpawnError> {
+    let log = open_log(data_dir)?;
+    let mut command = Command::new(&program.path);
+    if let Some(path) = &program.search_path {
+        command.env("PATH", path);
+    }
+    let mut child = command
+        .arg("--data-dir")
+        .arg(data_dir)
+        .args(["host", "--setup-stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        // Ctrl-C here ends this client; the host ends when nobody uses it any more.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed("spawn", &error.to_string()))?;
+    let outcome = tokio::time::timeout(STANDS, talk(&mut child, setup)).await;
+    match outcome {
+        Ok(Ok(HostReady::Ready { .. })) => Ok(Started::Host(child)),
+        Ok(Ok(HostReady::Failed { code, .. })) if code == "already_running" => {
+            end(child).await;
+            Ok(Started::AlreadyRunning)
+        }
+        Ok(Ok(HostReady::Failed { code, message })) => {
+            end(child).await;
+            Err(SpawnError::Start { code, message })
+        }
+        Ok(Err(why)) => {
+            end(child).await;
+            Err(failed(
+                "no_answer",
+                &format!("{why}; its log is {}", log_path(data_dir).display()),
+            ))
+        }
+        Err(_) => {
+            end(child).await;
+            let log = log_path(data_dir);
+            Err(failed(
+                "timeout",
+                &format!(
+                    "it did not stand within {} s; its log is {}",
+                    STANDS.as_secs(),
+                    log.display()
+                ),
+            ))
+        }
+    }
+}
+
+/// Attaches to a host that was just started, here or by `another` process.
+///
+/// # Errors
+/// When it takes no client.
+pub async fn attach(data_dir: &Path, client: &str, another: bool) -> Result<ControlClient, ControlError> {
+    let deadline = Instant::now() + ATTACH;
+    loop {
+        match ControlClient::connect(data_dir, client, true).await {
+            Ok(client) => return Ok(client),
+            // The other process's host holds the lock and has no socket yet.
+            Err(ControlError::NotRunning(_)) if another && Instant::now() < deadline => {
+                sleep(ATTACH_STEP).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn failed(code: &str, message: &str) -> SpawnError {
+    SpawnError::Start {
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, String> {
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err("it has no pipes".to_owned());
+    };
+    let mut line = Zeroizing::new(serde_json::to_vec(setup).map_err(|error| error.to_string())?);
+    line.push(b'\n');
+    // A host that ends early does not read; what it says on stdout is then the better reason.
+    let _ = stdin.write_all(&line).await;
+    drop(stdin);
+    let mut answer = String::new();
+    let read = BufReader::new(stdout.take(LONGEST_LINE))
+        .read_line(&mut answer)
+        .await;
+    match read {
+        Ok(1..) => {
+            serde_json::from_str(&answer).map_err(|_| "it said something that is not understood".to_owned())
+        }
+        _ => Err("it ended before it stood".to_owned()),
+    }
+}
+
+/// Ends a host that is of no use. It had no time to start anything of its own.
+async fn end(mut child: Child) {
+    let _ = child.kill().await;
+}
+
+fn open_log(data_dir: &Path) -> Result<Stdio, SpawnError> {
+    let path = log_path(data_dir);
+    let file = |source| SpawnError::File {
+        path: path.clone(),
+        source,
+    };
+    if let Some(dir) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(file)?;
+    }
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(file)?;
+    Ok(log.into())
+}
