@@ -1,0 +1,6 @@
+import { build } from "vite";
+
+/** The tests look at what is shipped, so it is built first. */
+export default async function setup(): Promise<void> {
+  await build({ logLevel: "warn" });
+}
