@@ -1,0 +1,142 @@
+//! What a window may ask for.
+
+use crate::Window;
+use drawbridge_wire::buses::{Enroll, McpSetting, Permission, SetEnrollment};
+use drawbridge_wire::{Decision, Secret};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// A wish of a window.
+#[derive(Debug)]
+pub enum Ask {
+    /// How things are. Answered with a [`crate::DesktopView`].
+    Snapshot,
+    /// Connect a bus, or disconnect from it.
+    SetBus {
+        /// Which.
+        id: String,
+        /// Whether it is to be connected.
+        on: bool,
+    },
+    /// Enroll at a bus. Answered with its view.
+    Enroll(Box<EnrollForm>),
+    /// Let go of an enrollment.
+    Forget {
+        /// Which.
+        id: String,
+    },
+    /// Change an enrollment. Answered with its view.
+    SetEnrollment(Box<SetEnrollment>),
+    /// Look again whether an MCP server answers.
+    CheckMcp {
+        /// Of which bus; of all without.
+        id: Option<String>,
+    },
+    /// Show the approval dialog.
+    OpenApprovals,
+    /// Leave all buses alone for so many minutes; 0 ends that.
+    Pause {
+        /// How long.
+        minutes: u32,
+    },
+    /// Start with the session, or do not.
+    SetStartAtLogin {
+        /// Whether.
+        on: bool,
+    },
+    /// What a child wrote last. Answered with lines.
+    Logs {
+        /// As the host names it.
+        child: String,
+    },
+    /// The end of the record. Answered with its entries.
+    AuditTail {
+        /// How many.
+        count: usize,
+    },
+    /// The configuration. Answered with rows.
+    ConfigShow,
+    /// Change a key of the configuration; an empty value takes it away.
+    ConfigSet {
+        /// Which.
+        key: String,
+        /// As a person writes it.
+        value: String,
+    },
+    /// Open the configuration file in an editor.
+    OpenConfig,
+    /// Open the vault again.
+    OpenVault,
+    /// End the app. Answered with a [`crate::QuitAnswer`].
+    Quit {
+        /// Although turns run.
+        really: bool,
+    },
+    /// The card on display. Answered with it or nothing.
+    CurrentCard,
+    /// Another card. Answered with it or nothing.
+    StepCard {
+        /// How many on, or back.
+        by: i32,
+    },
+    /// Answer the card on display. Answered with what the host made of it.
+    Answer {
+        /// Of the card.
+        id: String,
+        /// Of the card.
+        digest: String,
+        /// Of the card.
+        nonce: String,
+        /// What was decided.
+        decision: Decision,
+        /// Answers to questions, by id.
+        replies: Option<Map<String, Value>>,
+    },
+}
+
+impl Ask {
+    /// Whether a window may ask for this.
+    #[must_use]
+    pub fn is_for(&self, window: Window) -> bool {
+        match self {
+            Ask::Snapshot => true,
+            Ask::CurrentCard | Ask::StepCard { .. } | Ask::Answer { .. } => window == Window::Approval,
+            _ => window == Window::Main,
+        }
+    }
+}
+
+/// What a person fills in to enroll.
+#[derive(Debug, Deserialize)]
+pub struct EnrollForm {
+    /// Address of the bus.
+    pub api: String,
+    /// Enrollment token.
+    pub token: Option<Secret>,
+    /// Or a code.
+    pub code: Option<Secret>,
+    /// What the bus is called here.
+    pub name: Option<String>,
+    /// Trust anchors besides those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl EnrollForm {
+    /// As the host wants it; none when there is not exactly one of token and code.
+    pub(crate) fn into_wire(self) -> Option<Enroll> {
+        let given = |secret: Option<Secret>| secret.filter(|secret| !secret.is_empty());
+        let by = match (given(self.token), given(self.code)) {
+            (Some(token), None) => Permission::Token(token),
+            (None, Some(code)) => Permission::Code(code),
+            _ => return None,
+        };
+        Some(Enroll {
+            api: self.api.trim().to_owned(),
+            by,
+            name: self.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+            ca_file: self.ca_file.filter(|file| !file.as_os_str().is_empty()),
+            mcp: McpSetting::default(),
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! What windows ask for.
+
+use super::approvals::{Given, json};
+use super::{Controller, Reply, now_ms};
+use crate::desktop::{Desktop, Window};
+use crate::files;
+use crate::{Ask, Problem, QuitAnswer};
+use drawbridge_wire::buses::WhichBus;
+use drawbridge_wire::control::Request;
+use serde_json::Value;
+use std::path::PathBuf;
+
+impl<D: Desktop> Controller<D> {
+    /// Returns whether to go on.
+    pub(super) async fn on_ask(&mut self, window: Window, ask: Ask, reply: Reply) -> bool {
+        let done = match ask {
+            Ask::SetBus { id, on } => return self.pass(|this, reply| this.set_bus(&id, on, reply), reply),
+            Ask::Enroll(form) => match form.into_wire() {
+                Some(enroll) => return self.ask_host(Request::Enroll(Box::new(enroll)), reply),
+                None => Err(Problem::new(
+                    "bad_request",
+                    "give either a token or a code, whichever the bus gave you",
+                )),
+            },
+            Ask::SetEnrollment(change) => return self.ask_host(Request::SetEnrollment(change), reply),
+            Ask::Forget { id } => return self.ask_host(Request::Forget { bus: id }, reply),
+            Ask::CheckMcp { id } => return self.ask_host(Request::CheckMcp(WhichBus { bus: id }), reply),
+            Ask::OpenVault => return self.ask_host(Request::OpenVault {}, reply),
+            Ask::Logs { child } => return self.ask_host(Request::Logs { child }, reply),
+            Ask::AuditTail { count } => {
+                let file = self.settings.data_dir.join("audit.jsonl");
+                return self.read(move || json(&files::audit_tail(&file, count)?), reply);
+            }
+            Ask::ConfigShow => match self.config_file() {
+                Ok(file) => {
+                    let data_dir = self.settings.data_dir.clone();
+                    let rows = move || json(&files::config_rows(&file, &data_dir, now_ms()));
+                    return self.read(rows, reply);
+                }
+                Err(problem) => Err(problem),
+            },
+            Ask::ConfigSet { key, value } => match self.config_file() {
+                Ok(file) => {
+                    let set = move || files::config_set(&file, &key, &value).map(|()| Value::Null);
+                    return self.read(set, reply);
+                }
+                Err(problem) => Err(problem),
+            },
+            Ask::Quit { really } => return self.asked_to_quit(really, reply).await,
+            Ask::Answer {
+                id,
+                digest,
+                nonce,
+                decision,
+                replies,
+            } => {
+                let given = Given {
+                    id,
+                    digest,
+                    nonce,
+                    decision,
+                    replies,
+                };
+                self.give_answer(given, reply);
+                return true;
+            }
+            Ask::Snapshot => {
+                // A window that asks is there, however it came about.
+                self.windows.insert(window);
+                json(&self.desktop_view())
+            }
+            Ask::OpenApprovals => {
+                self.open_approvals();
+                Ok(Value::Null)
+            }
+            Ask::Pause { minutes } => self.set_pause(minutes).map(|()| Value::Null),
+            Ask::SetStartAtLogin { on } => self.set_start_at_login(on).map(|()| Value::Null),
+            Ask::OpenConfig => {
+                let file = self.config_file();
+                file.and_then(|file| self.desktop.open(&file)).map(|()| Value::Null)
+            }
+            Ask::CurrentCard => {
+                let card = self.current_card();
+                if card.as_ref().is_ok_and(Value::is_null) {
+                    self.nothing_to_answer();
+                }
+                card
+            }
+            Ask::StepCard { by } => self.step_card(by),
+        };
+        // Who asked may be gone.
+        let _ = reply.send(done);
+        true
+    }
+
+    async fn asked_to_quit(&mut self, really: bool, reply: Reply) -> bool {
+        let running = self.would_end();
+        let goes_on = running > 0 && !really;
+        // First, because the window that asked goes too.
+        let _ = reply.send(json(&QuitAnswer { running }));
+        if !goes_on {
+            self.leave().await;
+        }
+        goes_on
+    }
+
+    fn pass(&mut self, what: impl FnOnce(&mut Self, Option<Reply>), reply: Reply) -> bool {
+        what(self, Some(reply));
+        true
+    }
+
+    fn ask_host(&self, request: Request, reply: Reply) -> bool {
+        self.request(request, Some(reply));
+        true
+    }
+
+    /// Reads or writes files away from the loop.
+    fn read(&self, work: impl FnOnce() -> Result<Value, Problem> + Send + 'static, reply: Reply) -> bool {
+        let work = async move {
+            match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                Err(_) => Err(Problem::gone()),
+            }
+        };
+        self.handle.spawn(work, Some(reply));
+        true
+    }
+
+    fn config_file(&self) -> Result<PathBuf, Problem> {
+        self.settings.config_file.clone().ok_or_else(|| {
+            Problem::new(
+                "no_config_dir",
+                "the system names no folder for the settings of programs; set XDG_CONFIG_HOME",
+            )
+        })
+    }
+}

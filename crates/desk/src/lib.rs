@@ -1,0 +1,25 @@
+//! The desktop app without a desktop. [`Controller`] is one loop that owns all state: it keeps a host up,
+//! follows its state, and says through [`Desktop`] what tray, windows and notifications are to show.
+//! What a window or the tray asks for comes in as an [`Ask`] or an action, never as a change of state.
+//!
+//! The part that knows a window system stands below `src-tauri`; this crate is built and tested without.
+
+mod ask;
+mod controller;
+mod desktop;
+mod dialog;
+mod files;
+mod pause;
+mod places;
+mod problem;
+mod supervisor;
+pub mod typescript;
+mod view;
+
+pub use ask::{Ask, EnrollForm};
+pub use controller::{Controller, Handle, Settings};
+pub use desktop::{Desktop, Notice, Page, Window};
+pub use dialog::{LOOK_FIRST, Refused};
+pub use places::{data_dir, host_program, login_search_path};
+pub use problem::Problem;
+pub use view::{ApprovalCard, Asks, ConfigRow, DesktopView, QuitAnswer};
