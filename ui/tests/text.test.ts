@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { inert, visible } from "../src/lib/inert";
+import { Growing, markdown } from "../src/lib/markdown";
+import { span } from "../src/lib/time";
+
+describe("markdown", () => {
+  test("is read into values; an address is shown behind its words", () => {
+    expect(markdown("# A\n\nsay **b** `c` [d](https://e)\n- x\n```sh\nls\n```")).toEqual([
+      { block: "heading", level: 1, spans: [{ mark: "plain", text: "A" }] },
+      { block: "text", spans: [{ mark: "plain", text: "say " }, { mark: "strong", text: "b" }, { mark: "plain", text: " " }, { mark: "code", text: "c" }, { mark: "plain", text: " " }, { mark: "plain", text: "d (https://e)" }] },
+      { block: "item", sign: "•", depth: 0, spans: [{ mark: "plain", text: "x" }] },
+      { block: "code", language: "sh", text: "ls" },
+    ]);
+  });
+
+  test("that grows letter by letter ends as it would in one piece", () => {
+    const text = "# T\n\na **b**\nc\n\n```js\nlet x;\n\nlet y;\n```\n1. one\n2. two\n\n> q\n\n" + "word ".repeat(2000) + "\n\n```\n" + "code\n".repeat(500) + "```\nend";
+    const growing = new Growing();
+    for (let n = 1; n <= text.length; n += 7) {
+      const part = text.slice(0, n);
+      expect(growing.update(part), `after ${n}`).toEqual(markdown(part));
+    }
+    expect(growing.update(text)).toEqual(markdown(text));
+  });
+
+  test("takes no longer for a line made to be slow", () => {
+    const began = performance.now();
+    markdown("`a``b".repeat(40_000));
+    markdown("*a [b](".repeat(1000));
+    expect(performance.now() - began).toBeLessThan(1500);
+  });
+});
+
+describe("text from outside", () => {
+  test("loses its terminal codes and hides no sign", () => {
+    expect(inert("\u001b[31mred\u001b[0m \u001b]0;title\u0007ok\r\n\u202eevil\u2066\u{e0041}")).toBe(
+      "red ok\n‹U+202E RIGHT-TO-LEFT OVERRIDE›evil‹U+2066 LEFT-TO-RIGHT ISOLATE›‹U+E0041›",
+    );
+    expect(inert("a\u200db ✔\ufe0f")).toBe("a‹U+200D ZERO WIDTH JOINER›b ✔\ufe0f");
+  });
+  test("of a request loses nothing at all", () => {
+    expect(visible("\u001b[31mred\r")).toBe("‹U+001B›[31mred‹U+000D›");
+  });
+});
+
+test("spans have units", () => {
+  expect([0, 4000, 130_000, 3_600_000, 200_000_000].map(span)).toEqual(["0 s", "4 s", "2 min 10 s", "1 h", "2 d"]);
+});
