@@ -39,7 +39,20 @@ pub async fn login_search_path(shell: Option<OsString>) -> Option<OsString> {
     if std::io::stdin().is_terminal() {
         return None;
     }
-    ask_shell(&shell.unwrap_or_else(|| "/bin/sh".into())).await
+    let login = ask_shell(&shell.unwrap_or_else(|| "/bin/sh".into())).await?;
+    Some(with_ours(login, std::env::var_os("PATH")))
+}
+
+/// What the shell says first, then what this process has besides.
+fn with_ours(login: OsString, ours: Option<OsString>) -> OsString {
+    let mut all: Vec<PathBuf> = Vec::new();
+    let ours = ours.unwrap_or_default();
+    for folder in std::env::split_paths(&login).chain(std::env::split_paths(&ours)) {
+        if !folder.as_os_str().is_empty() && !all.contains(&folder) {
+            all.push(folder);
+        }
+    }
+    std::env::join_paths(all).unwrap_or(login)
 }
 
 async fn ask_shell(shell: &OsString) -> Option<OsString> {
@@ -99,6 +112,13 @@ mod tests {
         let found = host_program(Path::new("/opt/x/drawbridge-desktop"));
         assert_eq!(found.parent(), Some(Path::new("/opt/x")));
         assert!(found.file_stem().is_some_and(|name| name == "drawbridge"));
+    }
+
+    #[test]
+    fn what_the_shell_says_comes_first_and_nothing_is_lost() {
+        let joined = with_ours("/own/bin:/usr/bin".into(), Some("/usr/bin::/opt/x".into()));
+        assert_eq!(joined, "/own/bin:/usr/bin:/opt/x");
+        assert_eq!(with_ours("/a".into(), None), "/a");
     }
 
     #[tokio::test]
