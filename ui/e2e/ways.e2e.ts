@@ -133,6 +133,8 @@ test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", asy
     thread_open: { items: [{ id: "m", type: "agentMessage", text: "" }], turn: { id: "x", status: "inProgress" } },
   });
   await page.waitForSelector(".items .item");
+  // Tasks of the start are told late.
+  await page.waitForTimeout(500);
   await page.evaluate(() => (window.__long.length = 0));
   const sent = await page.evaluate(async () => {
     let text = "";
@@ -149,7 +151,7 @@ test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", asy
     return text;
   });
   const long = await page.evaluate(() => window.__long);
-  const shown = await page.evaluate(() => [...document.querySelectorAll(".said > p")].map((one) => one.textContent).join("\n\n"));
+  const shown = await page.evaluate(() => [...document.querySelectorAll(".said p")].map((one) => one.textContent).join("\n\n"));
   expect(shown.trim()).toBe(sent.trim());
   const away = await page.evaluate(() => {
     const box = document.querySelector(".items");
@@ -178,7 +180,7 @@ test("markup, links and scripts of an agent stay text under the policy of the wi
 describe("200 % text", () => {
   test.each(["index.html#/threads/t1", "index.html#/connections", "index.html#/settings", "approval.html"])("%s stays whole", async (at) => {
     const page = await open(browser, `${url}/${at}`, { snapshot: view(), config_show: [], thread_open: { items: [], turn: null }, approval_current: CARDS["command"] }, { now: NOW, width: 760, height: 760, textPercent: 200 });
-    await page.waitForSelector("h1");
+    await page.waitForFunction(() => [...document.querySelectorAll("h1")].some((one) => one.checkVisibility()));
     await page.screenshot({ path: new URL(`../screenshots/large-${at.replace(/\W+/g, "-")}.png`, import.meta.url).pathname });
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
     await page.context().close();

@@ -18,9 +18,9 @@ describe("markdown", () => {
     const growing = new Growing();
     for (let n = 1; n <= text.length; n += 7) {
       const part = text.slice(0, n);
-      expect(growing.update(part), `after ${n}`).toEqual(markdown(part));
+      expect(growing.update(part).flat(), `after ${n}`).toEqual(markdown(part));
     }
-    expect(growing.update(text)).toEqual(markdown(text));
+    expect(growing.update(text).flat()).toEqual(markdown(text));
   });
 
   test("takes no longer for a line made to be slow", () => {

@@ -1,218 +1,601 @@
-// What crosses between the Rust side and the windows, in the JSON form of the wire types.
+// Made by `cargo xtask schema` from the Rust types; a test compares. Do not edit.
 
-export type Role = "viewer" | "operator";
-export type WhoMayAnswer = "local" | "remote" | "both";
-
-export type Grant = { permissions: Record<string, unknown>; session: boolean; strict_auto_review: boolean };
-
-export type Decision =
-  | "accept"
-  | "accept_for_session"
-  | "accept_with_amendment"
-  | { answers: Record<string, unknown> }
-  | { grant: Grant }
-  | "decline"
-  | "cancel";
-
-export type AnswerSource =
-  | { by: "control"; client: string }
-  | { by: "local_client"; connection: number }
-  | { by: "remote"; bus: string; client: string }
-  | { by: "deadline" }
-  | { by: "policy" }
-  | { by: "shutdown" };
-
-export type LinkState =
-  | { state: "disconnected" }
-  | { state: "connecting"; attempt: number }
-  | { state: "connected"; round_trip_ms: number | null }
-  | { state: "waiting"; retry_in_ms: number; code: string; message: string }
-  | { state: "failed"; code: string; message: string };
-
-export type BusSource = "vault" | "flags";
-export type DisabledView = { reason: string; at_ms: number | null };
-
-export type McpCheck =
-  | { state: "unchecked" }
-  | { state: "checking" }
-  | { state: "good"; at_ms: number }
-  | { state: "bad"; code: string; message: string };
-
-export type McpView = { name: string; url: string; has_token: boolean; check: McpCheck; after_restart: boolean };
-
-export type LinkView = {
-  id: string;
-  name: string;
-  bus: string;
-  api: string;
-  source: BusSource;
-  wanted: boolean;
-  link: LinkState;
-  since_ms: number;
-  pong_at_ms: number | null;
-  disabled: DisabledView | null;
-  mcp: McpView | null;
-};
-
-export type VaultCondition =
-  | { state: "none" }
-  | { state: "opening" }
-  | { state: "open" }
-  | { state: "failed"; code: string; message: string };
-export type VaultFileView = { name: string; code: string; message: string };
-export type NoticeView = { code: string; message: string };
-export type VaultView = {
-  state: VaultCondition;
-  key: string;
-  place: string;
-  files: VaultFileView[];
-  notices: NoticeView[];
-};
-
-export type ConfigInForce = "defaults" | "file" | "last_good";
-export type ProblemView = {
-  severity: string;
-  code: string;
-  file: string | null;
-  start: [number, number] | null;
-  end: [number, number] | null;
-  text: string;
-};
-export type WideningView = { key: string; from: string; to: string };
-export type ConfigView = {
-  file: string;
-  in_force: ConfigInForce;
-  problems: ProblemView[];
-  waiting: WideningView[];
-  digest: string | null;
-};
-
-export type HostIdentity = { id: string; name: string; pid: number; version: string; data_dir: string };
-
-export type AppServerState =
-  | { state: "starting" }
-  | { state: "ready" }
-  | { state: "waiting"; retry_in_ms: number; code: string; message: string }
-  | { state: "stopping" }
-  | { state: "stopped" };
-export type AppServerView = { generation: number; state: AppServerState; pid: number | null; user_agent: string | null };
-
-export type ThreadView = {
-  id: string;
-  title: string | null;
-  cwd: string | null;
-  status: string;
-  turn: string | null;
-  wide: boolean;
-  approval_policy: string | null;
-  sandbox: string | null;
-  origin: string;
-};
-
-export type ApprovalKind = "command" | "file_change" | "permissions" | "user_input" | "elicitation" | "unknown";
-export type Choice = { decision: Decision; label: string };
-export type ApprovalState =
-  | { state: "open" }
-  | { state: "sent"; by: AnswerSource; decision: Decision }
-  | { state: "applied"; by: AnswerSource; decision: Decision }
-  | { state: "superseded" }
-  | { state: "lost" }
-  | { state: "invalidated" };
-export type ItemOutcome =
-  | { outcome: "running" }
-  | { outcome: "completed"; exit_code: number | null }
-  | { outcome: "failed"; exit_code: number | null }
-  | { outcome: "declined" }
-  | { outcome: "turn_interrupted" }
-  | { outcome: "unknown" };
-
-export type ApprovalView = {
-  id: string;
-  kind: ApprovalKind;
-  thread: string | null;
-  turn: string | null;
-  origin: string;
-  cwd: string | null;
-  headline: string;
-  body: string;
-  digest: string;
-  choices: Choice[];
-  raised_at_ms: number;
-  deadline_ms: number;
+/** Answer to `approvals/answer`. */
+export type AnswerResult = {
+  /** State after this answer. When another won, its `by` says who. */
   state: ApprovalState;
-  outcome: ItemOutcome | null;
+  /** Whether this answer is the one that counts. */
+  won: boolean;
 };
 
-export type AnswerResult = { state: ApprovalState; won: boolean };
-
-export type LeaseView = { client: string; pid: number | null };
-export type ConnectionView = { id: number; door: string; bus: string | null; client: string; role: Role | null };
-export type PolicyView = { answer: WhoMayAnswer; role: Role; roots: string[] };
-
-export type HostView = {
-  seq: number;
-  host: HostIdentity;
-  app_server: AppServerView;
-  links: LinkView[];
-  vault: VaultView;
-  config: ConfigView | null;
-  threads: ThreadView[];
-  approvals: ApprovalView[];
-  leases: LeaseView[];
-  connections: ConnectionView[];
-  policy: PolicyView;
+/** Who gave an answer. */
+export type AnswerSource = {
+  by: "control";
+  /** Name the client gave of itself; shown, never trusted. */
+  client: string;
+} | {
+  by: "local_client";
+  /** Connection number. */
+  connection: number;
+} | {
+  /** The bus as enrolled. */
+  bus: string;
+  by: "remote";
+  /** The client as the bus names it. */
+  client: string;
+} | {
+  by: "deadline";
+} | {
+  by: "policy";
+} | {
+  by: "shutdown";
 };
 
-export type SupervisorView =
-  | { state: "starting" }
-  | { state: "up"; pid: number }
-  | { state: "waiting"; retry_in_ms: number; code: string; message: string }
-  | { state: "failed"; code: string; message: string }
-  | { state: "stopping" };
-
-export type DesktopView = {
-  supervisor: SupervisorView;
-  host: HostView | null;
-  paused_until_ms: number | null;
-  start_at_login: boolean;
-  tray: boolean;
-  version: string;
-  approvals_open: number;
+/** Life of the app-server. */
+export type AppServerState = {
+  state: "starting";
+} | {
+  state: "ready";
+} | {
+  /** Stable name of what is wrong, e.g. `codex_config_invalid`, `app_server_ended`. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  /** Milliseconds until the next start. */
+  retry_in_ms: number;
+  state: "waiting";
+} | {
+  state: "stopping";
+} | {
+  state: "stopped";
 };
 
-export type DiffLineKind = "added" | "removed" | "context" | "place" | "about";
-export type DiffLine = { kind: DiffLineKind; text: string };
-export type Part =
-  | { part: "say"; text: string }
-  | { part: "text"; label: string; text: string }
-  | { part: "fact"; label: string; value: string }
-  | { part: "diff"; label: string; added: number; removed: number; binary: boolean; lines: DiffLine[] }
-  | { part: "notes"; notes: string[] }
-  | { part: "claim"; text: string };
+/** State of the app-server. */
+export type AppServerView = {
+  /** Counts starts, from 1; approvals belong to one generation. */
+  generation: number;
+  /** Process id while it runs. */
+  pid: number | null;
+  /** Now. */
+  state: AppServerState;
+  /** User agent it answered with, which has its version. */
+  user_agent: string | null;
+};
 
-export type FormOption = { value: string; label: string; about: string | null };
-/** One question as a field. `other`: a text of one's own is taken besides the options. */
-export type FormField = {
+/** The approval on display. */
+export type ApprovalCard = {
+  /** Who asks. */
+  asks: Asks;
+  /** How many wait. */
+  count: number;
+  /** To be given back with the answer. Counts once, for this card, after a moment. */
+  nonce: string;
+  /** What is asked, to be laid out. */
+  parts: Part[];
+  /** Which of those that wait, from 1. */
+  position: number;
+  /** It, without its parts. */
+  view: ApprovalView;
+};
+
+/** What kind of thing is asked. */
+export type ApprovalKind = "command" | "file_change" | "permissions" | "user_input" | "elicitation" | "unknown";
+
+/** Where an approval stands. */
+export type ApprovalState = {
+  state: "open";
+} | {
+  /** By whom. */
+  by: AnswerSource;
+  /** What. */
+  decision: Decision;
+  state: "sent";
+} | {
+  /** By whom. */
+  by: AnswerSource;
+  /** What. */
+  decision: Decision;
+  state: "applied";
+} | {
+  state: "superseded";
+} | {
+  state: "lost";
+} | {
+  state: "invalidated";
+};
+
+/** An approval as a person sees it. */
+export type ApprovalView = {
+  /** The whole request as text with hidden characters made visible. */
+  body: string;
+  /** What can be answered, in this order. */
+  choices: Choice[];
+  /** Working directory the request names. */
+  cwd: string | null;
+  /** When it is declined by itself, Unix milliseconds. */
+  deadline_ms: number;
+  /** SHA-256 over method, params and the item shown, hex. */
+  digest: string;
+  /** One line: what it is about. */
+  headline: string;
+  /** `<generation>-<request id>`, e.g. `1-0`. */
   id: string;
+  /** What is asked. */
+  kind: ApprovalKind;
+  /** Who asks: `local`, or bus/client that started the thread. */
+  origin: string;
+  /** What then happened to what was asked for; `None` while nothing is known to have happened. */
+  outcome: ItemOutcome | null;
+  /** The same as the body, in the same order, for whoever lays it out. */
+  parts: Part[];
+  /** When it was raised, Unix milliseconds. */
+  raised_at_ms: number;
+  /** Where it stands. */
+  state: ApprovalState;
+  /** Thread. */
+  thread: string | null;
+  /** Turn. */
+  turn: string | null;
+};
+
+/** Who asks. All of it is safe to show. */
+export type Asks = {
+  /** The bus it came through; none for this computer. */
+  bus: string | null;
+  /** The client that started the thread. */
+  client: string | null;
+  /** Folder of the thread. */
+  folder: string | null;
+  /** Title of the thread. */
+  thread_title: string | null;
+};
+
+/** How a host came by a bus. */
+export type BusSource = "vault" | "flags";
+
+/** One possible answer. */
+export type Choice = {
+  /** To be sent in [`Answer`]. */
+  decision: Decision;
+  /** A verb with its consequence. */
   label: string;
-  about: string | null;
-  kind: "text" | "secret" | "number" | "integer" | "boolean" | "one" | "several";
-  options: FormOption[];
-  other: boolean;
-  required: boolean;
+};
+
+/** A stable code and a sentence that says what to do. */
+export type CommandError = {
+  /** Stable code. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+};
+
+/** Which configuration is in force. */
+export type ConfigInForce = "defaults" | "file" | "last_good";
+
+/** One key of the configuration. */
+export type ConfigRow = {
+  /** As the file writes it. */
+  key: string;
+  /** Who gave it: `default`, a file and line, a variable. */
+  origin: string;
+  /** What happens without a value. */
+  otherwise: string | null;
+  /** Its value as TOML; none when nobody gave one. */
   value: string | null;
 };
 
-export type Asks = { bus: string | null; client: string | null; thread_title: string | null; folder: string | null };
-export type ApprovalCard = {
-  view: ApprovalView;
-  parts: Part[];
-  /** Fields of a question; absent for every other kind. */
-  form?: FormField[] | null;
-  position: number;
-  count: number;
-  nonce: string;
-  asks: Asks;
+/** The configuration file. */
+export type ConfigView = {
+  /** Where it is, or would be. */
+  file: string;
+  /** What is in force. */
+  in_force: ConfigInForce;
+  /** What is wrong with the file as it is now. */
+  problems: ProblemView[];
+  /** Security settings that the file makes wider than what a person last confirmed. */
+  waiting: WideningView[];
+};
+
+/** One client connection behind the gate. */
+export type ConnectionView = {
+  /** Bus, for a remote. */
+  bus: string | null;
+  /** Name: of the token for remotes, of `clientInfo` for locals. */
+  client: string;
+  /** `local` or `remote`. */
+  door: string;
+  /** Number, from 1, never reused in a host's life. */
+  id: number;
+  /** Effective role, for a remote. */
+  role: Role | null;
+};
+
+/** An answer to an approval, independent of the kind of request it answers. */
+export type Decision = "accept" | "accept_for_session" | "accept_with_amendment" | {
+  answers: Record<string, unknown>;
+} | {
+  grant: Grant;
+} | "decline" | "cancel";
+
+/** Everything the main window draws from. */
+export type DesktopView = {
+  /** Approvals that wait for a person at this computer. */
+  approvals_open: number;
+  /** Its state, while it is connected. Approvals come without their parts. */
+  host: HostView | null;
+  /** Until when the buses are left alone, Unix milliseconds. */
+  paused_until_ms: number | null;
+  /** Whether the app starts with the session. */
+  start_at_login: boolean;
+  /** The host's process. */
+  supervisor: Supervisor;
+  /** Whether there is a tray to live in. */
+  tray: boolean;
+  /** Version of the app. */
+  version: string;
+};
+
+/** What a line of a difference is. */
+export type DiffLineKind = "added" | "removed" | "context" | "place" | "about";
+
+/** One line of a difference. */
+export type DiffLineView = {
+  /** What it is. */
+  kind: DiffLineKind;
+  /** Whole, with its sign in front where it has one. */
+  text: string;
+};
+
+/** Why an enrollment is not used. */
+export type DisabledView = {
+  /** When, Unix milliseconds, if known. */
+  at_ms: number | null;
+  /** `revoked` and others of its kind. */
+  reason: string;
+};
+
+/** A part of what a request for permissions asked for. The host takes nothing that was not asked. */
+export type Grant = {
+  /** In the form of the request's `permissions`. */
+  permissions: Record<string, unknown>;
+  /** For the rest of the thread, not of the turn only. */
+  session: boolean;
+  /** Every later command of this turn is reviewed before it runs. */
+  strict_auto_review: boolean;
+};
+
+/** Who runs. */
+export type HostIdentity = {
+  /** Data directory. */
+  data_dir: string;
+  /** Stable id at buses. */
+  id: string;
+  /** Display name. */
+  name: string;
+  /** Process id. */
+  pid: number;
+  /** Version of the software. */
+  version: string;
+};
+
+/** The whole state a client sees. */
+export type HostView = {
+  /** The app-server. */
+  app_server: AppServerView;
+  /** Open approvals and those that ended in the last minutes, oldest first. */
+  approvals: ApprovalView[];
+  /** The configuration file, when the host reads one. */
+  config: ConfigView | null;
+  /** Clients in tunnels and on the local socket. */
+  connections: ConnectionView[];
+  /** Who runs here. */
+  host: HostIdentity;
+  /** Who keeps the host up. */
+  leases: LeaseView[];
+  /** Buses and the links to them: of flags first, then enrolled ones, oldest first. */
+  links: LinkView[];
+  /** Policy in force. */
+  policy: PolicyView;
+  /** Number of the last change contained in it. */
+  seq: number;
+  /** Live threads. */
+  threads: ThreadView[];
+  /** The vault. */
+  vault: VaultView;
+};
+
+/** What happened to the item an approval was about. An answer that was applied says only that the app-server took it; this says what came of it. */
+export type ItemOutcome = {
+  outcome: "running";
+} | {
+  /** Exit code of a command. */
+  exit_code: number | null;
+  outcome: "completed";
+} | {
+  /** Exit code of a command. */
+  exit_code: number | null;
+  outcome: "failed";
+} | {
+  outcome: "declined";
+} | {
+  outcome: "turn_interrupted";
+} | {
+  outcome: "unknown";
+};
+
+/** One lease. */
+export type LeaseView = {
+  /** Name the holder gave. */
+  client: string;
+  /** Its process id. */
+  pid: number | null;
+};
+
+/** State of the link to one bus. */
+export type LinkState = {
+  state: "disconnected";
+} | {
+  /** How many attempts since the last success, from 1. */
+  attempt: number;
+  state: "connecting";
+} | {
+  /** Round trip of the last ping, in milliseconds, once known. */
+  round_trip_ms: number | null;
+  state: "connected";
+} | {
+  /** Stable code, e.g. `dns`, `refused`, `tls`, `timeout`, `http_502`, `link_lost`. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  /** Milliseconds until then. */
+  retry_in_ms: number;
+  state: "waiting";
+} | {
+  /** Stable code, e.g. `unauthorized`, `revoked`, `replaced`, `unsupported`, `no_connect_route`. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  state: "failed";
+};
+
+/** A bus this host is enrolled at, or was told of by flags. */
+export type LinkView = {
+  /** Base URL. */
+  api: string;
+  /** Its host and port, as tunnels and approvals name it. */
+  bus: string;
+  /** Why it is not used any more, until it is enrolled again. */
+  disabled: DisabledView | null;
+  /** Names it in requests. */
+  id: string;
+  /** Actual state. */
+  link: LinkState;
+  /** The MCP server that threads through it get. */
+  mcp: McpView | null;
+  /** Name of the bus for a person. */
+  name: string;
+  /** When the bus was last heard to be well, Unix milliseconds. */
+  pong_at_ms: number | null;
+  /** When this state began, Unix milliseconds. */
+  since_ms: number;
+  /** How this host came by it. */
+  source: BusSource;
+  /** Whether the user wants it connected. */
+  wanted: boolean;
+};
+
+/** Whether an MCP server answers with its token. */
+export type McpCheck = {
+  state: "unchecked";
+} | {
+  state: "checking";
+} | {
+  /** When, Unix milliseconds. */
+  at_ms: number;
+  state: "good";
+} | {
+  /** `mcp_no_token`, `mcp_unauthorized`, `not_mcp`, or why it cannot be reached. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  state: "bad";
+};
+
+/** An MCP server that threads get. */
+export type McpView = {
+  /** The app-server does not have its token yet: that comes when the agent restarts. */
+  after_restart: boolean;
+  /** Whether it answers. */
+  check: McpCheck;
+  /** Whether a token is set. The token is shown to nobody. */
+  has_token: boolean;
+  /** Name in threads. */
+  name: string;
+  /** Address. */
+  url: string;
+};
+
+/** Something worth telling. */
+export type NoticeView = {
+  /** Stable code. */
+  code: string;
+  /** A sentence. */
+  message: string;
+};
+
+/** One part of a card. */
+export type Part = {
+  part: "say";
+  /** It. */
+  text: string;
+} | {
+  /** Ours. */
+  label: string;
+  part: "text";
+  /** The agent's. */
+  text: string;
+} | {
+  /** Ours. */
+  label: string;
+  part: "fact";
+  /** The agent's, or ours where a label says it all. */
+  value: string;
+} | {
+  /** Lines that come. */
+  added: number;
+  /** Whether it holds what is no text. */
+  binary: boolean;
+  /** Ours. */
+  label: string;
+  /** Every line. */
+  lines: DiffLineView[];
+  part: "diff";
+  /** Lines that go. */
+  removed: number;
+} | {
+  /** One each. */
+  notes: string[];
+  part: "notes";
+} | {
+  part: "claim";
+  /** They. */
+  text: string;
+};
+
+/** Policy in force. */
+export type PolicyView = {
+  /** Who may answer approvals. */
+  answer: WhoMayAnswer;
+  /** Highest role of a remote. */
+  role: Role;
+  /** Folders a remote sees. */
+  roots: string[];
+};
+
+/** Something wrong with a file. */
+export type ProblemView = {
+  /** Stable code. */
+  code: string;
+  /** Where it ends, exclusive. */
+  end: [number, number] | null;
+  /** The file. */
+  file: string | null;
+  /** `error` or `warning`. */
+  severity: string;
+  /** Where it begins: line and column, from 1. */
+  start: [number, number] | null;
+  /** `FILE:LINE:COL: message`, the line and a caret under the place. */
+  text: string;
+};
+
+/** Answer to the wish to quit. */
+export type QuitAnswer = {
+  /** Turns that would be interrupted. Above 0 nothing happened, unless it was to be done anyway. */
+  running: number;
+};
+
+/** What a remote client may do. Ordered: `Viewer < Operator`. */
+export type Role = "viewer" | "operator";
+
+/** How it is with the host's process. */
+export type Supervisor = {
+  state: "starting";
+} | {
+  /** Its process id. */
+  pid: number;
+  state: "up";
+} | {
+  /** Stable name of what is wrong. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  /** Unix milliseconds of the next try. */
+  retry_at_ms: number;
+  /** Milliseconds until then, when this was made. */
+  retry_in_ms: number;
+  state: "waiting";
+} | {
+  /** Stable name of what is wrong. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  state: "failed";
+} | {
+  state: "stopping";
+};
+
+/** A thread the host knows to be live. */
+export type ThreadView = {
+  /** Approval policy and sandbox as far as known, e.g. `on-request`, `read-only`. */
+  approval_policy: string | null;
+  /** Working directory. */
+  cwd: string | null;
+  /** Thread id. */
+  id: string;
+  /** Who started it: `local`, or bus/client. */
+  origin: string;
+  /** See above. */
+  sandbox: string | null;
+  /** `idle`, `active`, `waiting_on_approval`, `waiting_on_user_input`, `system_error`. */
+  status: string;
+  /** Name or first words. */
+  title: string | null;
+  /** Active turn. */
+  turn: string | null;
+  /** Whether its settings exceed every remote ceiling (remote turns are refused). */
+  wide: boolean;
+};
+
+/** How the vault is. */
+export type VaultCondition = {
+  state: "none";
+} | {
+  state: "opening";
+} | {
+  state: "open";
+} | {
+  /** Stable code, e.g. `keyring_locked`, `key_lost`. */
+  code: string;
+  /** What happened and what to do. */
+  message: string;
+  state: "failed";
+};
+
+/** A file of the vault. */
+export type VaultFileView = {
+  /** `good`, or the code of what is wrong with it. */
+  code: string;
+  /** What that means; empty when it is good. */
+  message: string;
+  /** Id of the bus, or `confirmed`. */
+  name: string;
+};
+
+/** The vault. */
+export type VaultView = {
+  /** Its files. */
+  files: VaultFileView[];
+  /** Where its key is kept: `keyring`, `key_file`, `systemd_credential`. */
+  key: string;
+  /** What else is worth telling: a code and a sentence each. */
+  notices: NoticeView[];
+  /** The same in words. */
+  place: string;
+  /** How it is. */
+  state: VaultCondition;
+};
+
+/** Who may answer approvals: the person at the host, remote clients, or both. */
+export type WhoMayAnswer = "local" | "remote" | "both";
+
+/** A security setting that waits for a person. */
+export type WideningView = {
+  /** What is in force. */
+  from: string;
+  /** Key of the file. */
+  key: string;
+  /** What the file wants. */
+  to: string;
 };
 
 /** An item of a thread as the app-server writes it; only `id` and `type` are sure to be there. */
@@ -230,6 +613,3 @@ export type ThreadChange =
   | { delta: { itemId: string; text: string } }
   | { turn: TurnState };
 export type ThreadEvent = { id: string; change: ThreadChange };
-
-export type ConfigRow = { key: string; value: string | null; otherwise: string | null; origin: unknown };
-export type CommandError = { code: string; message: string };

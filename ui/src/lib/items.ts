@@ -53,7 +53,8 @@ function verbOf(kind: unknown): string {
 }
 
 export function shown(item: Item): Shown {
-  const text = inert(word(item["text"]));
+  // The words of an agent stay as they came: what draws them makes them inert, piece by piece, as they grow.
+  const text = word(item["text"]);
   switch (item.type) {
     case "userMessage":
       return { is: "message", who: "you", text: inert(said(item["content"])) };
@@ -61,7 +62,7 @@ export function shown(item: Item): Shown {
       return { is: "message", who: "agent", text };
     case "reasoning": {
       const told = [...list(item["summary"]), ...list(item["content"])].map(word).filter((part) => part !== "");
-      return { is: "thinking", text: inert(told.length > 0 ? told.join("\n\n") : word(item["streamed"])) };
+      return { is: "thinking", text: told.length > 0 ? told.join("\n\n") : word(item["streamed"]) };
     }
     case "plan":
       return { is: "plan", text };
@@ -103,7 +104,7 @@ export function shown(item: Item): Shown {
       return { is: "notice", text: `Searched the web: ${inert(word(item["query"]))}` };
     case "error":
     case "notice":
-      return { is: "notice", text: inert(word(item["message"])) || text };
+      return { is: "notice", text: inert(word(item["message"]) || text) };
     default: {
       const { id: _id, type, ...rest } = item;
       return { is: "raw", type: inert(type), text: inert(pretty(rest)) };

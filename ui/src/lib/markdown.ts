@@ -1,6 +1,8 @@
 // A small part of Markdown, read into plain values. Nothing in it can link, load or run: an address is
 // shown behind its words, and everything else is text.
 
+import { inert } from "./inert";
+
 export type Span = { mark: "plain" | "strong" | "em" | "code"; text: string };
 export type Block =
   | { block: "text"; spans: Span[] }
@@ -17,7 +19,8 @@ const MOST_LINES = 200;
 
 const INLINE = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s][^*]*)\*(?!\w)|!?\[([^\]]*)\]\(([^)\s]*)\)/gs;
 
-export function spans(text: string): Span[] {
+export function spans(raw: string): Span[] {
+  const text = inert(raw);
   // Looking for pairs in a line without end would take its square.
   if (text.length > 2 * LONGEST) return [{ mark: "plain", text }];
   const out: Span[] = [];
@@ -64,7 +67,7 @@ function read(text: string, from: number): Read {
       while (next < text.length) {
         const stop = line(next);
         if (text.slice(next, stop).trim().startsWith(close)) {
-          blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start, Math.max(start, next - 1)) });
+          blocks.push({ block: "code", language: inert(fence[2] ?? ""), text: inert(text.slice(start, Math.max(start, next - 1))) });
           at = stop + 1;
           closed = true;
           break;
@@ -72,12 +75,12 @@ function read(text: string, from: number): Read {
         next = stop + 1;
         lines += 1;
         if (lines % MOST_LINES === 0 && next < text.length) {
-          blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start, next - 1) });
+          blocks.push({ block: "code", language: inert(fence[2] ?? ""), text: inert(text.slice(start, next - 1)) });
           start = next;
         }
       }
       if (!closed) {
-        blocks.push({ block: "code", language: fence[2] ?? "", text: text.slice(start) });
+        blocks.push({ block: "code", language: inert(fence[2] ?? ""), text: inert(text.slice(start)) });
         at = text.length;
       }
       continue;
@@ -136,34 +139,33 @@ export function markdown(text: string): Block[] {
   return read(text, 0).blocks;
 }
 
-/** Blocks of a text that grows at its end. Only the last block is read again. */
+/** How many blocks make a group. */
+const GROUP = 40;
+
+/** Blocks of a text that grows at its end, in groups. Only the last block is read again, and a group that
+ *  is full is the same array from then on, so that a page need not look at it. */
 export class Growing {
+  #full: Block[][] = [];
   #done: Block[] = [];
   #from = 0;
   #text = "";
 
-  /** The blocks of `text`. Those that cannot change any more are the same objects as before. */
-  update(text: string): Block[] {
-    if (!text.startsWith(this.#text.slice(0, this.#from)) || text.length < this.#text.length) {
+  update(text: string): Block[][] {
+    if (text.length < this.#text.length || !text.startsWith(this.#text.slice(0, this.#from))) {
+      this.#full = [];
       this.#done = [];
       this.#from = 0;
     }
     this.#text = text;
     const { blocks, tail } = read(text, this.#from);
-    const last = blocks.at(-1);
-    // Code stays open to its fence, so it is read again from there.
-    const settled = blocks.length > 1 && last ? this.#settled(blocks, tail) : 0;
-    const all = [...this.#done, ...blocks];
+    // A fence makes several blocks from one place, and stays open to its end: all of those are the last.
+    const settled = tail > this.#from ? blocks.length - read(text, tail).blocks.length : 0;
     if (settled > 0) {
-      this.#done.push(...blocks.slice(0, settled));
+      this.#done.push(...blocks.splice(0, settled));
       this.#from = tail;
+      while (this.#done.length >= GROUP) this.#full.push(this.#done.splice(0, GROUP));
     }
-    return all;
-  }
-
-  #settled(blocks: Block[], tail: number): number {
-    // Everything before the block that begins at `tail`. A fence makes several blocks from one place.
-    const rest = read(this.#text, tail).blocks.length;
-    return blocks.length - rest;
+    const last = [...this.#done, ...blocks];
+    return last.length === 0 ? [...this.#full] : [...this.#full, last];
   }
 }
