@@ -11,6 +11,11 @@ export function span(ms: number): string {
   return `${Math.floor(h / 24)} d`;
 }
 
+/** How long something took: with milliseconds below a second. */
+export function took(ms: number): string {
+  return ms < 1000 ? `${Math.max(0, Math.round(ms))} ms` : span(ms);
+}
+
 /** "just now", "4 s ago", "2 h 3 min ago". */
 export function ago(then: number, now: number): string {
   return now - then < 1500 ? "just now" : `${span(now - then)} ago`;

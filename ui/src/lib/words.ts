@@ -159,8 +159,11 @@ export const decisionWord = (decision: Decision): string =>
 export const grants = (decision: Decision): boolean => decision !== "decline" && decision !== "cancel";
 
 /** What a decision will mean from now on. */
-export function meaning(decision: Decision): string {
-  switch (decisionWord(decision)) {
+export function meaning(kind: ApprovalKind, decision: Decision): string {
+  const word = decisionWord(decision);
+  if (kind === "permissions" && word === "accept") return "Until this turn ends; then it is asked again.";
+  if (kind === "permissions" && word === "accept_for_session") return "Until this thread ends.";
+  switch (word) {
     case "accept":
       return "This one time. The next request asks again.";
     case "accept_for_session":
