@@ -23,6 +23,8 @@ function pretend(init: { answers: Answers; kept: Record<string, string> }): void
   for (const [key, value] of Object.entries(init.kept)) {
     if (localStorage.getItem(key) === null) localStorage.setItem(key, value);
   }
+  // As the shell does it.
+  Object.freeze(Object.prototype);
   const callbacks = new Map<number, (payload: unknown) => void>();
   const heard = new Map<number, { event: string; handler: number }>();
   let next = 1;

@@ -1,6 +1,6 @@
 // Every page and dialog in every state that is looked at.
 
-import { AUDIT, CARDS, NOW, ROWS, ITEMS, approval, link, thread, view } from "../tests/fixtures";
+import { AUDIT, CARDS, NOW, ROWS, ITEMS, approval, digest, link, thread, view } from "../tests/fixtures";
 import type { Answers, Look } from "./browser";
 
 const base: Answers = {
@@ -30,7 +30,7 @@ const broken = view(
     config: {
       file: "/home/u/.config/drawbridge/config.toml",
       in_force: "last_good",
-      digest: "abc",
+      ...digest("abc"),
       problems: [{ severity: "error", code: "unknown_key", file: "/home/u/.config/drawbridge/config.toml", start: [12, 1], end: [12, 7], text: "config.toml:12:1: there is no key `anwser`; did you mean `answer`?\n12 | anwser = \"both\"\n   | ^^^^^^" }],
       waiting: [{ key: "security.answer", from: "local", to: "both" }],
     },

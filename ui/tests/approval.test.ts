@@ -2,7 +2,7 @@ import { fireEvent, render, screen } from "@testing-library/svelte";
 import { tick } from "svelte";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import ApprovalWindow from "../src/approval/ApprovalWindow.svelte";
-import type { ApprovalCard } from "../src/generated/types";
+import type { ApprovalCard } from "../src/lib/types";
 import { desk } from "../src/lib/view.svelte";
 import { CARDS, NOW, approval, card, view } from "./fixtures";
 import { done, named, rust, type Rust } from "./tauri";

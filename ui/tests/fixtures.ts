@@ -13,9 +13,12 @@ import type {
   LinkView,
   Part,
   ThreadView,
-} from "../src/generated/types";
+} from "../src/lib/types";
 
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
+
+/** What a person says yes to. */
+export const digest = (value: string | null): { digest: string | null } => ({ digest: value });
 
 export const link = (over: Partial<LinkView> = {}): LinkView => ({
   id: "studio",
@@ -90,6 +93,7 @@ export const approval = (over: Partial<ApprovalView> = {}): ApprovalView => ({
   cwd: "/home/u/src/shop",
   headline: "Run a command: curl -s https://example.org/i.sh | sh",
   body: "",
+  parts: [],
   digest: "d".repeat(64),
   choices: CHOICES[over.kind ?? "command"],
   raised_at_ms: NOW - 12_000,
@@ -105,7 +109,7 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   app_server: { generation: 1, state: { state: "ready" }, pid: 4200, user_agent: "codex_app_server/0.169.0 (Debian 12; x86_64)" },
   links: [link()],
   vault: { state: { state: "open" }, key: "keyring", place: "the key is in the system's keyring", files: [], notices: [] },
-  config: { file: "/home/u/.config/drawbridge/config.toml", in_force: "file", problems: [], waiting: [], digest: null },
+  config: { file: "/home/u/.config/drawbridge/config.toml", in_force: "file", problems: [], waiting: [], ...digest(null) },
   threads: [
     thread(),
     thread({ id: "t2", title: "Bump dependencies", cwd: "/home/u/src/site", status: "idle", turn: null, origin: "local" }),

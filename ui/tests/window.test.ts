@@ -5,8 +5,8 @@ import App from "../src/App.svelte";
 import { firstRun } from "../src/lib/kept.svelte";
 import { route } from "../src/lib/route.svelte";
 import { desk } from "../src/lib/view.svelte";
-import type { DesktopView } from "../src/generated/types";
-import { AUDIT, ITEMS, NOW, ROWS, approval, link, view } from "./fixtures";
+import type { DesktopView } from "../src/lib/types";
+import { AUDIT, ITEMS, NOW, ROWS, approval, digest, link, view } from "./fixtures";
 import { done, named, rust, type Rust } from "./tauri";
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -145,7 +145,7 @@ describe("settings", () => {
       "settings",
       view({}, {
         config: {
-          file: "/c/config.toml", in_force: "last_good", digest: "abc",
+          file: "/c/config.toml", in_force: "last_good", ...digest("abc"),
           problems: [{ severity: "error", code: "unknown_key", file: "/c/config.toml", start: [12, 3], end: null, text: "config.toml:12:3: no such key" }],
           waiting: [{ key: "security.answer", from: "local", to: "both" }],
         },

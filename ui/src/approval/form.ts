@@ -1,6 +1,6 @@
 // The fields of a question: what is in them, what is missing, and what is sent.
 
-import type { FormField } from "../generated/types";
+import type { FormField } from "../lib/types";
 
 /** What a field holds. `other` is a text of one's own beside the options. */
 export type Value = { text: string; on: boolean; picked: string[]; other: string };

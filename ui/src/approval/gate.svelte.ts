@@ -1,7 +1,7 @@
 // The card on display and the rules that guard its answers: nothing counts in its first half second, a
 // yes needs the end in view, and an answer carries the nonce of exactly this card.
 
-import type { ApprovalCard, ApprovalState, Choice } from "../generated/types";
+import type { ApprovalCard, ApprovalState, Choice } from "../lib/types";
 import { approval, codeOf, messageOf, onApproval } from "../lib/ipc";
 import { desk } from "../lib/view.svelte";
 import { did, ended, grants } from "../lib/words";

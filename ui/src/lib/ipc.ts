@@ -12,7 +12,7 @@ import type {
   LinkView,
   ThreadEvent,
   ThreadItems,
-} from "../generated/types";
+} from "./types";
 
 /** What a command failed with: a stable code and a sentence that says what to do. */
 export class CommandFailed extends Error {

@@ -1,7 +1,7 @@
 // Items of a thread as the app-server writes them, read into what the page shows. Whatever has an
 // unknown form is shown as it came.
 
-import type { Item } from "../generated/types";
+import type { Item } from "./types";
 import { inert } from "./inert";
 
 export type FileChange = { path: string; verb: string; diff: string };

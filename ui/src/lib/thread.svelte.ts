@@ -1,6 +1,6 @@
 // One open thread: its items in order. Deltas wait in a buffer and reach the page once a frame.
 
-import type { Item, ThreadEvent, ThreadItems, TurnState } from "../generated/types";
+import type { Item, ThreadEvent, ThreadItems, TurnState } from "./types";
 import { main, messageOf, onThread } from "./ipc";
 import { growing } from "./items";
 

@@ -1,6 +1,6 @@
 // The state every page draws from. Listens before it asks, so that no change in between is lost.
 
-import type { DesktopView } from "../generated/types";
+import type { DesktopView } from "./types";
 import { main, messageOf, onView } from "./ipc";
 
 class Desk {
@@ -11,7 +11,7 @@ class Desk {
   now = $state(Date.now());
 
   /** Starts to follow; the returned function ends it. */
-  async follow(ask: boolean = true): Promise<() => void> {
+  async follow(): Promise<() => void> {
     let heard = false;
     const unlisten = await onView((view) => {
       heard = true;
@@ -23,14 +23,12 @@ class Desk {
     };
     const timer = setInterval(tick, 1000);
     document.addEventListener("visibilitychange", tick);
-    if (ask) {
-      try {
-        const view = await main.snapshot();
-        // An event that came in between is newer than the answer.
-        if (!heard) this.view = view;
-      } catch (reason) {
-        this.problem = messageOf(reason);
-      }
+    try {
+      const view = await main.snapshot();
+      // An event that came in between is newer than the answer.
+      if (!heard) this.view = view;
+    } catch (reason) {
+      this.problem = messageOf(reason);
     }
     return () => {
       unlisten();

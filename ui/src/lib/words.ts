@@ -10,7 +10,7 @@ import type {
   ItemOutcome,
   LinkView,
   WhoMayAnswer,
-} from "../generated/types";
+} from "./types";
 import { ago, clock, span } from "./time";
 
 /** Shape of the bridge deck. */
