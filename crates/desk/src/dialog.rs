@@ -156,6 +156,7 @@ impl Dialog {
         });
         let mut view = shown.view.clone();
         let parts = std::mem::take(&mut view.parts);
+        let form = view.form.take();
         let origin = origin(&view.origin);
         Some(ApprovalCard {
             asks: Asks {
@@ -168,6 +169,7 @@ impl Dialog {
             },
             view,
             parts,
+            form,
             position: at.map_or(0, |at| at + 1),
             count: waiting.len(),
             nonce: shown.nonce.clone(),
@@ -260,6 +262,7 @@ impl Shown {
         }
         let same_question = now.digest == self.view.digest
             && now.parts == self.view.parts
+            && now.form == self.view.form
             && now.body == self.view.body
             && now.choices == self.view.choices;
         self.view = now.clone();

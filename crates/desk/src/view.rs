@@ -1,7 +1,7 @@
 //! What windows are told.
 
 use drawbridge_core::tray::Supervisor;
-use drawbridge_wire::control::{ApprovalView, HostView, Part};
+use drawbridge_wire::control::{ApprovalView, FormField, HostView, Part};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub struct ApprovalCard {
     pub view: ApprovalView,
     /// What is asked, to be laid out.
     pub parts: Vec<Part>,
+    /// Fields of a question; none for other kinds, and for a question in a form that has no fields.
+    pub form: Option<Vec<FormField>>,
     /// Which of those that wait, from 1.
     pub position: usize,
     /// How many wait.
@@ -79,6 +81,7 @@ pub(crate) fn slim(host: &HostView) -> HostView {
     let mut slim = host.clone();
     for approval in &mut slim.approvals {
         approval.parts = Vec::new();
+        approval.form = None;
     }
     slim
 }

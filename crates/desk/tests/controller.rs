@@ -354,9 +354,9 @@ async fn a_host_that_dies_loses_the_card_and_says_so() {
     let shown = card(&app).await;
     drop(end);
     drop(host);
+    app.until(|did| (did == Did::Withdraw).then_some(())).await;
     let lost = app.until_card().await.unwrap();
     assert_eq!(lost.view.state, ApprovalState::Lost);
     let refused = app.ask("approval", answer(&shown, Decision::Accept)).await;
     assert_eq!(refused.unwrap_err().code, "no_host");
-    app.until(|did| (did == Did::Withdraw).then_some(())).await;
 }

@@ -54,6 +54,7 @@ pub enum Part {
 /// One line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DiffLine")]
 pub struct DiffLineView {
     /// What it is.
     pub kind: DiffLineKind,
@@ -75,4 +76,58 @@ pub enum DiffLineKind {
     Place,
     /// About the file, or about the line before.
     About,
+}
+
+/// One question as a field of a form. Its texts are safe to show; its id is what the answer goes under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FormField {
+    /// As the asker wrote it.
+    pub id: String,
+    /// The question.
+    pub label: String,
+    /// More about it.
+    pub about: Option<String>,
+    /// What an answer looks like.
+    pub kind: FieldKind,
+    /// What to choose from.
+    pub options: Vec<FormOption>,
+    /// Whether a text of one's own is taken besides the options.
+    pub other: bool,
+    /// Whether it must be answered.
+    pub required: bool,
+    /// What it says before anybody answered.
+    pub value: Option<String>,
+}
+
+/// What an answer looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// A text.
+    Text,
+    /// A text that nobody looking over a shoulder may read.
+    Secret,
+    /// A number.
+    Number,
+    /// A whole number.
+    Integer,
+    /// Yes or no.
+    Boolean,
+    /// One of the options.
+    One,
+    /// Any of the options.
+    Several,
+}
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FormOption {
+    /// What is sent, as the asker wrote it.
+    pub value: String,
+    /// What is shown.
+    pub label: String,
+    /// More about it.
+    pub about: Option<String>,
 }

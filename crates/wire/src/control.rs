@@ -5,7 +5,7 @@
 
 pub use crate::buses::LinkView;
 use crate::buses::{ConfigView, Enroll, SetEnrollment, VaultView, WhichBus};
-pub use crate::card::{DiffLineKind, DiffLineView, Part};
+pub use crate::card::{DiffLineKind, DiffLineView, FieldKind, FormField, FormOption, Part};
 use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -296,6 +296,8 @@ pub struct ApprovalView {
     pub body: String,
     /// The same as the body, in the same order, for whoever lays it out.
     pub parts: Vec<Part>,
+    /// Fields of a question, in order; `None` for other kinds and for a form that is not understood whole.
+    pub form: Option<Vec<FormField>>,
     /// SHA-256 over method, params and the item shown, hex.
     pub digest: String,
     /// What can be answered, in this order.

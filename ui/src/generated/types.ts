@@ -68,6 +68,8 @@ export type ApprovalCard = {
   asks: Asks;
   /** How many wait. */
   count: number;
+  /** Fields of a question; none for other kinds, and for a question in a form that has no fields. */
+  form: FormField[] | null;
   /** To be given back with the answer. Counts once, for this card, after a moment. */
   nonce: string;
   /** What is asked, to be laid out. */
@@ -116,6 +118,8 @@ export type ApprovalView = {
   deadline_ms: number;
   /** SHA-256 over method, params and the item shown, hex. */
   digest: string;
+  /** Fields of a question, in order; `None` for other kinds and for a form that is not understood whole. */
+  form: FormField[] | null;
   /** One line: what it is about. */
   headline: string;
   /** `<generation>-<request id>`, e.g. `1-0`. */
@@ -228,23 +232,23 @@ export type DesktopView = {
   /** Whether the app starts with the session. */
   start_at_login: boolean;
   /** The host's process. */
-  supervisor: Supervisor;
+  supervisor: SupervisorView;
   /** Whether there is a tray to live in. */
   tray: boolean;
   /** Version of the app. */
   version: string;
 };
 
-/** What a line of a difference is. */
-export type DiffLineKind = "added" | "removed" | "context" | "place" | "about";
-
 /** One line of a difference. */
-export type DiffLineView = {
+export type DiffLine = {
   /** What it is. */
   kind: DiffLineKind;
   /** Whole, with its sign in front where it has one. */
   text: string;
 };
+
+/** What a line of a difference is. */
+export type DiffLineKind = "added" | "removed" | "context" | "place" | "about";
 
 /** Why an enrollment is not used. */
 export type DisabledView = {
@@ -252,6 +256,39 @@ export type DisabledView = {
   at_ms: number | null;
   /** `revoked` and others of its kind. */
   reason: string;
+};
+
+/** What an answer looks like. */
+export type FieldKind = "text" | "secret" | "number" | "integer" | "boolean" | "one" | "several";
+
+/** One question as a field of a form. Its texts are safe to show; its id is what the answer goes under. */
+export type FormField = {
+  /** More about it. */
+  about: string | null;
+  /** As the asker wrote it. */
+  id: string;
+  /** What an answer looks like. */
+  kind: FieldKind;
+  /** The question. */
+  label: string;
+  /** What to choose from. */
+  options: FormOption[];
+  /** Whether a text of one's own is taken besides the options. */
+  other: boolean;
+  /** Whether it must be answered. */
+  required: boolean;
+  /** What it says before anybody answered. */
+  value: string | null;
+};
+
+/** One option. */
+export type FormOption = {
+  /** More about it. */
+  about: string | null;
+  /** What is shown. */
+  label: string;
+  /** What is sent, as the asker wrote it. */
+  value: string;
 };
 
 /** A part of what a request for permissions asked for. The host takes nothing that was not asked. */
@@ -448,7 +485,7 @@ export type Part = {
   /** Ours. */
   label: string;
   /** Every line. */
-  lines: DiffLineView[];
+  lines: DiffLine[];
   part: "diff";
   /** Lines that go. */
   removed: number;
@@ -498,7 +535,7 @@ export type QuitAnswer = {
 export type Role = "viewer" | "operator";
 
 /** How it is with the host's process. */
-export type Supervisor = {
+export type SupervisorView = {
   state: "starting";
 } | {
   /** Its process id. */

@@ -212,6 +212,7 @@ pub(crate) fn approval(id: &str) -> ApprovalView {
         headline: format!("Run a command: touch {id}"),
         body: format!("Command\n  │ touch {id}\nWorking directory\n  │ /w"),
         parts: Vec::new(),
+        form: None,
         digest: format!("d1gest0f{id}"),
         choices: [
             (Decision::Accept, "Run it once"),

@@ -34,6 +34,7 @@ pub struct Sight<'a> {
 /// How it is with the host's process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[schemars(rename = "SupervisorView")]
 pub enum Supervisor {
     /// Being looked for, or started.
     Starting,

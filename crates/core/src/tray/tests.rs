@@ -78,6 +78,7 @@ fn approval(id: &str, state: ApprovalState) -> ApprovalView {
         headline: "Run a command".into(),
         body: "ls".into(),
         parts: Vec::new(),
+        form: None,
         digest: "d".into(),
         choices: Vec::new(),
         raised_at_ms: 1,

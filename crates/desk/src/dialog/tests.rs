@@ -27,6 +27,7 @@ fn approval(id: &str) -> ApprovalView {
         parts: vec![Part::Say {
             text: format!("run {id}"),
         }],
+        form: None,
         digest: format!("digest of {id}"),
         choices: choices.into(),
         raised_at_ms: 1,

@@ -390,6 +390,7 @@ pub(crate) fn approval(id: &str, state: ApprovalState) -> Change {
         headline: format!("Run a command: touch {id}"),
         body: format!("touch {id}"),
         parts: Vec::new(),
+        form: None,
         digest: format!("digest of {id}"),
         choices: [Decision::Accept, Decision::Decline]
             .map(|decision| Choice {

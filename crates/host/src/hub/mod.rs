@@ -6,6 +6,7 @@ mod approvals;
 mod buses;
 mod control;
 mod enroll;
+mod form;
 mod gate;
 mod held;
 mod link;

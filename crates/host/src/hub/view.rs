@@ -65,6 +65,7 @@ impl Hub {
             headline: shown.headline,
             body: shown.body,
             parts: shown.parts.into_iter().map(part).collect(),
+            form: super::form::of(card.kind, &card.params),
             digest: card.shown_digest.clone(),
             choices: choices(card.kind, &card.params, card.item.as_ref())
                 .into_iter()

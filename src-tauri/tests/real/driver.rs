@@ -1,0 +1,176 @@
+//! As much of the WebDriver protocol as these tests speak.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Longest wait for anything.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// How often the driver is asked again: it tells nothing by itself.
+const STEP: Duration = Duration::from_millis(100);
+
+/// One session.
+pub(crate) struct Browser {
+    port: u16,
+    session: String,
+}
+
+impl Browser {
+    /// Starts `program` under the driver at `port`.
+    pub(crate) async fn start(port: u16, program: &str) -> Self {
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "webkitgtk:browserOptions": {"binary": program, "args": []}
+        }}});
+        let begin = Instant::now();
+        let answer = loop {
+            match call(port, "POST", "/session", Some(&capabilities)).await {
+                Ok(answer) => break answer,
+                Err(error) if begin.elapsed() > SOON => panic!("no session: {error}"),
+                Err(_) => sleep(STEP).await,
+            }
+        };
+        let session = answer["sessionId"].as_str().unwrap().to_owned();
+        Self { port, session }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, String> {
+        let path = format!("/session/{}{path}", self.session);
+        call(self.port, method, &path, body.as_ref()).await
+    }
+
+    pub(crate) async fn window(&self) -> String {
+        let handle = self.call("GET", "/window", None).await.unwrap();
+        handle.as_str().unwrap().to_owned()
+    }
+
+    async fn windows(&self) -> Vec<String> {
+        let handles = self.call("GET", "/window/handles", None).await.unwrap();
+        serde_json::from_value(handles).unwrap()
+    }
+
+    /// Waits for a window besides this one.
+    pub(crate) async fn other_window(&self, this: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            if let Some(other) = self.windows().await.into_iter().find(|handle| handle != this) {
+                return other;
+            }
+            assert!(begin.elapsed() < SOON, "no other window came");
+            sleep(STEP).await;
+        }
+    }
+
+    /// Waits until this is the only window.
+    pub(crate) async fn only_window(&self, this: &str) {
+        let begin = Instant::now();
+        while self.windows().await != [this] {
+            assert!(begin.elapsed() < SOON, "the other window stays");
+            sleep(STEP).await;
+        }
+    }
+
+    pub(crate) async fn switch(&self, window: &str) {
+        self.call("POST", "/window", Some(json!({"handle": window})))
+            .await
+            .unwrap();
+    }
+
+    async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
+        self.call(
+            "POST",
+            "/execute/sync",
+            Some(json!({"script": script, "args": args})),
+        )
+        .await
+    }
+
+    /// Waits until the page shows this text.
+    pub(crate) async fn until_text(&self, text: &str) {
+        let begin = Instant::now();
+        loop {
+            let shown = self.script("return document.body.innerText", json!([])).await;
+            let shown = shown.ok().and_then(|shown| shown.as_str().map(str::to_owned));
+            if shown.as_ref().is_some_and(|shown| shown.contains(text)) {
+                return;
+            }
+            assert!(begin.elapsed() < SOON, "`{text}` is not in {shown:?}");
+            sleep(STEP).await;
+        }
+    }
+
+    /// Scrolls everything to its end, as a person who reads to the end does.
+    pub(crate) async fn read_to_the_end(&self) {
+        let scroll = "for (const e of document.querySelectorAll('*')) e.scrollTop = e.scrollHeight;";
+        self.script(scroll, json!([])).await.unwrap();
+    }
+
+    /// Clicks the first button whose text begins like this, as a person would.
+    pub(crate) async fn click_button(&self, text: &str) {
+        let xpath = format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
+        let begin = Instant::now();
+        loop {
+            let by = json!({"using": "xpath", "value": xpath});
+            if let Ok(found) = self.call("POST", "/element", Some(by)).await {
+                let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+                let click = format!("/element/{id}/click");
+                if self.call("POST", &click, Some(json!({}))).await.is_ok() {
+                    return;
+                }
+            }
+            assert!(begin.elapsed() < SOON, "no button `{text}`");
+            sleep(STEP).await;
+        }
+    }
+
+    /// The page as base64 of a PNG.
+    pub(crate) async fn screenshot(&self) -> String {
+        let shot = self.call("GET", "/screenshot", None).await.unwrap();
+        shot.as_str().unwrap().to_owned()
+    }
+}
+
+/// One request; its `value`, or what the driver says is wrong.
+async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e| e.to_string())?;
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.map_err(|e| e.to_string())?;
+        let mut answer = Vec::new();
+        let mut chunk = vec![0_u8; 65536];
+        loop {
+            if let Some(text) = whole_body(&answer) {
+                let answer: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+                let value = answer["value"].clone();
+                return match value.get("error") {
+                    Some(_) => Err(value.to_string()),
+                    None => Ok(value),
+                };
+            }
+            match stream.read(&mut chunk).await {
+                Ok(count) if count > 0 => answer.extend_from_slice(&chunk[..count]),
+                _ => return Err("the driver closed the connection".to_owned()),
+            }
+        }
+    };
+    timeout(SOON, exchange).await.map_err(|_| format!("no answer to {path}"))?
+}
+
+/// The body, once all of it is there.
+fn whole_body(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))?
+        .trim()
+        .parse::<usize>()
+        .ok()?;
+    answer.get(end + 4..end + 4 + length)
+}
