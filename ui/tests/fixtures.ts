@@ -94,6 +94,7 @@ export const approval = (over: Partial<ApprovalView> = {}): ApprovalView => ({
   headline: "Run a command: curl -s https://example.org/i.sh | sh",
   body: "",
   parts: [],
+  form: null,
   digest: "d".repeat(64),
   choices: CHOICES[over.kind ?? "command"],
   raised_at_ms: NOW - 12_000,
@@ -172,6 +173,7 @@ export const diffPart = (count: number): Part => {
 export const card = (over: Partial<ApprovalCard> = {}, viewOver: Partial<ApprovalView> = {}): ApprovalCard => ({
   view: approval(viewOver),
   parts: COMMAND_PARTS,
+  form: null,
   position: 1,
   count: 1,
   nonce: "n-1",
