@@ -83,7 +83,11 @@ impl Desktop for TauriDesktop {
     }
 
     fn ask_quit(&mut self, running: usize) {
-        self.emit(Window::Main, "quit_asked", drawbridge_desk::QuitAnswer { running });
+        self.emit(
+            Window::Main,
+            "quit_asked",
+            drawbridge_desk::QuitAnswer { running },
+        );
     }
 
     fn notify(&mut self, notice: &Notice) {
@@ -95,14 +99,17 @@ impl Desktop for TauriDesktop {
     }
 
     fn open(&mut self, file: &Path) -> Result<(), Problem> {
-        crate::os::open(file).map_err(|error| {
-            Problem::new("open", format!("nothing here opens {}: {error}", file.display()))
-        })
+        crate::os::open(file)
+            .map_err(|error| Problem::new("open", format!("nothing here opens {}: {error}", file.display())))
     }
 
     fn set_start_at_login(&mut self, on: bool) -> Result<(), Problem> {
         let autostart = self.app.autolaunch();
-        let done = if on { autostart.enable() } else { autostart.disable() };
+        let done = if on {
+            autostart.enable()
+        } else {
+            autostart.disable()
+        };
         // Taking away what is not there is done.
         match done {
             Err(_) if !on && !self.starts_at_login() => Ok(()),

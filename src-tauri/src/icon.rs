@@ -138,7 +138,10 @@ mod tests {
             for other in &ALL[n + 1..] {
                 let (a, b) = (shape(*one), shape(*other));
                 let different = a.iter().zip(&b).filter(|(a, b)| a != b).count();
-                assert!(different >= 12, "{one:?} and {other:?} differ in {different} of 256");
+                assert!(
+                    different >= 12,
+                    "{one:?} and {other:?} differ in {different} of 256"
+                );
             }
         }
     }

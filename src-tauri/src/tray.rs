@@ -48,7 +48,9 @@ impl Painter {
             .menu(&menu)
             .show_menu_on_left_click(cfg!(target_os = "macos"))
             .on_menu_event(move |app, event| {
-                if let (Some(action), Some(desk)) = (painter.action(event.id().as_ref()), app.try_state::<Handle>()) {
+                if let (Some(action), Some(desk)) =
+                    (painter.action(event.id().as_ref()), app.try_state::<Handle>())
+                {
                     desk.clicked(action);
                 }
             })
@@ -83,7 +85,14 @@ impl Painter {
                     shown.actions.insert(id, action.clone());
                 }
                 Item::Check { text, on, action } => {
-                    menu.append(&CheckMenuItem::with_id(app, &id, plain(text), true, *on, None::<&str>)?)?;
+                    menu.append(&CheckMenuItem::with_id(
+                        app,
+                        &id,
+                        plain(text),
+                        true,
+                        *on,
+                        None::<&str>,
+                    )?)?;
                     shown.actions.insert(id, action.clone());
                 }
                 Item::Separator => menu.append(&PredefinedMenuItem::separator(app)?)?,

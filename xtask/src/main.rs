@@ -1,4 +1,4 @@
-//! Everything a person or CI runs: `cargo xtask setup | test | demo | schema | fuzz | bench`.
+//! Everything a person or CI runs: `cargo xtask setup | test | demo | desktop | schema | fuzz | bench`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,6 +9,7 @@
 mod acceptance;
 mod bench;
 mod demo;
+mod desktop;
 mod error;
 mod fuzz;
 mod run;
@@ -58,6 +59,8 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// Run the app on an X server of its own, with a real tray, web view and Codex (Linux)
+    Desktop,
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
     /// Run every parser of foreign bytes under libFuzzer (needs cargo-fuzz)
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Task::Test { quick } => test::test(quick),
         Task::Bench { subject, release } => bench::bench(subject, release),
         Task::Demo { yes, live } => demo::demo(yes, live),
+        Task::Desktop => desktop::desktop(),
         Task::Schema => schema::schema(),
         Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),
     };

@@ -48,7 +48,7 @@ pub(crate) fn setup() -> Result<Ready, Error> {
     Ok(Ready { codex })
 }
 
-fn npm() -> &'static str {
+pub(crate) fn npm() -> &'static str {
     if cfg!(windows) { "npm.cmd" } else { "npm" }
 }
 
@@ -165,6 +165,85 @@ const KEYRING: [Needed; 2] = [
     },
 ];
 
+/// What the desktop app is built with, and what a desktop for its tests is made of.
+struct Group {
+    /// For the person who reads that it is missing.
+    name: &'static str,
+    packages: &'static [&'static str],
+    there: fn() -> bool,
+}
+
+const DESKTOP: [Group; 2] = [
+    Group {
+        name: "WebKitGTK and its headers",
+        packages: &[
+            "libwebkit2gtk-4.1-dev",
+            "libayatana-appindicator3-dev",
+            "librsvg2-dev",
+            "libdbus-1-dev",
+            "pkg-config",
+        ],
+        there: || {
+            let libraries = [
+                "webkit2gtk-4.1",
+                "ayatana-appindicator3-0.1",
+                "librsvg-2.0",
+                "dbus-1",
+            ];
+            run::succeeds(Command::new("pkg-config").arg("--exists").args(libraries))
+        },
+    },
+    Group {
+        name: "an X server, a tray and a browser driver for tests",
+        packages: &[
+            "xvfb",
+            "dbus",
+            "dbus-x11",
+            "xauth",
+            "xfce4-panel",
+            "openbox",
+            "webkit2gtk-driver",
+            "at-spi2-core",
+        ],
+        there: || {
+            ["Xvfb", "dbus-daemon", "xfce4-panel", "openbox", "WebKitWebDriver"]
+                .iter()
+                .all(|program| on_path(program))
+        },
+    },
+];
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+impl Group {
+    fn get(&self) -> Result<(), Error> {
+        if (self.there)() {
+            return Ok(());
+        }
+        let packages = self.packages.join(" ");
+        let install = format!("apt-get update && apt-get install -y --no-install-recommends {packages}");
+        let apt = run::succeeds(Command::new("apt-get").arg("--version"));
+        if apt && is_root() {
+            println!("setup: installing {packages}");
+            return apt_install(self.packages).map_err(|error| Error::Missing {
+                program: self.name,
+                remedy: format!("{error}; or install it by hand: {install}"),
+            });
+        }
+        Err(Error::Missing {
+            program: self.name,
+            remedy: if apt {
+                format!("run: sudo sh -c '{install}'")
+            } else {
+                format!("install what your system has for these packages of Debian: {packages}")
+            },
+        })
+    }
+}
+
 impl Needed {
     fn get(&self) -> Result<(), Error> {
         if run::succeeds(Command::new(self.program).arg("--version")) {
@@ -176,7 +255,7 @@ impl Needed {
         let remedy = match (apt, root) {
             (true, true) => {
                 println!("setup: installing {package} ({})", self.why);
-                return apt_install(package).map_err(|error| Error::Missing {
+                return apt_install(&[package]).map_err(|error| Error::Missing {
                     program: self.name,
                     remedy: format!("{error}; or install it by hand: {install}"),
                 });
@@ -200,6 +279,7 @@ fn system_programs() -> Result<(), Error> {
     }
     BUBBLEWRAP.get()?;
     KEYRING.iter().try_for_each(Needed::get)?;
+    DESKTOP.iter().try_for_each(Group::get)?;
     let probe = ["--unshare-user", "--unshare-net", "--ro-bind", "/", "/", "true"];
     if !run::succeeds(Command::new("bwrap").args(probe)) {
         println!(
@@ -211,7 +291,7 @@ fn system_programs() -> Result<(), Error> {
     Ok(())
 }
 
-fn apt_install(package: &str) -> Result<(), Error> {
+fn apt_install(packages: &[&str]) -> Result<(), Error> {
     let apt = |arguments: &[&str]| {
         run::succeed(
             Command::new("apt-get")
@@ -220,7 +300,9 @@ fn apt_install(package: &str) -> Result<(), Error> {
         )
     };
     apt(&["-qq", "update"])?;
-    apt(&["-qq", "install", "-y", "--no-install-recommends", package])
+    let mut install = vec!["-qq", "install", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install)
 }
 
 fn is_root() -> bool {

@@ -1,7 +1,7 @@
 //! `test`: what has to hold before a change lands, stage by stage.
 
 use crate::error::Error;
-use crate::{demo, run, setup};
+use crate::{demo, desktop, run, setup};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
     if has_cargo_deny() {
         stages.run("dependencies", || run::succeed(run::cargo(&DENY).args(CHECKS)))?;
     }
+    // Before anything is compiled: the windows are part of the desktop program.
+    stages.run("windows", desktop::windows)?;
     stages.run("clippy", || {
         run::succeed(cargo(&["clippy", "--workspace", "--all-targets"]).args(["--", "-D", "warnings"]))
     })?;
@@ -33,6 +35,7 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
     stages.run("tests", tests)?;
     if !quick {
         stages.run("demo", || demo::demo(true, false))?;
+        stages.run("desktop", || desktop::real(&["--workspace"]))?;
     }
     println!("\n{}", stages.summary(begin.elapsed(), quick));
     if !has_cargo_deny() {
@@ -100,7 +103,7 @@ impl Stages {
             .map(|(stage, took)| format!("{stage} {}", seconds(*took)))
             .collect();
         let left_out = if quick {
-            " (quick: no docs, doc tests and demo)"
+            " (quick: no docs, doc tests, demo and desktop)"
         } else {
             ""
         };

@@ -134,7 +134,10 @@ impl EnrollForm {
         Some(Enroll {
             api: self.api.trim().to_owned(),
             by,
-            name: self.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+            name: self
+                .name
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty()),
             ca_file: self.ca_file.filter(|file| !file.as_os_str().is_empty()),
             mcp: McpSetting::default(),
         })

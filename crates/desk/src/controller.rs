@@ -365,7 +365,12 @@ impl<D: Desktop> Controller<D> {
             self.retry_at = None;
             self.bring_up();
         }
-        if self.host.is_some() && self.pause.as_ref().is_some_and(|pause| pause.until_ms <= now_ms()) {
+        if self.host.is_some()
+            && self
+                .pause
+                .as_ref()
+                .is_some_and(|pause| pause.until_ms <= now_ms())
+        {
             self.end_pause();
         }
     }

@@ -4,8 +4,8 @@
 use crate::controller::CLIENT;
 use crate::{ApprovalCard, Asks};
 use drawbridge_consent::visible_line;
-use drawbridge_wire::{AnswerSource, Decision};
 use drawbridge_wire::control::{ApprovalState, ApprovalView, HostView};
+use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Map, Value};
 
 /// How long a card stands before an answer is taken, in milliseconds: what is pressed in this time was
@@ -162,7 +162,9 @@ impl Dialog {
             asks: Asks {
                 bus: origin.0,
                 client: origin.1,
-                thread_title: thread.and_then(|thread| thread.title.as_deref()).map(visible_line),
+                thread_title: thread
+                    .and_then(|thread| thread.title.as_deref())
+                    .map(visible_line),
                 folder: thread
                     .and_then(|thread| thread.cwd.as_ref())
                     .map(|cwd| visible_line(&cwd.to_string_lossy())),

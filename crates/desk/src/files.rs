@@ -13,9 +13,8 @@ const MOST: usize = 2000;
 
 /// The last entries of the record, oldest first.
 pub(crate) fn audit_tail(file: &Path, count: usize) -> Result<Vec<Value>, Problem> {
-    let wrong = |error: std::io::Error| {
-        Problem::new("file", format!("cannot read {}: {error}", file.display()))
-    };
+    let wrong =
+        |error: std::io::Error| Problem::new("file", format!("cannot read {}: {error}", file.display()));
     let mut record = match std::fs::File::open(file) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(wrong)?,
@@ -95,6 +94,9 @@ mod tests {
         assert!(row(&file).value.is_some_and(|value| value.contains("Desk")));
         config_set(&file, "host.name", " ").unwrap();
         assert_eq!(row(&file).origin, "default");
-        assert_eq!(config_set(&file, "no.such", "1").unwrap_err().code.is_empty(), false);
+        assert_eq!(
+            config_set(&file, "no.such", "1").unwrap_err().code.is_empty(),
+            false
+        );
     }
 }

@@ -101,7 +101,11 @@ mod tests {
             pauses,
             [seconds(1), seconds(2), seconds(4), seconds(8), seconds(16), None]
         );
-        assert_eq!(patience.pause(now + WINDOW), seconds(1), "what is long ago does not count");
+        assert_eq!(
+            patience.pause(now + WINDOW),
+            seconds(1),
+            "what is long ago does not count"
+        );
         patience.forget();
         assert_eq!(patience.pause(now), seconds(1));
     }

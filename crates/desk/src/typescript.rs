@@ -143,7 +143,11 @@ fn of_object(members: &Map<String, Value>, indent: &str) -> String {
     let mut text = "{\n".to_owned();
     for (name, schema) in properties {
         about(&mut text, schema, &inner);
-        let sure = if required.contains(&name.as_str()) { "" } else { "?" };
+        let sure = if required.contains(&name.as_str()) {
+            ""
+        } else {
+            "?"
+        };
         let _ = writeln!(text, "{inner}{name}{sure}: {};", of_schema(schema, &inner));
     }
     text.push_str(indent);

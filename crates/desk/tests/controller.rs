@@ -1,4 +1,5 @@
-//! The controller with a fake desktop, over a real control socket. Proves S0.03, S0.04, S0.05 in part.
+//! The controller with a fake desktop, over a real control socket. Proves S0.11, S0.13 and S0.14 in
+//! part.
 
 mod common;
 
@@ -36,7 +37,9 @@ async fn a_toggle_asks_the_host_and_shows_what_it_says() {
     app.desk.clicked(action(&tray, "studio"));
     end.expect(Request::Connect(bus("studio"))).await;
     end.change(Change::Link(Box::new(link("studio", true)))).await;
-    let tray = app.until_tray(|tray| headline(tray) == "Connected to 2 buses").await;
+    let tray = app
+        .until_tray(|tray| headline(tray) == "Connected to 2 buses")
+        .await;
     app.desk.clicked(action(&tray, "home"));
     end.expect(Request::Disconnect(bus("home"))).await;
 }
@@ -68,12 +71,17 @@ async fn a_second_start_and_the_menu_open_the_window_and_it_may_be_gone_between(
     let mut state = view(dir.path());
     state.threads = vec![thread("T")];
     let (mut app, _host, _end) = begin(dir.path(), &state).await;
-    assert!(!app.rest().iter().any(|did| matches!(did, Did::Show(_))), "it began hidden");
+    assert!(
+        !app.rest().iter().any(|did| matches!(did, Did::Show(_))),
+        "it began hidden"
+    );
     app.desk.second_start();
-    app.until(|did| (did == Did::Show(Window::Main)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Main)).then_some(()))
+        .await;
     app.desk.closed("main");
     app.desk.clicked(action(&app.tray.clone().unwrap(), "1 thread"));
-    app.until(|did| (did == Did::Show(Window::Main)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Main)).then_some(()))
+        .await;
     assert_eq!(app.next().await, Did::Go(Page::Threads));
 }
 
@@ -82,7 +90,8 @@ async fn without_a_tray_the_window_opens_and_says_so() {
     let dir = place();
     let (mut app, _host, _end) = begin(dir.path(), &view(dir.path())).await;
     app.desk.tray_host(false);
-    app.until(|did| (did == Did::Show(Window::Main)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Main)).then_some(()))
+        .await;
     let told = app.ask("main", Ask::Snapshot).await.unwrap();
     assert_eq!(told["tray"], json!(false));
     assert_eq!(told["version"], json!("9.9.9"));
@@ -135,8 +144,19 @@ async fn a_host_that_dies_is_named_and_found_again() {
     drop(end);
     drop(host);
     let tray = app.until_tray(|tray| tray.icon == Icon::Problem).await;
-    assert!(headline(&tray).starts_with("The host is gone, next try in"), "{tray:?}");
-    let told = app.ask("main", Ask::SetBus { id: "studio".into(), on: true }).await;
+    assert!(
+        headline(&tray).starts_with("The host is gone, next try in"),
+        "{tray:?}"
+    );
+    let told = app
+        .ask(
+            "main",
+            Ask::SetBus {
+                id: "studio".into(),
+                on: true,
+            },
+        )
+        .await;
     assert_eq!(told.unwrap_err().code, "no_host");
     // Nobody listens, and what is started says nothing: it goes on to the next try.
     app.until_tray(|tray| headline(tray).contains("it ended before it stood"))
@@ -156,7 +176,8 @@ async fn a_host_that_never_stands_is_given_up_until_somebody_asks() {
     let host = FakeHost::at(dir.path());
     app.desk.clicked(action(&tray, "Start the host now"));
     let _end = host.client(&view(dir.path())).await;
-    app.until_tray(|tray| headline(tray) == "This computer only, no bus").await;
+    app.until_tray(|tray| headline(tray) == "This computer only, no bus")
+        .await;
 }
 
 #[tokio::test]
@@ -185,7 +206,8 @@ async fn a_pause_disconnects_what_was_connected_and_connects_it_again_even_after
     app.desk.clicked(Action::Pause { minutes: 60 });
     end.expect(Request::Disconnect(bus("studio"))).await;
     end.change(Change::Link(Box::new(link("studio", false)))).await;
-    app.until_tray(|tray| headline(tray).starts_with("Paused until")).await;
+    app.until_tray(|tray| headline(tray).starts_with("Paused until"))
+        .await;
     // The app is started anew while it is paused.
     app.desk.terminate();
     end.expect(Request::ReleaseLease {}).await;
@@ -194,7 +216,8 @@ async fn a_pause_disconnects_what_was_connected_and_connects_it_again_even_after
     state.links = vec![link("studio", false), link("home", false)];
     let mut app = App::start(dir.path());
     let mut end = host.client(&state).await;
-    app.until_tray(|tray| headline(tray).starts_with("Paused until")).await;
+    app.until_tray(|tray| headline(tray).starts_with("Paused until"))
+        .await;
     app.desk.clicked(Action::Pause { minutes: 0 });
     end.expect(Request::Connect(bus("studio"))).await;
     app.until_tray(|tray| headline(tray) == "Disconnected").await;
@@ -223,15 +246,20 @@ async fn a_pause_that_is_over_by_the_time_of_a_start_ends_then() {
 async fn start_at_login_shows_what_the_system_took() {
     let dir = place();
     let (mut app, _host, _end) = begin(dir.path(), &view(dir.path())).await;
-    app.desk.clicked(action(&app.tray.clone().unwrap(), "Start at login"));
-    app.until_tray(|tray| tray.offers(&Action::SetStartAtLogin { on: false })).await;
+    app.desk
+        .clicked(action(&app.tray.clone().unwrap(), "Start at login"));
+    app.until_tray(|tray| tray.offers(&Action::SetStartAtLogin { on: false }))
+        .await;
 
     let other = place();
     let _host = FakeHost::at(other.path());
     let app = App::start_with(other.path(), true, false);
     let refused = app.ask("main", Ask::SetStartAtLogin { on: true }).await;
     assert_eq!(refused.unwrap_err().code, "start_at_login");
-    assert_eq!(app.ask("main", Ask::Snapshot).await.unwrap()["start_at_login"], json!(false));
+    assert_eq!(
+        app.ask("main", Ask::Snapshot).await.unwrap()["start_at_login"],
+        json!(false)
+    );
 }
 
 async fn card(app: &App) -> Value {
@@ -275,7 +303,10 @@ async fn an_approval_opens_the_dialog_and_is_answered_there_only() {
     for label in ["main", "other"] {
         let refused = app.ask(label, answer(&shown, Decision::Accept)).await;
         assert_eq!(refused.unwrap_err().code, "not_allowed");
-        assert_eq!(app.ask(label, Ask::CurrentCard).await.unwrap_err().code, "not_allowed");
+        assert_eq!(
+            app.ask(label, Ask::CurrentCard).await.unwrap_err().code,
+            "not_allowed"
+        );
     }
     let refused = app.ask("approval", answer(&shown, Decision::Accept)).await;
     assert_eq!(refused.unwrap_err().code, "too_soon");
@@ -306,7 +337,8 @@ async fn an_approval_opens_the_dialog_and_is_answered_there_only() {
     assert_eq!(answered.await.unwrap().unwrap()["won"], json!(true));
     end.change(approval("1-0", applied)).await;
     assert_eq!(app.until_card().await, None);
-    app.until(|did| (did == Did::Close(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Close(Window::Approval)).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -314,7 +346,8 @@ async fn an_answer_the_host_refuses_can_be_given_again() {
     let dir = place();
     let (mut app, _host, mut end) = begin(dir.path(), &view(dir.path())).await;
     end.change(approval("1-0", ApprovalState::Open)).await;
-    app.until(|did| (did == Did::Show(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
+        .await;
     let shown = card(&app).await;
     tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
     let asked = app.desk.clone();
@@ -332,17 +365,20 @@ async fn a_dialog_that_was_closed_comes_back_for_something_new_only() {
     let dir = place();
     let (mut app, _host, mut end) = begin(dir.path(), &view(dir.path())).await;
     end.change(approval("1-0", ApprovalState::Open)).await;
-    app.until(|did| (did == Did::Show(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
+        .await;
     card(&app).await;
     app.desk.closed("approval");
     end.change(Change::Thread(thread("T"))).await;
     let tray = app.until_tray(|tray| tray.offers(&Action::OpenThreads)).await;
     assert!(!app.rest().iter().any(|did| matches!(did, Did::Show(_))));
     app.desk.clicked(action(&tray, "1 approval waiting"));
-    app.until(|did| (did == Did::Show(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
+        .await;
     app.desk.closed("approval");
     end.change(approval("1-1", ApprovalState::Open)).await;
-    app.until(|did| (did == Did::Show(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -350,7 +386,8 @@ async fn a_host_that_dies_loses_the_card_and_says_so() {
     let dir = place();
     let (mut app, host, mut end) = begin(dir.path(), &view(dir.path())).await;
     end.change(approval("1-0", ApprovalState::Open)).await;
-    app.until(|did| (did == Did::Show(Window::Approval)).then_some(())).await;
+    app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
+        .await;
     let shown = card(&app).await;
     drop(end);
     drop(host);

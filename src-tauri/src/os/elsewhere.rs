@@ -22,7 +22,11 @@ impl Notices {
 
 /// Opens a file with what the person opens such files with.
 pub(crate) fn open(file: &Path) -> io::Result<()> {
-    let program = if cfg!(target_os = "macos") { "open" } else { "explorer" };
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "explorer"
+    };
     Command::new(program).arg(file).spawn().map(drop)
 }
 

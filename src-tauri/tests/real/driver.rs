@@ -108,12 +108,20 @@ impl Browser {
 
     /// Clicks the first button whose text begins like this, as a person would.
     pub(crate) async fn click_button(&self, text: &str) {
-        let xpath = format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
+        let xpath =
+            format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
         let begin = Instant::now();
         loop {
             let by = json!({"using": "xpath", "value": xpath});
             if let Ok(found) = self.call("POST", "/element", Some(by)).await {
-                let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+                let id = found
+                    .as_object()
+                    .unwrap()
+                    .values()
+                    .next()
+                    .unwrap()
+                    .as_str()
+                    .unwrap();
                 let click = format!("/element/{id}/click");
                 if self.call("POST", &click, Some(json!({}))).await.is_ok() {
                     return;
@@ -134,14 +142,19 @@ impl Browser {
 /// One request; its `value`, or what the driver says is wrong.
 async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
     let exchange = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e| e.to_string())?;
+        let mut stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .map_err(|e| e.to_string())?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        stream.write_all(head.as_bytes()).await.map_err(|e| e.to_string())?;
+        stream
+            .write_all(head.as_bytes())
+            .await
+            .map_err(|e| e.to_string())?;
         let mut answer = Vec::new();
         let mut chunk = vec![0_u8; 65536];
         loop {
@@ -159,7 +172,9 @@ async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Resu
             }
         }
     };
-    timeout(SOON, exchange).await.map_err(|_| format!("no answer to {path}"))?
+    timeout(SOON, exchange)
+        .await
+        .map_err(|_| format!("no answer to {path}"))?
 }
 
 /// The body, once all of it is there.

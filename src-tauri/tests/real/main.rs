@@ -10,7 +10,7 @@ use drawbridge_testkit::model::ScriptedModel;
 use session::{Agent, Session};
 use std::time::Duration;
 
-// proves S0.05
+// proves S0.14
 #[tokio::test]
 #[ignore = "needs a desktop: cargo xtask desktop"]
 async fn an_approval_opens_the_dialog_which_shows_the_exact_command_and_accept_runs_it() {
@@ -33,10 +33,15 @@ async fn an_approval_opens_the_dialog_which_shows_the_exact_command_and_accept_r
     browser.read_to_the_end().await;
     browser.click_button("Run once").await;
     agent.until_completed().await;
-    assert_eq!(std::fs::read_to_string(work.join("made.txt")).unwrap(), "yes  indeed");
+    assert_eq!(
+        std::fs::read_to_string(work.join("made.txt")).unwrap(),
+        "yes  indeed"
+    );
     browser.only_window(&main).await;
 
-    agent.turn(&work, "ESC: printf no > declined.txt\nSAY: went on").await;
+    agent
+        .turn(&work, "ESC: printf no > declined.txt\nSAY: went on")
+        .await;
     let dialog = browser.other_window(&main).await;
     browser.switch(&dialog).await;
     browser.until_text("printf no > declined.txt").await;

@@ -57,7 +57,18 @@ impl Session {
             running: Vec::new(),
         };
         let number = session
-            .says("Xvfb", &["-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"])
+            .says(
+                "Xvfb",
+                &[
+                    "-displayfd",
+                    "1",
+                    "-screen",
+                    "0",
+                    "1280x900x24",
+                    "-nolisten",
+                    "tcp",
+                ],
+            )
             .await;
         session.display = format!(":{number}");
         session.bus = session
@@ -208,7 +219,8 @@ impl Agent {
     async fn call(&mut self, method: &str, params: Value) -> Value {
         self.next += 1;
         let id = json!(self.next);
-        self.send(&json!({"id": id, "method": method, "params": params})).await;
+        self.send(&json!({"id": id, "method": method, "params": params}))
+            .await;
         let answer = self
             .until(|frame| frame.get("id") == Some(&id) && frame.get("method").is_none())
             .await;
@@ -221,8 +233,11 @@ impl Agent {
         let params = json!({"cwd": work, "approvalPolicy": "on-request", "sandbox": "read-only"});
         let started = self.call("thread/start", params).await;
         let input = json!([{"type": "text", "text": script}]);
-        self.call("turn/start", json!({"threadId": started["thread"]["id"], "input": input}))
-            .await;
+        self.call(
+            "turn/start",
+            json!({"threadId": started["thread"]["id"], "input": input}),
+        )
+        .await;
     }
 
     pub(crate) async fn until_completed(&mut self) {

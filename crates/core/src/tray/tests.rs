@@ -1,4 +1,4 @@
-//! Whole trays for every state. Proves S0.03 in part: the menu as a value.
+//! Whole trays for every state. Proves S0.01 and S0.13 in part: the menu as a value.
 
 use super::{Action, Icon, Item, Sight, Supervisor, Tray};
 use drawbridge_wire::buses::{BusSource, DisabledView, VaultCondition, VaultView};

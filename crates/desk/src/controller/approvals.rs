@@ -105,7 +105,9 @@ impl<D: Desktop> Controller<D> {
             decision,
             replies,
         } = given;
-        let judged = self.dialog.answer(&id, &digest, &nonce, decision, replies, now_ms());
+        let judged = self
+            .dialog
+            .answer(&id, &digest, &nonce, decision, replies, now_ms());
         let decision = match judged {
             Ok(decision) => decision,
             Err(refused) => {

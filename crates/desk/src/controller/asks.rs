@@ -77,7 +77,8 @@ impl<D: Desktop> Controller<D> {
             Ask::SetStartAtLogin { on } => self.set_start_at_login(on).map(|()| Value::Null),
             Ask::OpenConfig => {
                 let file = self.config_file();
-                file.and_then(|file| self.desktop.open(&file)).map(|()| Value::Null)
+                file.and_then(|file| self.desktop.open(&file))
+                    .map(|()| Value::Null)
             }
             Ask::CurrentCard => {
                 let card = self.current_card();

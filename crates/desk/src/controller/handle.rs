@@ -35,7 +35,10 @@ impl Handle {
             .map_err(|_| Problem::gone())?;
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(answer) => answer.map_err(|_| Problem::gone())?,
-            Err(_) => Err(Problem::new("timeout", "it takes too long; see whether the host still runs")),
+            Err(_) => Err(Problem::new(
+                "timeout",
+                "it takes too long; see whether the host still runs",
+            )),
         }
     }
 
@@ -82,7 +85,11 @@ impl Handle {
         let _ = self.0.send(tick).await;
     }
 
-    pub(super) fn spawn(&self, work: impl Future<Output = Result<Value, Problem>> + Send + 'static, reply: Option<Reply>) {
+    pub(super) fn spawn(
+        &self,
+        work: impl Future<Output = Result<Value, Problem>> + Send + 'static,
+        reply: Option<Reply>,
+    ) {
         tokio::spawn(async move {
             let done = work.await;
             match (reply, done) {

@@ -1,4 +1,4 @@
-//! The rules of the dialog. Proves S0.06 in part: an answer counts only for the card on display.
+//! The rules of the dialog. Proves S0.14 in part: an answer counts only for the card on display.
 
 use super::{Dialog, LOOK_FIRST, Refused, SAYS_ENDED};
 use crate::controller::CLIENT;
@@ -152,10 +152,15 @@ fn an_answer_counts_once_for_the_card_on_display_after_a_look() {
     ] {
         assert_eq!(world.answer(id, nonce, decision), Err(refused), "{id} {nonce}");
     }
-    let other = world.dialog.answer("1-0", "another", "n1", Decision::Accept, None, world.now);
+    let other = world
+        .dialog
+        .answer("1-0", "another", "n1", Decision::Accept, None, world.now);
     assert_eq!(other, Err(Refused::NotOnDisplay));
     assert_eq!(world.answer("1-0", "n1", Decision::Accept), Ok(Decision::Accept));
-    assert_eq!(world.answer("1-0", "n1", Decision::Accept), Err(Refused::WrongNonce));
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Accept),
+        Err(Refused::WrongNonce)
+    );
 }
 
 #[test]
@@ -166,10 +171,16 @@ fn a_card_that_changes_wants_another_look() {
     world.host.approvals[0].parts = vec![Part::Say { text: "other".into() }];
     assert!(world.follow());
     assert_eq!(world.shown(), shown("1-0", "n2", 1, 1));
-    assert_eq!(world.answer("1-0", "n1", Decision::Accept), Err(Refused::WrongNonce));
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Accept),
+        Err(Refused::WrongNonce)
+    );
     assert_eq!(world.answer("1-0", "n2", Decision::Accept), Err(Refused::TooSoon));
     world.now += LOOK_FIRST;
-    assert_eq!(world.answer("1-0", "n2", Decision::Decline), Ok(Decision::Decline));
+    assert_eq!(
+        world.answer("1-0", "n2", Decision::Decline),
+        Ok(Decision::Decline)
+    );
     assert!(!world.follow(), "nothing changed since");
 }
 
@@ -226,7 +237,9 @@ fn answered_elsewhere_it_says_so_for_a_while_and_then_goes_on() {
 #[test]
 fn answered_here_the_next_one_comes_at_once() {
     let mut world = World::new(&["1-0", "1-1"]);
-    let by = AnswerSource::Control { client: CLIENT.into() };
+    let by = AnswerSource::Control {
+        client: CLIENT.into(),
+    };
     world.host.approvals[0].state = ApprovalState::Sent {
         by,
         decision: Decision::Accept,
@@ -251,7 +264,10 @@ fn without_a_host_the_card_is_lost_and_without_a_window_nothing_is_on_display() 
     world.now += LOOK_FIRST;
     world.dialog.closed();
     assert!(!world.follow());
-    assert_eq!(world.answer("1-0", "n1", Decision::Accept), Err(Refused::NotOnDisplay));
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Accept),
+        Err(Refused::NotOnDisplay)
+    );
 }
 
 #[test]
@@ -260,10 +276,19 @@ fn an_answer_the_host_did_not_take_may_be_given_again_after_a_look() {
     world.now += LOOK_FIRST;
     world.answer("1-0", "n1", Decision::Accept).unwrap();
     world.dialog.not_taken("1-0", world.now, "again".into());
-    assert_eq!(world.answer("1-0", "n1", Decision::Accept), Err(Refused::WrongNonce));
-    assert_eq!(world.answer("1-0", "again", Decision::Accept), Err(Refused::TooSoon));
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Accept),
+        Err(Refused::WrongNonce)
+    );
+    assert_eq!(
+        world.answer("1-0", "again", Decision::Accept),
+        Err(Refused::TooSoon)
+    );
     world.now += LOOK_FIRST;
-    assert_eq!(world.answer("1-0", "again", Decision::Accept), Ok(Decision::Accept));
+    assert_eq!(
+        world.answer("1-0", "again", Decision::Accept),
+        Ok(Decision::Accept)
+    );
 }
 
 #[test]

@@ -205,9 +205,10 @@ pub(crate) fn action(tray: &Tray, text: &str) -> Action {
     tray.menu
         .iter()
         .find_map(|item| match item {
-            Item::Button { text: said, action } | Item::Check { text: said, action, .. } if said.starts_with(text) => {
-                Some(action.clone())
-            }
+            Item::Button { text: said, action }
+            | Item::Check {
+                text: said, action, ..
+            } if said.starts_with(text) => Some(action.clone()),
             _ => None,
         })
         .unwrap_or_else(|| panic!("no `{text}` in {tray:?}"))
@@ -295,8 +296,12 @@ impl HostEnd {
 
     pub(crate) async fn change(&mut self, change: Change) {
         self.seq += 1;
-        let delta = Delta { seq: self.seq, change };
-        self.send(serde_json::to_value(Notification::Delta(delta)).unwrap()).await;
+        let delta = Delta {
+            seq: self.seq,
+            change,
+        };
+        self.send(serde_json::to_value(Notification::Delta(delta)).unwrap())
+            .await;
     }
 }
 

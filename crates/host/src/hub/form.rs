@@ -204,7 +204,10 @@ mod tests {
         ] {
             assert_eq!(of(ApprovalKind::Elicitation, &params), None, "{params}");
         }
-        assert_eq!(of(ApprovalKind::UserInput, &json!({"questions": [{"id": "a"}]})), None);
+        assert_eq!(
+            of(ApprovalKind::UserInput, &json!({"questions": [{"id": "a"}]})),
+            None
+        );
         assert_eq!(of(ApprovalKind::Command, &json!({"questions": []})), None);
     }
 }
