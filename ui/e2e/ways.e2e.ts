@@ -187,6 +187,15 @@ describe("200 % text", () => {
   });
 });
 
+test("forms of the connections page have no violation", async () => {
+  const page = await open(browser, `${url}/index.html#/connections`, { snapshot: view() }, { now: NOW, width: 380, height: 1400 });
+  await page.click("text=Enroll at a bus");
+  await page.click("text=Edit");
+  await page.waitForSelector("#mcp-token-studio");
+  expect((await axe(page)).join("\n")).toBe("");
+  await page.context().close();
+});
+
 test("high contrast has no violation", async () => {
   for (const at of ["index.html#/connections", "approval.html"]) {
     for (const dark of [false, true]) {

@@ -106,7 +106,7 @@ describe("approvals", () => {
 describe("connections", () => {
   test("a bus is forgotten only after a yes, and the harmless answer has the focus", async () => {
     const side = await show("connections");
-    await fireEvent.click(button("Forget"));
+    await fireEvent.click(button("Forget studio-bus"));
     expect(document.activeElement?.textContent).toBe("Keep it");
     expect(named(side, "forget")).toEqual([]);
     await fireEvent.click(button("Forget it"));
@@ -129,6 +129,18 @@ describe("connections", () => {
     await pass(10);
     expect(named(side, "enroll")[0]?.args).toEqual({ api: "https://bus.example", code: "ABCDE-FGHJK" });
     expect(screen.getByRole("alert").textContent).toContain("Ask for a new one.");
+  });
+
+  test("of an enrollment only what was changed is sent, and its token is never shown", async () => {
+    const side = await show("connections", view(), { set_enrollment: link() });
+    await fireEvent.click(button("Edit studio-bus"));
+    const token = screen.getByLabelText("New token for the MCP server") as HTMLInputElement;
+    expect([token.type, token.value]).toEqual(["password", ""]);
+    await fireEvent.input(screen.getByLabelText("Name of the bus here"), { target: { value: "atelier" } });
+    await fireEvent.click(button("Change"));
+    await pass(10);
+    expect(named(side, "set_enrollment").map((call) => call.args)).toEqual([{ id: "studio", name: "atelier" }]);
+    expect(screen.queryByLabelText("Name of the bus here")).toBeNull();
   });
 
   test("this computer only turns every bus off", async () => {
