@@ -1,6 +1,12 @@
 //! The controller with a fake desktop, over a real control socket. Proves S0.11, S0.13 and S0.14 in
 //! part.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 mod common;
 
 use common::{App, Did, FakeHost, HostEnd, action, approval, headline, lease, link, place, thread, view};

@@ -2,6 +2,12 @@
 //!
 //! `cargo xtask schema` writes it anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::path::Path;
 
 #[test]
