@@ -95,8 +95,8 @@ mod tests {
         config_set(&file, "host.name", " ").unwrap();
         assert_eq!(row(&file).origin, "default");
         assert_eq!(
-            config_set(&file, "no.such", "1").unwrap_err().code.is_empty(),
-            false
+            config_set(&file, "no.such", "1").unwrap_err().code,
+            "config_no_such_key"
         );
     }
 }
