@@ -16,6 +16,9 @@ const STANDS: Duration = Duration::from_secs(20);
 /// Longest line a host may say.
 const LONGEST_LINE: u64 = 64 * 1024;
 
+/// Size from which a log is put aside at the next start, in bytes.
+const LARGEST_LOG: u64 = 1024 * 1024;
+
 /// What a start came to.
 pub(crate) enum Started {
     /// It stands.
@@ -110,6 +113,17 @@ async fn end(mut child: Child) {
     let _ = child.kill().await;
 }
 
+/// Puts a log that has grown large aside as `<name>.1`, in the place of an older one. A host writes into
+/// the file it was started with, so this is done before.
+fn put_aside(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() > LARGEST_LOG => std::fs::rename(path, path.with_extension("log.1")),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn open_log(data_dir: &Path) -> Result<Stdio, CliError> {
     let path = log_path(data_dir);
     let file = |source| CliError::File {
@@ -123,6 +137,7 @@ fn open_log(data_dir: &Path) -> Result<Stdio, CliError> {
             .create(dir)
             .map_err(file)?;
     }
+    put_aside(&path).map_err(file)?;
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -130,4 +145,26 @@ fn open_log(data_dir: &Path) -> Result<Stdio, CliError> {
         .open(&path)
         .map_err(file)?;
     Ok(log.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LARGEST_LOG, open_log};
+
+    #[test]
+    fn a_large_log_is_put_aside_once_at_a_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        let size = |name: &str| std::fs::metadata(logs.join(name)).map(|found| found.len()).ok();
+        for large in [LARGEST_LOG + 1, LARGEST_LOG + 2] {
+            std::fs::write(logs.join("host.log"), vec![b'x'; usize::try_from(large).unwrap()]).unwrap();
+            drop(open_log(dir.path()).unwrap());
+            assert_eq!((size("host.log"), size("host.log.1")), (Some(0), Some(large)));
+        }
+        std::fs::write(logs.join("host.log"), "small").unwrap();
+        drop(open_log(dir.path()).unwrap());
+        assert_eq!(size("host.log"), Some(5), "a small one goes on");
+        assert_eq!(std::fs::read_dir(&logs).unwrap().count(), 2);
+    }
 }
