@@ -179,6 +179,20 @@ fn resolved(
     (resolved.settings, resolved.problems)
 }
 
+/// The codex executable that a variable or the file names.
+pub(crate) fn codex_bin(
+    file: &Path,
+    data_dir: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Option<PathBuf> {
+    let store = Store::open(file, data_dir, now());
+    let (settings, _) = resolved(&Values::default(), &store, variable);
+    match settings.values().get(Name::CodexBin) {
+        Some(Value::Path(path)) => UserPath::expanded(path, dirs::home_dir().as_deref()),
+        _ => None,
+    }
+}
+
 /// The arguments of `connect` with what the file says where neither a flag nor a variable does, and what
 /// the person should know about that. The file widens nothing: until a person can confirm its security
 /// settings, the defaults count as confirmed, and a flag is a person's word for this start.

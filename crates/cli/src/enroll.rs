@@ -27,6 +27,11 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     // Before anything is asked for: a wrong address is no reason to type a token.
     drawbridge_connector::connect_url(&args.api)
         .map_err(|error| CliError::Usage(format!("--api: {error}")))?;
+    if args.token_stdin && secrets.flag("code").is_some() {
+        return Err(CliError::Usage(
+            "a code and a token were given; one of them is enough".to_owned(),
+        ));
+    }
     let mut from_stdin = match args.token_stdin || args.mcp_token_stdin {
         true => read_lines().await?,
         false => Vec::new(),
@@ -78,9 +83,12 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         .unwrap_or(link);
     let host = view.host.id.clone();
     visit.end().await?;
+    // The token counts and is kept, and yet the bus does not let this host in.
+    let refused = matches!(link.link, LinkState::Failed { .. }) || link.disabled.is_some();
+    let exit = if refused { Exit::Failed } else { Exit::Done };
     if args.json {
         screen::json(&link)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     screen::line(&format!(
         "enrolled at {} as host {}; its token is in the vault ({})",
@@ -90,7 +98,7 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     ))?;
     screen::line(&report::link(&link))?;
     screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What is typed is not shown. Either will do: a code has a form no token has.

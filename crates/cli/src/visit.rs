@@ -34,8 +34,12 @@ impl Visit {
             Err(ControlError::NotRunning(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        let config = place.config.as_deref();
         let setup = HostSetup {
             vault_key: place.vault_key.clone(),
+            codex_bin: config.and_then(|file| {
+                crate::config::codex_bin(file, &place.data_dir, |name| std::env::var_os(name))
+            }),
             ..HostSetup::default()
         };
         let started = match spawn::host(&place.data_dir, &setup).await? {

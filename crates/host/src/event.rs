@@ -23,14 +23,15 @@ pub(crate) enum Event {
     Agent(AgentEvent),
     Gate(ConnectionId, GateEvent),
     Control(ConnectionId, ControlEvent),
-    /// Of the connector of this bus.
-    Link(String, LinkEvent),
+    /// Of the connector of this bus; with the number of the link, since one that was replaced may still say
+    /// something.
+    Link(String, u64, LinkEvent),
     Vault(VaultEvent),
     /// An MCP server was looked at.
     McpChecked {
         bus: String,
-        /// What was asked, so that an old answer does not count for a new address.
-        url: String,
+        /// Which look, so that an old answer does not count for a new address or token.
+        look: u64,
         answer: AskAnswer,
     },
     /// A connection was turned away at a door.
@@ -360,6 +361,8 @@ pub(crate) enum VaultEvent {
 pub(crate) struct OpenVault {
     pub handle: VaultHandle,
     pub enrollments: Vec<Enrollment>,
+    /// Those among them that are not what is used now.
+    pub replaced: Vec<BusId>,
 }
 
 /// From the task that keeps a connector running.

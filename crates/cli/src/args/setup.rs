@@ -73,6 +73,11 @@ pub fn host_setup(
         .cwd
         .as_ref()
         .map_or_else(|| current_dir.to_owned(), |dir| current_dir.join(dir));
+    let mut roots: Vec<PathBuf> = args.root.iter().map(|root| current_dir.join(root)).collect();
+    // Remotes will come through buses that only the host can read of.
+    if bus.is_none() && roots.is_empty() {
+        roots.push(cwd.clone());
+    }
     Ok(HostSetup {
         bus,
         host_name: args.name.clone(),
@@ -82,7 +87,7 @@ pub fn host_setup(
         app_server_host: args.app_server_host.as_deref().map(address).transpose()?,
         app_server_port: args.app_server_port,
         role: args.role,
-        roots: args.root.iter().map(|root| current_dir.join(root)).collect(),
+        roots,
         answer: args.answer,
         service: false,
         vault_key: VaultKey::default(),

@@ -7,10 +7,12 @@
     reason = "a test says what it needs by failing"
 )]
 
+mod site;
 mod world;
 
 mod agent;
 mod attacks;
+mod enroll;
 mod order;
 mod sharing;
 mod spine;

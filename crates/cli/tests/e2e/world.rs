@@ -197,18 +197,7 @@ impl World {
 
     /// A remote client that has not said anything yet.
     pub(crate) async fn remote_raw(&self) -> Client<TcpStream> {
-        let mut request = format!("ws://{}/hosts/h/app-server", self.bus)
-            .into_client_request()
-            .unwrap();
-        request
-            .headers_mut()
-            .insert("authorization", format!("Bearer {CLIENT_TOKEN}").parse().unwrap());
-        let stream = TcpStream::connect(&self.bus).await.unwrap();
-        let (socket, _) = timeout(SOON, client_async(request, stream))
-            .await
-            .unwrap()
-            .unwrap();
-        Client::new(socket)
+        remote_at(&self.bus, "h", CLIENT_TOKEN).await
     }
 
     /// A client of the user's own on `app-server.sock`, initialized.
@@ -220,14 +209,7 @@ impl World {
 
     /// The same, before it has said anything.
     pub(crate) async fn local_raw(&self) -> Client<UnixStream> {
-        let stream = UnixStream::connect(self.data.join("run/app-server.sock"))
-            .await
-            .unwrap();
-        let (socket, _) = timeout(SOON, client_async("ws://localhost/rpc", stream))
-            .await
-            .unwrap()
-            .unwrap();
-        Client::new(socket)
+        local_at(&self.data).await
     }
 
     /// Stops everything as a user would, and waits for the end.
@@ -244,7 +226,36 @@ impl World {
     }
 }
 
-fn drawbridge() -> Command {
+/// A remote client of a host at a bus, that has not said anything yet.
+pub(crate) async fn remote_at(bus: &str, host: &str, token: &str) -> Client<TcpStream> {
+    let mut request = format!("ws://{bus}/hosts/{host}/app-server")
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let stream = TcpStream::connect(bus).await.unwrap();
+    let (socket, _) = timeout(SOON, client_async(request, stream))
+        .await
+        .unwrap()
+        .unwrap();
+    Client::new(socket)
+}
+
+/// A client on the `app-server.sock` of a data directory, that has not said anything yet.
+pub(crate) async fn local_at(data: &Path) -> Client<UnixStream> {
+    let stream = UnixStream::connect(data.join("run/app-server.sock"))
+        .await
+        .unwrap();
+    let (socket, _) = timeout(SOON, client_async("ws://localhost/rpc", stream))
+        .await
+        .unwrap()
+        .unwrap();
+    Client::new(socket)
+}
+
+/// The real binary, without the variables of whoever runs the tests.
+pub(crate) fn drawbridge() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
     command
         .env_clear()

@@ -19,6 +19,10 @@ pub(super) const MCP_NAME: &str = "codex-agents";
 /// A bus.
 pub(super) struct Bus {
     pub view: LinkView,
+    /// See [`LinkPlan::number`].
+    pub number: u64,
+    /// The last look at its MCP server, the only one whose answer is of interest.
+    pub look: u64,
     pub handle: LinkHandle,
     pub origin: String,
     pub ca_file: Option<PathBuf>,
@@ -129,7 +133,8 @@ impl Hub {
         self.changed(Change::LinkGone { id: id.to_owned() });
     }
 
-    fn make(&self, told: Told) -> Result<Bus, ConnectorError> {
+    fn make(&mut self, told: Told) -> Result<Bus, ConnectorError> {
+        let number = self.next_number();
         let connect_url = drawbridge_connector::connect_url(&told.api)?;
         let origin = drawbridge_connector::origin(&told.api)?;
         let mcp_url = match told.mcp_url {
@@ -144,6 +149,7 @@ impl Hub {
             BusSource::Vault => format!("connector-{}", told.id),
         };
         let plan = LinkPlan {
+            number,
             base: self.base.clone(),
             log_file: self.layout.log_file(&log),
             id: told.id.clone(),
@@ -191,6 +197,8 @@ impl Hub {
         );
         Ok(Bus {
             view,
+            number,
+            look: 0,
             handle,
             origin,
             ca_file: told.ca_file,

@@ -12,8 +12,11 @@ use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
 const ENDS_ENROLLMENT: [&str; 2] = ["revoked", "unauthorized"];
 
 impl Hub {
-    pub(super) fn on_link(&mut self, id: &str, event: LinkEvent) {
-        let Some(bus) = self.bus(id) else { return };
+    pub(super) fn on_link(&mut self, id: &str, number: u64, event: LinkEvent) {
+        // An earlier link to this bus says its last words while the next one is dialled.
+        let Some(bus) = self.bus(id).filter(|bus| bus.number == number) else {
+            return;
+        };
         match event {
             LinkEvent::Started { pid } => {
                 tracing::info!(bus = id, pid, "connector started");
@@ -96,6 +99,12 @@ impl Hub {
                     .collect()
             }
         };
+        if ids.is_empty() && !self.buses.is_empty() {
+            return error(
+                "all_disabled",
+                "no bus takes this host any more; enroll it again with `drawbridge enroll --api URL`",
+            );
+        }
         if ids.is_empty() {
             return error(
                 "no_bus",

@@ -106,6 +106,8 @@ pub(crate) struct Hub {
     agent: AgentHandle,
     /// Of flags first, then enrolled ones, oldest first.
     buses: Vec<buses::Bus>,
+    /// Last number that was given to a link or a look, see [`Hub::next_number`].
+    numbers: u64,
     base: ConnectorBase,
     spawner: Arc<Spawner>,
     vault: vault::Slot,
@@ -148,6 +150,7 @@ impl Hub {
             audit: parts.audit,
             agent: parts.agent,
             buses: Vec::new(),
+            numbers: 0,
             base: parts.base,
             spawner: parts.spawner,
             vault: vault::Slot::None,
@@ -227,9 +230,9 @@ impl Hub {
             Event::Agent(event) => self.on_agent(event),
             Event::Gate(connection, event) => self.on_gate(connection, event),
             Event::Control(connection, event) => self.on_control(connection, event),
-            Event::Link(bus, event) => self.on_link(&bus, event),
+            Event::Link(bus, number, event) => self.on_link(&bus, number, event),
             Event::Vault(event) => self.on_vault(event),
-            Event::McpChecked { bus, url, answer } => self.mcp_checked(&bus, &url, answer),
+            Event::McpChecked { bus, look, answer } => self.mcp_checked(&bus, look, answer),
             Event::TurnedAway { door, pid, why } => {
                 self.record(&Entry::ConnectionRefused {
                     door,
@@ -281,6 +284,12 @@ impl Hub {
         let note = Notification::Delta(delta);
         self.controls
             .retain(|_, client| !client.subscribed || client.outbox.try_send(note.clone()).is_ok());
+    }
+
+    /// Tells one of a kind from all that came before it.
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     fn record(&mut self, entry: &Entry) {

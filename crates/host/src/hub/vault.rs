@@ -82,6 +82,9 @@ impl Hub {
                         let mut enrollments = open.enrollments;
                         enrollments.sort_by_key(|kept| kept.made_at);
                         for kept in enrollments {
+                            if open.replaced.contains(&kept.id) {
+                                self.remove_bus(kept.id.as_str());
+                            }
                             if self.bus(kept.id.as_str()).is_none() {
                                 self.add_enrolled(kept);
                             }
@@ -239,7 +242,8 @@ impl Hub {
                 Ok::<_, VaultError>((contents(handle).await?, report))
             };
             let result = match done.await {
-                Ok((open, report)) => {
+                Ok((mut open, report)) => {
+                    open.replaced.clone_from(&report.replaced);
                     let words = |ids: Vec<BusId>| ids.iter().map(ToString::to_string).collect();
                     answer(
                         Some(reply),
@@ -333,7 +337,11 @@ async fn open(dir: &Path, key: &KeySource) -> Result<OpenVault, VaultError> {
 
 pub(super) async fn contents(handle: VaultHandle) -> Result<OpenVault, VaultError> {
     let enrollments = handle.list().await?;
-    Ok(OpenVault { handle, enrollments })
+    Ok(OpenVault {
+        handle,
+        enrollments,
+        replaced: Vec::new(),
+    })
 }
 
 pub(super) fn answer(reply: Option<Reply>, said: ControlReply) {
