@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod connector;
 pub mod control_client;
+mod doctor;
 mod enroll;
 mod enrollments;
 mod error;
@@ -21,6 +22,7 @@ mod logs;
 pub mod mirror;
 mod place;
 mod remote;
+mod report;
 mod run_host;
 mod screen;
 pub mod secrets;
@@ -34,6 +36,7 @@ pub use error::{CliError, Exit};
 
 use args::{Arguments, Command};
 use clap::Parser;
+use doctor::Subject;
 use place::Place;
 use secrets::Secrets;
 use std::process::ExitCode;
@@ -81,6 +84,14 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
         Command::Forget { bus } => enrollments::forget(&place, bus).await,
         Command::Vault(args) => vault::run(&place, args.action).await,
         Command::Config(args) => config::run(&config_file?, &data_dir, args.action),
+        Command::Doctor(args) => {
+            let subject = Subject::of(&place, config_file.ok().as_deref(), &args.subject, &secrets);
+            Box::pin(doctor::run(&subject, &args)).await
+        }
+        Command::Report(args) => {
+            let subject = Subject::of(&place, config_file.ok().as_deref(), &args.subject, &secrets);
+            Box::pin(report::run(&subject, &args, &secrets)).await
+        }
         Command::Status(args) => status::run(&data_dir, args.json).await,
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
         Command::Approvals(args) => approvals::run(&data_dir, args).await,
