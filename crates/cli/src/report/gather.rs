@@ -74,7 +74,7 @@ pub(super) async fn gather(
             contents
                 .listing
                 .push(format!("status of the host (pid {})", view.host.pid));
-            view_of(&view, with_commands)
+            view_of(serde_json::to_value(&view).unwrap_or_default(), with_commands)
         }
         Err(error) => {
             contents.listing.push(format!("no status: {error}"));
@@ -95,8 +95,7 @@ async fn status(data_dir: &Path) -> Result<HostView, ControlError> {
 }
 
 /// The state of the host; the words of a person and of the agent only on demand.
-pub(super) fn view_of(view: &HostView, with_commands: bool) -> Value {
-    let mut value = serde_json::to_value(view).unwrap_or_default();
+pub(super) fn view_of(mut value: Value, with_commands: bool) -> Value {
     if with_commands {
         return value;
     }
@@ -107,7 +106,9 @@ pub(super) fn view_of(view: &HostView, with_commands: bool) -> Value {
     for (list, members) in lists {
         for entry in value[list].as_array_mut().into_iter().flatten() {
             for member in members {
-                entry[*member] = LEFT_OUT.into();
+                if let Some(words) = entry.get_mut(*member) {
+                    *words = LEFT_OUT.into();
+                }
             }
             // A decision may carry the rule it makes.
             if let Some(decision) = entry.pointer_mut("/state/decision")
