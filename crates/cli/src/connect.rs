@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
 use drawbridge_wire::WhoMayAnswer;
+use drawbridge_wire::pipe::HostSetup;
 use spawn::Started;
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +28,7 @@ const CLIENT: &str = "drawbridge connect";
 const RESTARTS: usize = 5;
 /// See [`RESTARTS`].
 const RESTART_WINDOW: Duration = Duration::from_secs(600);
-/// Longest for another process's host to open its socket.
+/// Longest for another process's host to open its socket, or to end.
 const ATTACH: Duration = Duration::from_secs(15);
 /// How often that is tried.
 const ATTACH_STEP: Duration = Duration::from_millis(100);
@@ -155,28 +156,30 @@ async fn bring_up(
     }
     let mut setup = host_setup(&args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
-    *child = match spawn::host(data_dir, &setup).await? {
-        Started::Host(child) => Some(child),
-        Started::AlreadyRunning => None,
-    };
-    Ok(attach(data_dir, CLIENT, child.is_none()).await?)
+    let (client, started) = start(data_dir, CLIENT, &setup).await?;
+    *child = started;
+    Ok(client)
 }
 
-/// Attaches to a host that was just started, here or by `another` process.
-pub(crate) async fn attach(
+/// Starts a host, or attaches to the one that another process was faster to start. One that is just ending
+/// holds its lock a moment longer than its socket: then the next attempt starts ours.
+pub(crate) async fn start(
     data_dir: &Path,
     client: &str,
-    another: bool,
-) -> Result<ControlClient, ControlError> {
+    setup: &HostSetup,
+) -> Result<(ControlClient, Option<Child>), CliError> {
     let deadline = Instant::now() + ATTACH;
     loop {
+        let child = match spawn::host(data_dir, setup).await? {
+            Started::Host(child) => Some(child),
+            Started::AlreadyRunning => None,
+        };
         match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok(client),
-            // The other process's host holds the lock and has no socket yet.
-            Err(ControlError::NotRunning(_)) if another && Instant::now() < deadline => {
+            Ok(client) => return Ok((client, child)),
+            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
                 sleep(ATTACH_STEP).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A short visit to the host: the one that runs, or one that is started for it and ends with it.
 
 use crate::CliError;
-use crate::connect::spawn::{self, Started};
-use crate::connect::{attach, wait_for_end};
+use crate::connect::{start, wait_for_end};
 use crate::control_client::{ControlClient, ControlError};
 use crate::place::Place;
 use drawbridge_wire::control::{HostView, Request};
@@ -42,11 +41,7 @@ impl Visit {
             }),
             ..HostSetup::default()
         };
-        let started = match spawn::host(&place.data_dir, &setup).await? {
-            Started::Host(child) => Some(child),
-            Started::AlreadyRunning => None,
-        };
-        let client = attach(&place.data_dir, client, started.is_none()).await?;
+        let (client, started) = start(&place.data_dir, client, &setup).await?;
         Ok(Self { client, started })
     }
 
