@@ -365,6 +365,12 @@ pub enum ConfigAction {
     },
     /// Open the file in your editor; it is replaced only by one that is right.
     Edit,
+    /// Confirm the security settings of the file that wait for it; the vault keeps that.
+    Accept {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Arguments of `approvals`.

@@ -59,12 +59,7 @@ impl StopSignal {
     }
 }
 
-pub(crate) async fn run(
-    place: &Place,
-    config: Option<&Path>,
-    args: &ConnectArgs,
-    secrets: &Secrets,
-) -> Result<Exit, CliError> {
+pub(crate) async fn run(place: &Place, args: &ConnectArgs, secrets: &Secrets) -> Result<Exit, CliError> {
     if let Some(who @ (WhoMayAnswer::Remote | WhoMayAnswer::Both)) = args.answer {
         screen::note_line(&format!(
             "WARNING: --answer {who}: remote clients may allow what the agent asks for. The bus and the \
@@ -84,7 +79,7 @@ pub(crate) async fn run(
     let mut child: Option<Child> = None;
     loop {
         // Not given up half way: a host that has just been started must be told that nobody needs it.
-        let client = bring_up(place, config, args, secrets, &mut terminal, &mut child).await?;
+        let client = bring_up(place, args, secrets, &mut terminal, &mut child).await?;
         match session::run(client, &mut terminal, lines.as_mut(), &mut stop).await? {
             session::End::Released { last } => {
                 terminal.clear();
@@ -123,7 +118,6 @@ pub(crate) async fn run(
 /// Attaches to the host that runs, or starts one. Who starts it is decided by the host's own lock.
 async fn bring_up(
     place: &Place,
-    config: Option<&Path>,
     args: &ConnectArgs,
     secrets: &Secrets,
     terminal: &mut Terminal,
@@ -147,15 +141,9 @@ async fn bring_up(
         source,
     })?;
     let variable = |name: &str| std::env::var_os(name);
-    let (args, notes) = match config {
-        Some(file) => crate::config::below(args.clone(), file, data_dir, variable, &current_dir)?,
-        None => (args.clone(), Vec::new()),
-    };
-    for note in notes {
-        terminal.news(&note)?;
-    }
-    let mut setup = host_setup(&args, secrets, place.is_enrolled(), variable, &current_dir)?;
+    let mut setup = host_setup(args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
+    setup.config.clone_from(&place.config);
     let (client, started) = start(data_dir, CLIENT, &setup).await?;
     *child = started;
     Ok(client)

@@ -78,12 +78,12 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
     let config_file = config::path(arguments.config.as_deref());
     match arguments.command {
         // Without a folder for settings there is no file, and that stops no connection.
-        Command::Connect(args) => connect::run(&place, config_file.ok().as_deref(), &args, &secrets).await,
+        Command::Connect(args) => connect::run(&place, &args, &secrets).await,
         Command::Enroll(args) => enroll::run(&place, *args, &secrets).await,
         Command::Enrollments(args) => enrollments::run(&place, args).await,
         Command::Forget { bus } => enrollments::forget(&place, bus).await,
         Command::Vault(args) => vault::run(&place, args.action).await,
-        Command::Config(args) => config::run(&config_file?, &data_dir, args.action),
+        Command::Config(args) => config::run(&place, &config_file?, args.action).await,
         Command::Doctor(args) => {
             let subject = Subject::of(&place, config_file.ok().as_deref(), &args.subject, &secrets);
             Box::pin(doctor::run(&subject, &args)).await

@@ -33,12 +33,9 @@ impl Visit {
             Err(ControlError::NotRunning(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let config = place.config.as_deref();
         let setup = HostSetup {
+            config: place.config.clone(),
             vault_key: place.vault_key.clone(),
-            codex_bin: config.and_then(|file| {
-                crate::config::codex_bin(file, &place.data_dir, |name| std::env::var_os(name))
-            }),
             ..HostSetup::default()
         };
         let (client, started) = start(&place.data_dir, client, &setup).await?;

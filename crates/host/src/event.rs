@@ -27,6 +27,8 @@ pub(crate) enum Event {
     /// something.
     Link(String, u64, LinkEvent),
     Vault(VaultEvent),
+    /// The configuration file was read again.
+    Config(Box<crate::config::Reading>),
     /// An MCP server was looked at.
     McpChecked {
         bus: String,
@@ -142,6 +144,8 @@ impl Caller {
 pub(crate) enum GateEvent {
     Opened {
         caller: Caller,
+        /// [`crate::policy::Policy::edition`] of the policy it keeps.
+        edition: u64,
         pid: Option<u32>,
         outbox: mpsc::Sender<ToConnection>,
     },
@@ -353,6 +357,11 @@ pub(crate) enum VaultEvent {
         id: BusId,
         reply: Reply,
     },
+    /// Security settings were confirmed and are saved.
+    Confirmed {
+        kept: crate::config::Kept,
+        reply: Reply,
+    },
     /// Something else changed in it.
     Changed,
 }
@@ -361,6 +370,8 @@ pub(crate) enum VaultEvent {
 pub(crate) struct OpenVault {
     pub handle: VaultHandle,
     pub enrollments: Vec<Enrollment>,
+    /// Security settings that a person confirmed.
+    pub confirmed: crate::config::Confirmed,
     /// Those among them that are not what is used now.
     pub replaced: Vec<BusId>,
 }

@@ -12,6 +12,7 @@ mod world;
 
 mod agent;
 mod attacks;
+mod config;
 mod enroll;
 mod order;
 mod sharing;

@@ -8,7 +8,7 @@ use super::recent::Recent;
 use crate::event::{Caller, GateEvent, Outcome, Whereabouts};
 use drawbridge_codex_wire::{Envelope, RequestId, Shape};
 use drawbridge_core::verdict::server_requests::{ServerRequest, server_request};
-use drawbridge_core::verdict::{Handling, Rule, redact};
+use drawbridge_core::verdict::{Handling, Rule, ceiling, redact};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -391,7 +391,8 @@ impl ServerSide {
                 if declares_tools {
                     self.tools.insert(thread.clone());
                 }
-                let wide = crate::settings::effective(&result).1;
+                let pair = result.as_object().and_then(ceiling::effective);
+                let wide = !pair.is_some_and(|pair| desk.policy.ceilings.contains(&pair));
                 let inside = result
                     .get("cwd")
                     .and_then(Value::as_str)

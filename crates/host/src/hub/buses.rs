@@ -58,11 +58,12 @@ impl Hub {
     /// The bus that flags named.
     pub(super) fn add_flagged(&mut self, bus: BusSetup) -> Result<(), HostError> {
         let wrong = |error: ConnectorError| HostError::Bus(error.to_string());
-        let origin = drawbridge_connector::origin(&bus.api).map_err(wrong)?;
+        let api = bus.api.unwrap_or_default();
+        let origin = drawbridge_connector::origin(&api).map_err(wrong)?;
         let told = Told {
             id: BusId::from_origin(&origin).as_str().to_owned(),
             name: None,
-            api: bus.api,
+            api,
             source: BusSource::Flags,
             token: bus.token,
             ca_file: bus.ca_file,

@@ -4,6 +4,7 @@
 mod agent;
 mod approvals;
 mod buses;
+pub(crate) mod config;
 mod control;
 mod enroll;
 mod gate;
@@ -19,6 +20,7 @@ mod view;
 use crate::HostError;
 use crate::agent::{AgentHandle, Tokens};
 use crate::ask::ConnectorBase;
+use crate::config::Configuration;
 use crate::event::{Caller, ConnectionId, Event, Permit, Refused, ThreadOp, ToConnection};
 use crate::identity::Identity;
 use crate::layout::Layout;
@@ -42,6 +44,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) struct Client {
     pub caller: Caller,
     pub name: String,
+    /// See [`Policy::edition`].
+    pub edition: u64,
+    /// It was told to end; nothing it asks counts any more.
+    pub closing: bool,
     pub outbox: mpsc::Sender<ToConnection>,
     pub lines: refusals::Lines,
 }
@@ -82,6 +88,11 @@ pub(crate) struct Parts {
     pub layout: Arc<Layout>,
     pub identity: Identity,
     pub policy: Arc<Policy>,
+    /// What the doors give to new connections.
+    pub policies: watch::Sender<Arc<Policy>>,
+    pub config: Configuration,
+    /// Sets how much is written to the log.
+    pub log_level: Box<dyn Fn(&str) + Send>,
     pub audit: Audit,
     pub agent: AgentHandle,
     /// A bus that flags named.
@@ -102,6 +113,9 @@ pub(crate) struct Hub {
     layout: Arc<Layout>,
     identity: Identity,
     policy: Arc<Policy>,
+    policies: watch::Sender<Arc<Policy>>,
+    config: Configuration,
+    log_level: Box<dyn Fn(&str) + Send>,
     audit: Audit,
     agent: AgentHandle,
     /// Of flags first, then enrolled ones, oldest first.
@@ -147,6 +161,9 @@ impl Hub {
             layout: parts.layout,
             identity: parts.identity,
             policy: parts.policy,
+            policies: parts.policies,
+            config: parts.config,
+            log_level: parts.log_level,
             audit: parts.audit,
             agent: parts.agent,
             buses: Vec::new(),
@@ -189,23 +206,7 @@ impl Hub {
 
     /// Runs until the host is to stop, then stops everything in order.
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let roots: Vec<_> = self
-            .policy
-            .roots
-            .iter()
-            .map(|r| r.display().to_string())
-            .collect();
-        for (setting, value) in [
-            ("answer", self.policy.answer.to_string()),
-            ("role", self.policy.role.to_string()),
-            ("roots", roots.join(":")),
-        ] {
-            self.record(&Entry::PolicySet {
-                setting: setting.to_owned(),
-                value,
-                by: "start".to_owned(),
-            });
-        }
+        self.record_policy(None, "start");
         while self.stopping.is_none() {
             let event = tokio::select! {
                 event = events.recv() => event,
@@ -232,6 +233,7 @@ impl Hub {
             Event::Control(connection, event) => self.on_control(connection, event),
             Event::Link(bus, number, event) => self.on_link(&bus, number, event),
             Event::Vault(event) => self.on_vault(event),
+            Event::Config(reading) => self.on_config(*reading),
             Event::McpChecked { bus, look, answer } => self.mcp_checked(&bus, look, answer),
             Event::TurnedAway { door, pid, why } => {
                 self.record(&Entry::ConnectionRefused {

@@ -79,6 +79,7 @@ impl Hub {
                 let said = match result {
                     Ok(open) => {
                         self.vault = Slot::Open(open.handle);
+                        let confirmed = open.confirmed;
                         let mut enrollments = open.enrollments;
                         enrollments.sort_by_key(|kept| kept.made_at);
                         for kept in enrollments {
@@ -89,6 +90,8 @@ impl Hub {
                                 self.add_enrolled(kept);
                             }
                         }
+                        // Before the app-server has its tokens, and so before any remote is let in.
+                        self.learn_confirmed(confirmed);
                         ControlReply::Done
                     }
                     Err(wrong) => {
@@ -97,6 +100,7 @@ impl Hub {
                             code: wrong.code(),
                             message: wrong.to_string(),
                         };
+                        self.config_changed("vault");
                         error(wrong.code(), &wrong.to_string())
                     }
                 };
@@ -131,6 +135,10 @@ impl Hub {
                 self.record_enrollment(id.as_str(), "forgotten");
                 self.vault_changed();
                 answer(Some(reply), ControlReply::Done);
+            }
+            VaultEvent::Confirmed { kept, reply } => {
+                self.config_accepted(kept, reply);
+                self.vault_changed();
             }
             VaultEvent::Changed => self.vault_changed(),
         }
@@ -337,9 +345,11 @@ async fn open(dir: &Path, key: &KeySource) -> Result<OpenVault, VaultError> {
 
 pub(super) async fn contents(handle: VaultHandle) -> Result<OpenVault, VaultError> {
     let enrollments = handle.list().await?;
+    let confirmed = super::config::confirmed_in(&handle).await;
     Ok(OpenVault {
         handle,
         enrollments,
+        confirmed,
         replaced: Vec::new(),
     })
 }
