@@ -57,6 +57,10 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
         Change::AppServer(new) => (before.app_server.state != new.state).then(|| app_server(new)),
         Change::Thread(new) => {
             let old = before.threads.iter().find(|thread| thread.id == new.id);
+            // What is only just heard of is not known yet: neither whose it is nor what it may do.
+            if old.is_none() && new.turn.is_none() && new.approval_policy.is_none() {
+                return None;
+            }
             (old.map(|thread| thread.status.as_str()) != Some(new.status.as_str())).then(|| thread(new))
         }
         Change::ThreadClosed { id } => Some(format!("thread {} is no longer live", visible_line(id))),
@@ -519,6 +523,15 @@ mod tests {
                     ..running()
                 }),
                 Some(wide),
+            ),
+            (
+                Change::Thread(ThreadView {
+                    id: "new".to_owned(),
+                    status: "idle".to_owned(),
+                    turn: None,
+                    ..running()
+                }),
+                None,
             ),
             (Change::Leases(Vec::new()), None),
             (
