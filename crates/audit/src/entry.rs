@@ -132,7 +132,8 @@ pub enum Entry {
         /// Of the approval.
         #[serde(serialize_with = "short_name")]
         approval: String,
-        /// Who: `local`, `remote:<client>`, `policy`, `deadline` ...
+        /// Who: `control:<client>`, `local_client:<connection>`, `remote:<bus>/<client>`, `policy`, `deadline`,
+        /// `shutdown`.
         #[serde(serialize_with = "short_name")]
         by: String,
         /// What: `accept`, `decline`, `cancel` ...

@@ -272,7 +272,7 @@ impl Hub {
         let entry = Entry::ApprovalAnswered {
             approval: id.to_string(),
             decision: decision.word().to_owned(),
-            by: format!("{by:?}"),
+            by: recorded(&by),
         };
         let Dispatch {
             id,
@@ -399,6 +399,18 @@ impl Hub {
     }
 }
 
+/// Who answered, for the record. The bus stands first: it is ours to name, and the client's name may be cut.
+fn recorded(by: &AnswerSource) -> String {
+    match by {
+        AnswerSource::Control { client } => format!("control:{client}"),
+        AnswerSource::LocalClient { connection } => format!("local_client:{connection}"),
+        AnswerSource::Remote { bus, client } => format!("remote:{bus}/{client}"),
+        AnswerSource::Deadline => "deadline".to_owned(),
+        AnswerSource::Policy => "policy".to_owned(),
+        AnswerSource::Shutdown => "shutdown".to_owned(),
+    }
+}
+
 /// An error is how a request of unknown shape is refused.
 fn refused_by_us() -> ErrorObject {
     ErrorObject {
@@ -422,5 +434,30 @@ fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
         | Decision::AcceptWithAmendment
         | Decision::Answers(_)
         | Decision::Grant(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_names_who_answered_in_words_that_stay() {
+        let (bus, client) = ("bus.example".to_owned(), "a/\"b\"".to_owned());
+        for (by, word) in [
+            (
+                AnswerSource::Control {
+                    client: "cli".to_owned(),
+                },
+                "control:cli",
+            ),
+            (AnswerSource::LocalClient { connection: 7 }, "local_client:7"),
+            (AnswerSource::Remote { bus, client }, "remote:bus.example/a/\"b\""),
+            (AnswerSource::Deadline, "deadline"),
+            (AnswerSource::Policy, "policy"),
+            (AnswerSource::Shutdown, "shutdown"),
+        ] {
+            assert_eq!(recorded(&by), word);
+        }
     }
 }
