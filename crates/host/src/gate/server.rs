@@ -83,10 +83,19 @@ impl Writes {
     }
     /// The same for a remote, `text` being the frame as it came.
     fn without_credentials(mut self, text: &str) -> Self {
-        let frame = self.client.as_deref().or(self.pass.then_some(text));
-        if let Some(clean) = frame.and_then(redact::without_credentials) {
-            self.pass = false;
-            self.client = Some(clean);
+        let Some(frame) = self.client.as_deref().or(self.pass.then_some(text)) else {
+            return self;
+        };
+        match redact::without_credentials(frame) {
+            Ok(None) => {}
+            Ok(Some(clean)) => {
+                self.pass = false;
+                self.client = Some(clean);
+            }
+            Err(_) => {
+                self.client = unreadable(frame);
+                self.pass = false;
+            }
         }
         self
     }
@@ -96,6 +105,14 @@ impl Writes {
             ..Self::default()
         }
     }
+}
+
+/// What a remote gets in the place of a frame that could not be looked through: an error, if it was an answer.
+fn unreadable(frame: &str) -> Option<String> {
+    let envelope = Envelope::parse(frame).ok()?;
+    let id = envelope.id.filter(|_| envelope.method.is_none())?;
+    let message = "the answer nests too deeply to be looked through; ask for less of it";
+    Some(refusal(&id, &refused("unreadable", message)))
 }
 
 /// Most early resolutions remembered. One is needed only until the request it is about arrives from the
@@ -559,6 +576,22 @@ mod tests {
         let passed = Writes::pass().without_credentials(&good);
         assert_eq!((passed.pass, passed.client), (true, None));
         let held = Writes::default().without_credentials(&good);
+        assert_eq!((held.pass, held.client), (false, None));
+    }
+
+    #[test]
+    fn a_remote_gets_no_frame_that_could_not_be_looked_through() {
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        let answer = format!(r#"{{"id":7,"result":{{"originUrl":"https://u:s3cret@h","x":{deep}}}}}"#);
+        let held = Writes::pass().without_credentials(&answer);
+        assert!(!held.pass);
+        let told: Value = serde_json::from_str(&held.client.unwrap()).unwrap();
+        assert_eq!(
+            (&told["id"], &told["error"]["data"]["rule"]),
+            (&json!(7), &json!("unreadable"))
+        );
+        let news = format!(r#"{{"method":"thread/started","params":{{"originUrl":"u","x":{deep}}}}}"#);
+        let held = Writes::pass().without_credentials(&news);
         assert_eq!((held.pass, held.client), (false, None));
     }
 }
