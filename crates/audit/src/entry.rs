@@ -29,6 +29,18 @@ pub enum Door {
     Tunnel,
 }
 
+impl Door {
+    /// As the record writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Door::Control => "control",
+            Door::AppServer => "app_server",
+            Door::Tunnel => "tunnel",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -109,6 +121,17 @@ pub enum Entry {
         /// The rule that refused them.
         #[serde(serialize_with = "short_name")]
         rule: String,
+        /// How many have no line of their own.
+        count: u64,
+    },
+    /// More of the same from all remotes of a bus, or at a socket, which have used up their lines together.
+    LeftOut {
+        /// Of which bus, or at which socket (`control`, `app_server`, `tunnel`).
+        #[serde(serialize_with = "short_name")]
+        whose: String,
+        /// What: `connection_opened`, why somebody was turned away, or the rule that refused a request.
+        #[serde(serialize_with = "short_name")]
+        what: String,
         /// How many have no line of their own.
         count: u64,
     },

@@ -24,14 +24,15 @@ impl Hub {
                     Caller::Local => (None, "local".to_owned()),
                     Caller::Remote { bus, client, .. } => (Some(bus.clone()), client.clone()),
                 };
-                self.record(&Entry::ConnectionOpened {
+                let opened = Entry::ConnectionOpened {
                     connection,
                     door: recorded_door(&caller),
                     role: role_word(&caller),
-                    bus,
+                    bus: bus.clone(),
                     client: Some(client.clone()),
                     peer_pid: pid,
-                });
+                };
+                let recorded = self.record_opened(bus.as_deref(), &opened);
                 let mut client = Client {
                     caller,
                     name: client,
@@ -39,6 +40,7 @@ impl Hub {
                     closing: false,
                     outbox,
                     lines: super::refusals::Lines::new(super::now_ms()),
+                    unrecorded: (!recorded).then_some(opened),
                 };
                 // It may have begun its handshake before the last change.
                 client.close_if_before(self.policy.edition);
@@ -61,8 +63,10 @@ impl Hub {
                     let left_out = client.lines.end();
                     self.record_left_out(connection, left_out);
                 }
-                self.record(&Entry::ConnectionClosed { connection, reason });
-                self.clients.remove(&connection);
+                let client = self.clients.remove(&connection);
+                if client.is_none_or(|client| client.unrecorded.is_none()) {
+                    self.record(&Entry::ConnectionClosed { connection, reason });
+                }
                 for holders in self.holders.values_mut() {
                     holders.remove(&connection);
                 }

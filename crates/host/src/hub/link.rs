@@ -32,10 +32,10 @@ impl Hub {
                 tracing::warn!(bus = id, "the connector answered a question nobody asked");
             }
             LinkEvent::Said(FromConnector::TunnelOpened { tunnel, client, role }) => {
-                tracing::info!(bus = id, tunnel, client, %role, "tunnel opened");
+                tracing::debug!(bus = id, tunnel, client, %role, "tunnel opened");
             }
             LinkEvent::Said(FromConnector::TunnelClosed { tunnel, reason }) => {
-                tracing::info!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
+                tracing::debug!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
             }
             LinkEvent::Ended { message } => {
                 if bus.view.wanted && !matches!(bus.view.link, LinkState::Failed { .. }) {

@@ -50,6 +50,8 @@ pub(super) struct Client {
     pub closing: bool,
     pub outbox: mpsc::Sender<ToConnection>,
     pub lines: refusals::Lines,
+    /// What the record does not say of it yet, because its bus had used up its lines.
+    pub unrecorded: Option<Entry>,
 }
 
 /// A client of the control socket.
@@ -140,6 +142,8 @@ pub(crate) struct Hub {
     controls: BTreeMap<ConnectionId, ControlClient>,
     lanes: HashMap<String, Lane>,
     in_flight: HashMap<u64, InFlight>,
+    /// Lines of the record that connections have together.
+    shared: refusals::Shared,
     next_permit: u64,
     /// See [`crate::event::MoveCount`].
     moves: watch::Sender<u64>,
@@ -190,6 +194,7 @@ impl Hub {
             controls: BTreeMap::new(),
             lanes: HashMap::new(),
             in_flight: HashMap::new(),
+            shared: refusals::Shared::default(),
             next_permit: 1,
             moves: parts.moves,
             holders: HashMap::new(),
@@ -236,13 +241,14 @@ impl Hub {
             Event::Config(reading) => self.on_config(*reading),
             Event::McpChecked { bus, look, answer } => self.mcp_checked(&bus, look, answer),
             Event::TurnedAway { door, pid, why } => {
-                self.record(&Entry::ConnectionRefused {
+                let entry = Entry::ConnectionRefused {
                     door,
                     bus: None,
                     client: None,
                     peer_pid: pid,
                     reason: why.to_owned(),
-                });
+                };
+                self.record_turned_away(door.word(), why, &entry);
             }
             Event::Stop(reason) => self.stopping = Some(reason.to_owned()),
         }
