@@ -1,6 +1,7 @@
 //! What the app-server sent on a client's connection, and what of it the client gets.
 
 use super::admit::Desk;
+use super::errors::{busy_elsewhere, unreadable};
 use super::frame::{refusal, refused, response};
 use super::overdue::Overdue;
 use super::places::{Visible, inside};
@@ -105,14 +106,6 @@ impl Writes {
             ..Self::default()
         }
     }
-}
-
-/// What a remote gets in the place of a frame that could not be looked through: an error, if it was an answer.
-fn unreadable(frame: &str) -> Option<String> {
-    let envelope = Envelope::parse(frame).ok()?;
-    let id = envelope.id.filter(|_| envelope.method.is_none())?;
-    let message = "the answer nests too deeply to be looked through; ask for less of it";
-    Some(refusal(&id, &refused("unreadable", message)))
 }
 
 /// Most early resolutions remembered. One is needed only until the request it is about arrives from the
@@ -240,6 +233,11 @@ impl ServerSide {
                     }
                     None if self.caller.is_remote() => return Writes::default(),
                     Some(_) | None => {}
+                }
+                if self.caller.is_remote()
+                    && let Some(named) = busy_elsewhere(&id, text)
+                {
+                    return Writes::client(named);
                 }
                 Writes::pass()
             }
