@@ -172,6 +172,11 @@ pub(crate) fn link(view: &LinkView) -> String {
         } => format!("connected ({ms} ms)"),
         LinkState::Connected { round_trip_ms: None } => "connected".to_owned(),
         LinkState::Waiting {
+            retry_in_ms: 0,
+            code,
+            message,
+        } => format!("{} [{code}]", visible_line(message)),
+        LinkState::Waiting {
             retry_in_ms,
             code,
             message,

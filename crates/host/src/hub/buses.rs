@@ -172,11 +172,7 @@ impl Hub {
             api: told.api,
             source: told.source,
             wanted: told.wanted,
-            link: if told.wanted {
-                LinkState::Connecting { attempt: 1 }
-            } else {
-                LinkState::Disconnected
-            },
+            link: self.first_state(told.wanted),
             since_ms: now_ms(),
             pong_at_ms: None,
             disabled: told.disabled,
@@ -206,6 +202,22 @@ impl Hub {
             mcp_token,
             room: Room::new(self.limits.one_bus),
         })
+    }
+
+    /// What a link is before its connector has said anything.
+    pub(super) fn first_state(&self, wanted: bool) -> LinkState {
+        if !wanted {
+            LinkState::Disconnected
+        } else if self.agent.status().endpoint.is_some() {
+            LinkState::Connecting { attempt: 1 }
+        } else {
+            // Nothing is dialled before the app-server answers (S1.05).
+            LinkState::Waiting {
+                retry_in_ms: 0,
+                code: "agent_starting".to_owned(),
+                message: "waits until codex answers; `drawbridge status` says why if that takes long".to_owned(),
+            }
+        }
     }
 
     /// Tells doors and app-server what there is now.

@@ -118,6 +118,7 @@ impl Hub {
     }
 
     fn want(&mut self, id: &str, wanted: bool) {
+        let first = self.first_state(wanted);
         let Some(bus) = self.bus_mut(id) else { return };
         let given_up = matches!(bus.view.link, LinkState::Failed { .. } | LinkState::Disconnected);
         if bus.view.wanted == wanted && !(wanted && given_up) {
@@ -126,11 +127,7 @@ impl Hub {
         bus.view.wanted = wanted;
         bus.view.since_ms = now_ms();
         bus.view.disabled = None;
-        bus.view.link = if wanted {
-            LinkState::Connecting { attempt: 1 }
-        } else {
-            LinkState::Disconnected
-        };
+        bus.view.link = first;
         bus.handle.want(wanted);
         self.bus_changed(id);
         self.keep_wish(id, wanted);
