@@ -215,7 +215,8 @@ impl Hub {
             LinkState::Waiting {
                 retry_in_ms: 0,
                 code: "agent_starting".to_owned(),
-                message: "waits until codex answers; `drawbridge status` says why if that takes long".to_owned(),
+                message: "waits until codex answers; `drawbridge status` says why if that takes long"
+                    .to_owned(),
             }
         }
     }

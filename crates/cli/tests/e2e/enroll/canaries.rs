@@ -114,7 +114,10 @@ async fn tokens_of_an_enrollment_are_in_no_argument_no_file_and_one_environment(
     // The bundle lies where files are looked at below; doctor's own processes have nothing either.
     let bundle = site.scratch.path().join("bundle.json");
     let bundle_arg = bundle.display().to_string();
-    let reported = site.cli(&["report", "--with-commands", "-o", &bundle_arg]).await.well();
+    let reported = site
+        .cli(&["report", "--with-commands", "-o", &bundle_arg])
+        .await
+        .well();
     assert!(tokens.iter().all(|token| !reported.contains(token)), "{reported}");
     let size = std::fs::metadata(&bundle).unwrap().len();
     assert!(size > 1000, "the bundle holds something: {size} bytes");
