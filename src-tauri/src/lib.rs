@@ -115,6 +115,7 @@ fn start(app: &AppHandle) -> Result<(), StartError> {
         },
         setup: HostSetup {
             cwd: dirs::home_dir(),
+            config: config_file(),
             vault_key: key_file.map_or(VaultKey::Keyring, |file| VaultKey::File(PathBuf::from(file))),
             ..HostSetup::default()
         },
@@ -151,3 +152,11 @@ async fn until_told_to_end(desk: Handle) {
 
 #[cfg(not(unix))]
 async fn until_told_to_end(_: Handle) {}
+
+/// The configuration file, as the command finds it.
+fn config_file() -> Option<PathBuf> {
+    std::env::var_os("DRAWBRIDGE_CONFIG")
+        .filter(|file| !file.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| dirs::config_dir().map(|dir| dir.join("drawbridge/config.toml")))
+}

@@ -29,6 +29,18 @@ pub enum Door {
     Tunnel,
 }
 
+impl Door {
+    /// As the record writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Door::Control => "control",
+            Door::AppServer => "app_server",
+            Door::Tunnel => "tunnel",
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -112,6 +124,17 @@ pub enum Entry {
         /// How many have no line of their own.
         count: u64,
     },
+    /// More of the same from all remotes of a bus, or at a socket, which have used up their lines together.
+    LeftOut {
+        /// Of which bus, or at which socket (`control`, `app_server`, `tunnel`).
+        #[serde(serialize_with = "short_name")]
+        whose: String,
+        /// What: `connection_opened`, why somebody was turned away, or the rule that refused a request.
+        #[serde(serialize_with = "short_name")]
+        what: String,
+        /// How many have no line of their own.
+        count: u64,
+    },
     /// The agent asks.
     ApprovalRaised {
         /// Of the approval.
@@ -132,7 +155,8 @@ pub enum Entry {
         /// Of the approval.
         #[serde(serialize_with = "short_name")]
         approval: String,
-        /// Who: `local`, `remote:<client>`, `policy`, `deadline` ...
+        /// Who: `control:<client>`, `local_client:<connection>`, `remote:<bus>/<client>`, `policy`, `deadline`,
+        /// `shutdown`.
         #[serde(serialize_with = "short_name")]
         by: String,
         /// What: `accept`, `decline`, `cancel` ...

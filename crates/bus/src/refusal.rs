@@ -129,6 +129,7 @@ fn ended_message(end: TunnelEnd) -> &'static str {
         TunnelEnd::NotInitialized => {
             "the client sent no `initialize` in time. Send it at once after connecting"
         }
+        TunnelEnd::PolicyChanged => "the host allows less than before. Connect again",
     }
 }
 

@@ -85,6 +85,12 @@ pub enum Command {
     Vault(VaultArgs),
     /// Show what runs.
     Status(JsonArgs),
+    /// Look at everything a host needs, and say what is wrong and what to do about it. Needs no running host;
+    /// ends with 1 when something is in the way.
+    Doctor(DoctorArgs),
+    /// Write what helps others to understand a problem into one file: versions, doctor, status, logs, record,
+    /// configuration; without tokens, names and home folders.
+    Report(ReportArgs),
     /// Show the live threads.
     Threads(JsonArgs),
     /// Show and answer what the agent asks for.
@@ -280,6 +286,45 @@ pub enum VaultAction {
     Reset,
 }
 
+/// What `doctor` and `report` look at besides what a running host tells.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SubjectArgs {
+    /// Base URL of a bus to look at.
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// PEM file with trust anchors for buses besides those of the system.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Codex executable, a path or a name on PATH [default: codex].
+    #[arg(long, value_name = "FILE")]
+    pub codex_bin: Option<PathBuf>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// File to make; it must not be there yet [default: drawbridge-report-SECONDS.json here].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Put in what was asked of the agent and what it wanted to run, too.
+    #[arg(long)]
+    pub with_commands: bool,
+    /// What to look at.
+    #[command(flatten)]
+    pub subject: SubjectArgs,
+}
+
 /// Arguments of commands that only print.
 #[derive(Debug, Args)]
 pub struct JsonArgs {
@@ -320,6 +365,12 @@ pub enum ConfigAction {
     },
     /// Open the file in your editor; it is replaced only by one that is right.
     Edit,
+    /// Confirm the security settings of the file that wait for it; the vault keeps that.
+    Accept {
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Arguments of `approvals`.

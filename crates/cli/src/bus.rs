@@ -18,7 +18,7 @@ pub(crate) async fn run(mut args: BusArgs, secrets: &Secrets) -> Result<Exit, Cl
     if let Some(action) = args.action.take() {
         return admin::run(action, secrets).await;
     }
-    log::start();
+    let _ = log::start();
     let mut stop = StopSignal::listen()?;
     let bus = Bus::bind(options(args, secrets)?)
         .await

@@ -5,10 +5,10 @@ use crate::args::setup::host_setup;
 use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
-use drawbridge_control::spawn::{self, Program, Started, attach};
+use drawbridge_control::spawn::{self, Program};
 use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::WhoMayAnswer;
-use std::path::Path;
+use drawbridge_control::spawn::start;
 use std::time::Duration;
 use terminal::Terminal;
 use tokio::process::Child;
@@ -53,12 +53,7 @@ impl StopSignal {
     }
 }
 
-pub(crate) async fn run(
-    place: &Place,
-    config: Option<&Path>,
-    args: &ConnectArgs,
-    secrets: &Secrets,
-) -> Result<Exit, CliError> {
+pub(crate) async fn run(place: &Place, args: &ConnectArgs, secrets: &Secrets) -> Result<Exit, CliError> {
     if let Some(who @ (WhoMayAnswer::Remote | WhoMayAnswer::Both)) = args.answer {
         screen::note_line(&format!(
             "WARNING: --answer {who}: remote clients may allow what the agent asks for. The bus and the \
@@ -78,7 +73,7 @@ pub(crate) async fn run(
     let mut child: Option<Child> = None;
     loop {
         // Not given up half way: a host that has just been started must be told that nobody needs it.
-        let client = bring_up(place, config, args, secrets, &mut terminal, &mut child).await?;
+        let client = bring_up(place, args, secrets, &mut terminal, &mut child).await?;
         match session::run(client, &mut terminal, lines.as_mut(), &mut stop).await? {
             session::End::Released { last } => {
                 terminal.clear();
@@ -117,7 +112,6 @@ pub(crate) async fn run(
 /// Attaches to the host that runs, or starts one. Who starts it is decided by the host's own lock.
 async fn bring_up(
     place: &Place,
-    config: Option<&Path>,
     args: &ConnectArgs,
     secrets: &Secrets,
     terminal: &mut Terminal,
@@ -141,20 +135,12 @@ async fn bring_up(
         source,
     })?;
     let variable = |name: &str| std::env::var_os(name);
-    let (args, notes) = match config {
-        Some(file) => crate::config::below(args.clone(), file, data_dir, variable, &current_dir)?,
-        None => (args.clone(), Vec::new()),
-    };
-    for note in notes {
-        terminal.news(&note)?;
-    }
-    let mut setup = host_setup(&args, secrets, place.is_enrolled(), variable, &current_dir)?;
+    let mut setup = host_setup(args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
-    *child = match spawn::host(&own_program()?, data_dir, &setup).await? {
-        Started::Host(child) => Some(child),
-        Started::AlreadyRunning => None,
-    };
-    Ok(attach(data_dir, CLIENT, child.is_none()).await?)
+    setup.config.clone_from(&place.config);
+    let (client, started) = start::<CliError>(&own_program()?, data_dir, CLIENT, &setup).await?;
+    *child = started;
+    Ok(client)
 }
 
 /// This program, which is the host's too.

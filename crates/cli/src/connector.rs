@@ -3,7 +3,7 @@
 use crate::{CliError, Exit, log};
 
 pub(crate) async fn run() -> Result<Exit, CliError> {
-    log::start();
+    let _ = log::start();
     Box::pin(drawbridge_connector::run(tokio::io::stdin(), tokio::io::stdout()))
         .await
         .map(|()| Exit::Done)

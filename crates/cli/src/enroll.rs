@@ -12,6 +12,8 @@ use drawbridge_wire::buses::{Enroll, LinkView, McpSetting, Permission};
 use drawbridge_wire::control::Request;
 use drawbridge_wire::enroll::normal_code;
 use drawbridge_wire::pipe::LinkState;
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +29,11 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     // Before anything is asked for: a wrong address is no reason to type a token.
     drawbridge_connector::connect_url(&args.api)
         .map_err(|error| CliError::Usage(format!("--api: {error}")))?;
+    if args.token_stdin && secrets.flag("code").is_some() {
+        return Err(CliError::Usage(
+            "a code and a token were given; one of them is enough".to_owned(),
+        ));
+    }
     let mut from_stdin = match args.token_stdin || args.mcp_token_stdin {
         true => read_lines().await?,
         false => Vec::new(),
@@ -78,9 +85,12 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         .unwrap_or(link);
     let host = view.host.id.clone();
     visit.end().await?;
+    // The token counts and is kept, and yet the bus does not let this host in.
+    let refused = matches!(link.link, LinkState::Failed { .. }) || link.disabled.is_some();
+    let exit = if refused { Exit::Failed } else { Exit::Done };
     if args.json {
         screen::json(&link)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     screen::line(&format!(
         "enrolled at {} as host {}; its token is in the vault ({})",
@@ -90,7 +100,7 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     ))?;
     screen::line(&report::link(&link))?;
     screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// What is typed is not shown. Either will do: a code has a form no token has.
@@ -102,7 +112,11 @@ async fn typed(api: &str) -> Result<Permission, CliError> {
         ));
     }
     let prompt = format!("Enrollment token or code for {}: ", visible_line(api));
-    let typed = tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt))
+    let asked = tokio::task::spawn_blocking(move || {
+        let _unseen = Unseen::begin()?;
+        rpassword::prompt_password(prompt)
+    });
+    let typed = asked
         .await
         .map_err(|error| CliError::Output(std::io::Error::other(error)))?
         .map_err(CliError::Output)?;
@@ -114,6 +128,31 @@ async fn typed(api: &str) -> Result<Permission, CliError> {
         Some(code) => Permission::Code(code),
         None => Permission::Token(typed),
     })
+}
+
+/// The terminal shows nothing of what is typed, from before the prompt stands: who pastes the token at
+/// once is faster than a prompt that is shown first.
+struct Unseen {
+    terminal: File,
+    before: Termios,
+}
+
+impl Unseen {
+    fn begin() -> std::io::Result<Self> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut unseen = before.clone();
+        unseen.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(&terminal, SetArg::TCSANOW, &unseen)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
+    }
 }
 
 /// The lines of stdin.

@@ -106,12 +106,6 @@ pub enum CliError {
     /// The configuration file was not changed.
     #[error(transparent)]
     Config(#[from] drawbridge_config::FileError),
-    /// Nothing that the file opens to remotes was confirmed.
-    #[error(
-        "the configuration opens other folders to remote clients than the one this was started in, and \
-         nobody confirmed them here; give --root DIR to have a folder for this start"
-    )]
-    NoConfirmedRoot,
     /// The async runtime.
     #[error("cannot start: {0}; the system may be out of threads or file descriptors")]
     Runtime(std::io::Error),
@@ -138,7 +132,6 @@ impl CliError {
             CliError::NoDataDir => "no_data_dir",
             CliError::NoConfigDir => "no_config_dir",
             CliError::Config(error) => error.code(),
-            CliError::NoConfirmedRoot => "no_confirmed_root",
             CliError::Runtime(_) => "runtime",
         }
     }
@@ -151,8 +144,7 @@ impl CliError {
             | CliError::Secrets(_)
             | CliError::NoDataDir
             | CliError::NoConfigDir
-            | CliError::Config(_)
-            | CliError::NoConfirmedRoot => Exit::Usage,
+            | CliError::Config(_) => Exit::Usage,
             CliError::Control(error) => exit_of(error),
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,

@@ -16,7 +16,7 @@ const SETUP: Duration = Duration::from_secs(10);
 const LONGEST_SETUP: u64 = 1024 * 1024;
 
 pub(crate) async fn run(data_dir: PathBuf, service: bool) -> Result<Exit, CliError> {
-    crate::log::start();
+    let log = crate::log::start();
     let said = Arc::new(AtomicBool::new(false));
     let outcome = match read_setup().await {
         Ok(mut setup) => {
@@ -26,7 +26,8 @@ pub(crate) async fn run(data_dir: PathBuf, service: bool) -> Result<Exit, CliErr
                 said.store(true, Ordering::Relaxed);
                 say(&ready);
             });
-            Box::pin(run_host::run(data_dir, setup, ready)).await
+            let log_level = Box::new(move |wanted: &str| log.set(wanted));
+            Box::pin(run_host::run(data_dir, setup, log_level, ready)).await
         }
         Err(error) => Err(error),
     };

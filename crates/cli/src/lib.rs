@@ -9,6 +9,7 @@ mod bus;
 mod config;
 mod connect;
 mod connector;
+mod doctor;
 mod enroll;
 mod enrollments;
 mod error;
@@ -19,6 +20,7 @@ mod log;
 mod logs;
 mod place;
 mod remote;
+mod report;
 mod run_host;
 mod screen;
 pub mod secrets;
@@ -32,6 +34,7 @@ pub use error::{CliError, Exit};
 
 use args::{Arguments, Command};
 use clap::Parser;
+use doctor::Subject;
 use place::Place;
 use secrets::Secrets;
 use std::process::ExitCode;
@@ -73,12 +76,20 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
     let config_file = config::path(arguments.config.as_deref());
     match arguments.command {
         // Without a folder for settings there is no file, and that stops no connection.
-        Command::Connect(args) => connect::run(&place, config_file.ok().as_deref(), &args, &secrets).await,
+        Command::Connect(args) => connect::run(&place, &args, &secrets).await,
         Command::Enroll(args) => enroll::run(&place, *args, &secrets).await,
         Command::Enrollments(args) => enrollments::run(&place, args).await,
         Command::Forget { bus } => enrollments::forget(&place, bus).await,
         Command::Vault(args) => vault::run(&place, args.action).await,
-        Command::Config(args) => config::run(&config_file?, &data_dir, args.action),
+        Command::Config(args) => config::run(&place, &config_file?, args.action).await,
+        Command::Doctor(args) => {
+            let subject = Subject::of(&place, config_file.ok().as_deref(), &args.subject, &secrets);
+            Box::pin(doctor::run(&subject, &args)).await
+        }
+        Command::Report(args) => {
+            let subject = Subject::of(&place, config_file.ok().as_deref(), &args.subject, &secrets);
+            Box::pin(report::run(&subject, &args, &secrets)).await
+        }
         Command::Status(args) => status::run(&data_dir, args.json).await,
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
         Command::Approvals(args) => approvals::run(&data_dir, args).await,

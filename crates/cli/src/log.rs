@@ -2,35 +2,55 @@
 
 use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, registry};
 
 /// The variable that says how much is written.
 const VARIABLE: &str = "DRAWBRIDGE_LOG";
 
+/// Sets how much is written from now on.
+pub(crate) struct Level(reload::Handle<EnvFilter, Registry>);
+
+impl Level {
+    /// As `log.level` of the configuration says it.
+    pub(crate) fn set(&self, wanted: &str) {
+        // It fails only when nothing is written at all.
+        let _ = self.0.reload(filter(wanted));
+    }
+}
+
 /// Messages go to stderr, which whoever started the process has directed to a file.
-pub(crate) fn start() {
+pub(crate) fn start() -> Level {
     let wanted = std::env::var(VARIABLE).unwrap_or_default();
-    let _ = registry().with(layer(&wanted, std::io::stderr)).try_init();
+    let (layer, level) = layer(&wanted, std::io::stderr);
+    let _ = registry().with(layer).try_init();
+    level
+}
+
+/// What is asked for; `info` when it is not understood.
+fn filter(wanted: &str) -> EnvFilter {
+    EnvFilter::try_new(wanted)
+        .ok()
+        .filter(|_| !wanted.trim().is_empty())
+        .unwrap_or_else(|| EnvFilter::new("info"))
 }
 
 /// A layer that writes what is wanted. Libraries are not heard below `info` whatever is wanted: there they
 /// print whole frames and headers, with what people said and with tokens.
-fn layer<W>(wanted: &str, to: W) -> impl Layer<Registry>
+fn layer<W>(wanted: &str, to: W) -> (impl Layer<Registry>, Level)
 where
     W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
 {
-    let wanted = EnvFilter::try_new(wanted)
-        .ok()
-        .filter(|_| !wanted.trim().is_empty())
-        .unwrap_or_else(|| EnvFilter::new("info"));
+    let (wanted, level) = reload::Layer::new(filter(wanted));
     let ours = filter_fn(|message| {
         *message.level() <= LevelFilter::INFO || message.target().starts_with("drawbridge")
     });
-    fmt::layer()
+    let layer = fmt::layer()
         .with_writer(to)
         .with_ansi(false)
-        .with_filter(wanted.and(ours.with_max_level_hint(LevelFilter::TRACE)))
+        .with_filter(wanted.and(ours.with_max_level_hint(LevelFilter::TRACE)));
+    (layer, Level(level))
 }
 
 #[cfg(test)]
@@ -54,7 +74,8 @@ mod tests {
     fn written(wanted: &str) -> String {
         let all = Written::default();
         let to = all.clone();
-        let subscriber = registry().with(layer(wanted, move || to.clone()));
+        let (layer, _level) = layer(wanted, move || to.clone());
+        let subscriber = registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             tracing::trace!(target: "tungstenite::protocol::frame", "canary-frame");
             tracing::debug!(target: "hyper::proto", "canary-head");
@@ -82,6 +103,29 @@ mod tests {
                 "{wanted}: {written}"
             );
         }
+    }
+
+    #[test]
+    fn how_much_is_written_changes_while_it_runs_and_libraries_stay_unheard() {
+        let all = Written::default();
+        let to = all.clone();
+        let (layer, level) = layer("info", move || to.clone());
+        let subscriber = registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            let say = || {
+                tracing::debug!(target: "drawbridge_bus::link", "our-debug");
+                tracing::debug!(target: "hyper::proto", "canary-head");
+            };
+            say();
+            assert!(all.0.lock().unwrap().is_empty());
+            level.set("trace");
+            say();
+            level.set("off");
+            say();
+        });
+        let written = String::from_utf8(all.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.matches("our-debug").count(), 1, "{written}");
+        assert!(!written.contains("canary"), "{written}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub data_dir: PathBuf,
     /// Where the key of the vault is, as the person said.
     pub vault_key: VaultKey,
+    /// The configuration file, if the system has a place for it.
+    pub config: Option<PathBuf>,
 }
 
 impl Place {
@@ -39,6 +41,7 @@ impl Place {
         Ok(Self {
             data_dir: absolute(data_dir)?,
             vault_key,
+            config: crate::config::path(arguments.config.as_deref()).ok(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 pub(crate) async fn run(
     data_dir: PathBuf,
     setup: HostSetup,
+    log_level: Box<dyn Fn(&str) + Send>,
     ready: Box<dyn FnOnce(HostReady) + Send>,
 ) -> Result<(), CliError> {
     let executable = std::env::current_exe().map_err(|source| CliError::File {
@@ -18,6 +19,7 @@ pub(crate) async fn run(
         data_dir,
         setup,
         executable,
+        log_level,
         ready,
     })
     .await

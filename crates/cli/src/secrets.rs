@@ -49,6 +49,11 @@ impl Secrets {
         self.flags.get(name).filter(|secret| !secret.is_empty())
     }
 
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Secret> {
+        self.flags.values().chain(self.variables.values())
+    }
+
     /// The token given as a variable; an empty one counts as not given.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&Secret> {

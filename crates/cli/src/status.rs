@@ -4,7 +4,7 @@ use crate::connect::report;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_control::ControlClient;
-use drawbridge_wire::control::HostView;
+use drawbridge_wire::control::{AppServerState, HostView};
 use std::path::Path;
 
 pub(crate) async fn run(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
@@ -36,25 +36,18 @@ fn text(view: &HostView) -> String {
                 .app_server
                 .user_agent
                 .as_deref()
+                .filter(|_| view.app_server.state == AppServerState::Ready)
                 .map(|agent| format!(" ({})", visible_line(agent)))
                 .unwrap_or_default(),
-        format!(
-            "approvals are answered: {}; remote clients: at most {}",
-            view.policy.answer, view.policy.role
-        ),
     ];
+    lines.extend(report::policy(&view.policy));
+    lines.extend(view.config.iter().flat_map(report::config));
     if view.links.is_empty() {
         lines.push("no bus".to_owned());
     }
     lines.extend(view.links.iter().map(report::link));
     lines.extend(view.links.iter().filter_map(report::mcp));
     lines.extend(report::vault(&view.vault));
-    lines.extend(
-        view.policy
-            .roots
-            .iter()
-            .map(|root| format!("remote clients see {}", root.display())),
-    );
     lines.extend(view.threads.iter().map(report::thread));
     lines.extend(view.approvals.iter().map(report::approval));
     lines.extend(view.leases.iter().map(|lease| {

@@ -3,7 +3,7 @@
 use crate::CliError;
 use crate::connect::{own_program, wait_for_end};
 use crate::place::Place;
-use drawbridge_control::spawn::{self, Started, attach};
+use drawbridge_control::spawn::start;
 use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::{HostView, Request};
 use drawbridge_wire::pipe::HostSetup;
@@ -35,14 +35,11 @@ impl Visit {
             Err(error) => return Err(error.into()),
         }
         let setup = HostSetup {
+            config: place.config.clone(),
             vault_key: place.vault_key.clone(),
             ..HostSetup::default()
         };
-        let started = match spawn::host(&own_program()?, &place.data_dir, &setup).await? {
-            Started::Host(child) => Some(child),
-            Started::AlreadyRunning => None,
-        };
-        let client = attach(&place.data_dir, client, started.is_none()).await?;
+        let (client, started) = start::<CliError>(&own_program()?, &place.data_dir, client, &setup).await?;
         Ok(Self { client, started })
     }
 

@@ -9,6 +9,7 @@
 mod common;
 
 use common::{FakeHost, SOON, approval, drawbridge, view};
+use drawbridge_wire::buses::Permission;
 use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, ItemOutcome, Request};
 use drawbridge_wire::{AnswerSource, Decision};
 use nix::pty::{OpenptyResult, openpty};
@@ -18,7 +19,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -32,15 +33,21 @@ struct Person {
 
 impl Person {
     fn at(data_dir: &Path) -> Self {
+        let mut command = drawbridge(data_dir);
+        command.arg("connect");
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let OpenptyResult { master, slave } = openpty(None, None).unwrap();
         let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
-        let child = drawbridge(data_dir)
-            .arg("connect")
+        let child = command
             .stdin(end(&slave))
             .stdout(end(&slave))
             .stderr(end(&slave))
             .spawn()
             .unwrap();
+        drop(command);
         drop(slave);
         let keyboard = File::from(master);
         let mut eyes = keyboard.try_clone().unwrap();
@@ -260,4 +267,53 @@ async fn the_status_line_follows_the_state_and_ctrl_c_gives_the_lease_back() {
         timeout(SOON, person.child.wait()).await.unwrap().unwrap().code(),
         Some(0)
     );
+}
+
+/// The terminal's own echo is off while the token is typed, and nothing else shows it.
+// proves S0.07
+#[tokio::test]
+async fn a_token_that_is_typed_is_not_shown() {
+    const TYPED: &str = "canary-typed-7d31";
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let plain = drawbridge(dir.path());
+    // The prompt is for the terminal that controls the process.
+    let mut command = Command::new("setsid");
+    command
+        .args(["--ctty", "--wait"])
+        .arg(plain.as_std().get_program())
+        .args(["enroll", "--api", "http://127.0.0.1:9"])
+        .env_clear()
+        .envs(
+            plain
+                .as_std()
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .kill_on_drop(true);
+    let mut person = Person::of(command);
+    person
+        .sees("Enrollment token or code for http://127.0.0.1:9: ")
+        .await;
+    person.types(&format!("{TYPED}\r"));
+    let mut client = host.ready_client(&view(dir.path(), None)).await;
+    let (id, request) = client.request().await;
+    let Request::Enroll(enroll) = request else {
+        panic!("{request:?}")
+    };
+    let Permission::Token(token) = enroll.by else {
+        panic!("no token")
+    };
+    assert_eq!(token.reveal(), TYPED);
+    client.reject(id, "unauthorized").await;
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.reply(id, json!({})).await;
+    let shown = person.sees("[unauthorized]").await;
+    assert!(!shown.contains("canary") && !shown.contains("7d31"), "{shown}");
+    let ended = timeout(SOON, person.child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(1));
+    let terminal = nix::sys::termios::tcgetattr(&person.keyboard).unwrap();
+    let echo = nix::sys::termios::LocalFlags::ECHO;
+    assert!(terminal.local_flags.contains(echo), "as it was before");
 }

@@ -280,7 +280,10 @@ pub const KEYS: [Key; 19] = [
     },
     Key {
         default: Some("[]"),
-        about: &["Folders with skills besides Codex's own and ~/.agents/skills."],
+        about: &[
+            "Folders with skills besides Codex's own and ~/.agents/skills. Read and checked, and without effect",
+            "so far: nothing watches skills yet.",
+        ],
         ..row(
             Name::SkillRoots,
             "skills.extra_roots",
@@ -291,7 +294,7 @@ pub const KEYS: [Key; 19] = [
         default: Some("\"info\""),
         variables: &["DRAWBRIDGE_LOG"],
         about: &[
-            "How much the host writes to its log: \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"; for",
+            "How much the host writes to its log, from the next moment on: \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"; for",
             "single parts as \"info,drawbridge_host=debug\".",
         ],
         ..row(Name::LogLevel, "log.level", Kind::LogFilter)

@@ -205,7 +205,8 @@ pub fn security_of(settings: &Settings, cwd: &Path, home: Option<&Path>) -> (Sec
 
 impl Settings {
     /// Where a key's value comes from, for problems about it.
-    pub(crate) fn source(&self, name: Name) -> Source {
+    #[must_use]
+    pub fn source(&self, name: Name) -> Source {
         match self.origin(name) {
             crate::Origin::Flag(flag) => Source::Argument((*flag).to_owned()),
             crate::Origin::Variable(variable) => Source::Variable((*variable).to_owned()),

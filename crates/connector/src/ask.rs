@@ -168,7 +168,8 @@ async fn mcp(
             end_session(at, url, ca_file, token, &answer.headers).await;
             Ok(AskAnswer::Good)
         }
-        (500.., _) => Err(LinkError::Http {
+        // A bus without a token for its MCP says so, and what to do.
+        (500.., _) => refused(at, &answer).ok_or_else(|| LinkError::Http {
             at: at.to_owned(),
             status: answer.status,
         }),

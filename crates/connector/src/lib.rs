@@ -35,4 +35,4 @@ pub use keeper::run;
 pub use lines::MAX_LINE;
 pub use stream::{Metered, Socket};
 pub use tunnel::MAX_TUNNELS;
-pub use urls::{api_url, connect_url, is_loopback, mcp_url, origin};
+pub use urls::{api_url, connect_url, is_loopback, mcp_url, origin, web_url};

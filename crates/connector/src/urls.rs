@@ -43,9 +43,12 @@ pub fn api_url(api: &str, segments: &[&str]) -> Result<Url, ConnectorError> {
     Ok(url)
 }
 
-/// Checks a URL that is asked over HTTP.
-pub(crate) fn web_url(text: &str) -> Result<Url, ConnectorError> {
-    checked(text, "https", "http")
+/// Checks a URL that is asked over HTTP. It may have a query: addresses of MCP servers do.
+///
+/// # Errors
+/// When it is none, carries a user or password, or would cross a network unencrypted.
+pub fn web_url(text: &str) -> Result<Url, ConnectorError> {
+    reachable(text, "https", "http")
 }
 
 /// Checks a link URL that came over the pipe.
@@ -90,15 +93,20 @@ fn base(api: &str) -> Result<Url, ConnectorError> {
 }
 
 fn checked(text: &str, secure: &str, plain: &str) -> Result<Url, ConnectorError> {
+    let url = reachable(text, secure, plain)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("it has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+fn reachable(text: &str, secure: &str, plain: &str) -> Result<Url, ConnectorError> {
     let url = Url::parse(text.trim()).map_err(|_| invalid("it cannot be parsed"))?;
     if url.scheme() != secure && url.scheme() != plain {
         return Err(invalid("its scheme is another"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(invalid("it carries a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it has a query or a fragment"));
     }
     let host = url.host().ok_or_else(|| invalid("it has no host"))?;
     if url.scheme() == plain && !is_loopback(&host) {

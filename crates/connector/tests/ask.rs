@@ -233,6 +233,15 @@ async fn an_mcp_server_is_told_from_what_is_none() {
             "not_mcp",
         ),
         (http("502 Bad Gateway", "text/plain", ""), token(), "http_502"),
+        (
+            http(
+                "503 Service Unavailable",
+                "application/json",
+                r#"{"error":{"code":"door_closed","message":"no token is set for it"}}"#,
+            ),
+            None,
+            "door_closed",
+        ),
     ] {
         let more = http("204 No Content", "text/plain", "");
         let ends = first.contains("mcp-session-id") && found == "good";

@@ -55,6 +55,9 @@ impl SpawnError {
     }
 }
 
+/// Size from which a log is put aside at the next start, in bytes.
+const LARGEST_LOG: u64 = 1024 * 1024;
+
 /// What a start came to.
 #[derive(Debug)]
 pub enum Started {
@@ -133,20 +136,29 @@ pub async fn host(program: &Program, data_dir: &Path, setup: &HostSetup) -> Resu
     }
 }
 
-/// Attaches to a host that was just started, here or by `another` process.
+/// Starts a host, or attaches to the one that another process was faster to start. One that is just ending
+/// holds its lock a moment longer than its socket: then the next attempt starts ours.
 ///
 /// # Errors
-/// When it takes no client.
-pub async fn attach(data_dir: &Path, client: &str, another: bool) -> Result<ControlClient, ControlError> {
+/// When it cannot be started, or does not take this client.
+pub async fn start<E: From<SpawnError> + From<ControlError>>(
+    program: &Program,
+    data_dir: &Path,
+    client: &str,
+    setup: &HostSetup,
+) -> Result<(ControlClient, Option<Child>), E> {
     let deadline = Instant::now() + ATTACH;
     loop {
+        let child = match host(program, data_dir, setup).await? {
+            Started::Host(child) => Some(child),
+            Started::AlreadyRunning => None,
+        };
         match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok(client),
-            // The other process's host holds the lock and has no socket yet.
-            Err(ControlError::NotRunning(_)) if another && Instant::now() < deadline => {
+            Ok(client) => return Ok((client, child)),
+            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
                 sleep(ATTACH_STEP).await;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -184,6 +196,17 @@ async fn end(mut child: Child) {
     let _ = child.kill().await;
 }
 
+/// Puts a log that has grown large aside as `<name>.1`, in the place of an older one. A host writes into
+/// the file it was started with, so this is done before.
+fn put_aside(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() > LARGEST_LOG => std::fs::rename(path, path.with_extension("log.1")),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 fn open_log(data_dir: &Path) -> Result<Stdio, SpawnError> {
     let path = log_path(data_dir);
     let file = |source| SpawnError::File {
@@ -197,6 +220,7 @@ fn open_log(data_dir: &Path) -> Result<Stdio, SpawnError> {
             .create(dir)
             .map_err(file)?;
     }
+    put_aside(&path).map_err(file)?;
     let log = OpenOptions::new()
         .create(true)
         .append(true)
@@ -204,4 +228,26 @@ fn open_log(data_dir: &Path) -> Result<Stdio, SpawnError> {
         .open(&path)
         .map_err(file)?;
     Ok(log.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LARGEST_LOG, open_log};
+
+    #[test]
+    fn a_large_log_is_put_aside_once_at_a_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        let size = |name: &str| std::fs::metadata(logs.join(name)).map(|found| found.len()).ok();
+        for large in [LARGEST_LOG + 1, LARGEST_LOG + 2] {
+            std::fs::write(logs.join("host.log"), vec![b'x'; usize::try_from(large).unwrap()]).unwrap();
+            drop(open_log(dir.path()).unwrap());
+            assert_eq!((size("host.log"), size("host.log.1")), (Some(0), Some(large)));
+        }
+        std::fs::write(logs.join("host.log"), "small").unwrap();
+        drop(open_log(dir.path()).unwrap());
+        assert_eq!(size("host.log"), Some(5), "a small one goes on");
+        assert_eq!(std::fs::read_dir(&logs).unwrap().count(), 2);
+    }
 }

@@ -1,7 +1,7 @@
 //! Keeping a host up: find the one that runs, or start one; how often, and when to give up.
 
 use crate::Problem;
-use drawbridge_control::spawn::{self, Program, SpawnError, Started};
+use drawbridge_control::spawn::{self, Program, SpawnError};
 use drawbridge_control::{Channel, ControlClient, ControlError};
 use drawbridge_wire::pipe::HostSetup;
 use std::collections::VecDeque;
@@ -32,24 +32,19 @@ pub(crate) async fn bring_up(
 ) -> Result<Attached, Problem> {
     let (control, child) = match ControlClient::connect(data_dir, client, true).await {
         Ok(control) => (control, None),
-        Err(ControlError::NotRunning(_)) => {
-            let child = match spawn::host(program, data_dir, setup).await.map_err(start)? {
-                Started::Host(child) => Some(child),
-                Started::AlreadyRunning => None,
-            };
-            let control = spawn::attach(data_dir, client, child.is_none()).await?;
-            (control, child)
-        }
+        Err(ControlError::NotRunning(_)) => spawn::start::<Problem>(program, data_dir, client, setup).await?,
         Err(error) => return Err(error.into()),
     };
     let channel = Channel::follow(control).await?;
     Ok(Attached { channel, child })
 }
 
-fn start(error: SpawnError) -> Problem {
-    match error {
-        SpawnError::Start { code, message } => Problem::new(&code, message),
-        other @ SpawnError::File { .. } => Problem::new("file", other.to_string()),
+impl From<SpawnError> for Problem {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::Start { code, message } => Problem::new(&code, message),
+            other @ SpawnError::File { .. } => Problem::new("file", other.to_string()),
+        }
     }
 }
 

@@ -29,6 +29,8 @@ const LOG_LINES: usize = 200;
 /// How the app-server is to be started.
 pub(crate) struct AgentPlan {
     pub binary: CodexBinary,
+    /// Where it keeps its configuration.
+    pub codex_home: PathBuf,
     pub cwd: PathBuf,
     pub host: IpAddr,
     pub port: u16,
@@ -164,6 +166,7 @@ impl Task {
             Ok(tokens) => tokens.clone().unwrap_or_default(),
             Err(_) => return Err(Trouble::NobodyLeft),
         };
+        settings::check_file(&plan.codex_home).await?;
         let settings = settings::read(plan, spawner).await?;
         let mut plan = plan.launch(settings);
         for (variable, token) in &tokens.variables {

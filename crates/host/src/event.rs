@@ -23,14 +23,17 @@ pub(crate) enum Event {
     Agent(AgentEvent),
     Gate(ConnectionId, GateEvent),
     Control(ConnectionId, ControlEvent),
-    /// Of the connector of this bus.
-    Link(String, LinkEvent),
+    /// Of the connector of this bus; with the number of the link, since one that was replaced may still say
+    /// something.
+    Link(String, u64, LinkEvent),
     Vault(VaultEvent),
+    /// The configuration file was read again.
+    Config(Box<crate::config::Reading>),
     /// An MCP server was looked at.
     McpChecked {
         bus: String,
-        /// What was asked, so that an old answer does not count for a new address.
-        url: String,
+        /// Which look, so that an old answer does not count for a new address or token.
+        look: u64,
         answer: AskAnswer,
     },
     /// A connection was turned away at a door.
@@ -141,6 +144,8 @@ impl Caller {
 pub(crate) enum GateEvent {
     Opened {
         caller: Caller,
+        /// [`crate::policy::Policy::edition`] of the policy it keeps.
+        edition: u64,
         pid: Option<u32>,
         outbox: mpsc::Sender<ToConnection>,
     },
@@ -352,6 +357,11 @@ pub(crate) enum VaultEvent {
         id: BusId,
         reply: Reply,
     },
+    /// Security settings were confirmed and are saved.
+    Confirmed {
+        kept: crate::config::Kept,
+        reply: Reply,
+    },
     /// Something else changed in it.
     Changed,
 }
@@ -360,6 +370,10 @@ pub(crate) enum VaultEvent {
 pub(crate) struct OpenVault {
     pub handle: VaultHandle,
     pub enrollments: Vec<Enrollment>,
+    /// Security settings that a person confirmed.
+    pub confirmed: crate::config::Confirmed,
+    /// Those among them that are not what is used now.
+    pub replaced: Vec<BusId>,
 }
 
 /// From the task that keeps a connector running.

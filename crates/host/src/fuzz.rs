@@ -27,9 +27,11 @@ pub fn tunnel_request(request: &Request, granted: Role) -> Option<(String, Strin
 #[must_use]
 pub fn inside(root: &Path, path: &str) -> Option<PathBuf> {
     let policy = Policy {
+        edition: 0,
         answer: WhoMayAnswer::Local,
         role: Role::Operator,
         roots: vec![root.to_owned()],
+        ceilings: drawbridge_config::all_pairs().to_vec(),
         cwd: root.to_owned(),
         skill_roots: Vec::new(),
         mcp: None,

@@ -5,6 +5,7 @@ mod agent;
 mod ask;
 mod caller;
 mod claim;
+mod config;
 mod control;
 mod doors;
 mod error;

@@ -23,6 +23,8 @@ pub(crate) struct LinkPlan {
     pub log_file: PathBuf,
     /// Names the bus in this host.
     pub id: String,
+    /// Tells this link from earlier ones to the same bus.
+    pub number: u64,
     /// Its host and port.
     pub bus: String,
     pub origin: String,
@@ -259,7 +261,8 @@ impl Task {
 
     async fn tell(&self, event: LinkEvent) {
         // The loop ends only with the host.
-        let _ = self.events.send(Event::Link(self.plan.id.clone(), event)).await;
+        let event = Event::Link(self.plan.id.clone(), self.plan.number, event);
+        let _ = self.events.send(event).await;
     }
 }
 

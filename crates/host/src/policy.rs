@@ -2,18 +2,24 @@
 //! place; a connection keeps the one it began with.
 
 use crate::HostError;
+use drawbridge_config::Security;
+use drawbridge_core::verdict::ceiling::{Ceiling, Pair};
 use drawbridge_wire::{Role, WhoMayAnswer};
 use std::path::{Component, Path, PathBuf};
 
 /// Everything the gate needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
+    /// Raised whenever less is allowed than before; connections of an earlier edition end.
+    pub edition: u64,
     /// Who may answer approvals.
     pub answer: WhoMayAnswer,
     /// Highest role of a remote.
     pub role: Role,
     /// Canonical folders a remote sees and touches.
     pub roots: Vec<PathBuf>,
+    /// Pairs of approval policy and sandbox a remote may set.
+    pub ceilings: Vec<Pair>,
     /// Where the app-server runs; a relative path of a remote means a place below it.
     pub cwd: PathBuf,
     /// Canonical folders of the user's own skills, which a remote may name but not see otherwise.
@@ -33,7 +39,38 @@ pub(crate) struct McpServer {
     pub token_variable: Option<String>,
 }
 
+/// A folder that remotes must not have, and why.
+pub(crate) type Guarded = (PathBuf, &'static str);
+
 impl Policy {
+    /// The part of it that the configuration decides.
+    pub(crate) fn security(&self) -> Security {
+        Security {
+            role: self.role,
+            answer: self.answer,
+            roots: self.roots.clone(),
+            ceilings: self.ceilings.clone(),
+        }
+    }
+
+    /// The same policy with another such part.
+    pub(crate) fn with(&self, security: &Security) -> Self {
+        let narrower = !self.security().is_within(security);
+        Self {
+            edition: self.edition + u64::from(narrower),
+            role: security.role,
+            answer: security.answer,
+            roots: security.roots.clone(),
+            ceilings: security.ceilings.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// How far a remote of this role may set a thread.
+    pub(crate) fn ceiling(&self, role: Role) -> Ceiling {
+        Ceiling::of(role).narrowed(&self.ceilings)
+    }
+
     /// Whether a path, canonicalised now, lies inside a root; the canonical path is what may go on.
     /// A path that does not exist is inside when its nearest existing ancestor is, and the rest has no `..`.
     #[must_use]
@@ -107,10 +144,7 @@ pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// For a folder that does not exist, or that equals or contains the home, `CODEX_HOME` or our own data.
-pub(crate) fn roots(
-    wanted: &[PathBuf],
-    guarded: &[(PathBuf, &'static str)],
-) -> Result<Vec<PathBuf>, HostError> {
+pub(crate) fn roots(wanted: &[PathBuf], guarded: &[Guarded]) -> Result<Vec<PathBuf>, HostError> {
     let mut out = Vec::new();
     for root in wanted {
         let bad = |why| HostError::Root {
@@ -150,9 +184,11 @@ mod tests {
 
     fn policy(root: &Path) -> Policy {
         Policy {
+            edition: 0,
             answer: WhoMayAnswer::Local,
             role: Role::Operator,
             roots: vec![root.to_owned()],
+            ceilings: drawbridge_config::all_pairs().to_vec(),
             cwd: root.to_owned(),
             skill_roots: Vec::new(),
             mcp: None,

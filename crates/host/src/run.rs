@@ -2,22 +2,24 @@
 
 use crate::agent::{self, AgentPlan};
 use crate::ask::ConnectorBase;
+use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader};
 use crate::doors::{self, Doors};
 use crate::event::{EVENT_QUEUE, Event};
+use crate::hub::config::something_is_confirmed;
 use crate::hub::{Hub, Parts, now_ms};
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::policy::{self, Policy};
+use crate::policy::{self, Guarded, Policy};
 use crate::room::Limits;
 use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
+use drawbridge_config::{Name, Origin, Security};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
 use drawbridge_vault::KeySource;
-use drawbridge_wire::Role;
 use drawbridge_wire::pipe::{HostReady, HostSetup, VaultKey};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -33,6 +35,8 @@ pub struct HostOptions {
     pub setup: HostSetup,
     /// The slim binary, which also is the connector.
     pub executable: PathBuf,
+    /// Sets how much is written to the log, as `log.level` of the configuration says it.
+    pub log_level: Box<dyn Fn(&str) + Send>,
     /// Told once, when the sockets accept connections.
     pub ready: Box<dyn FnOnce(HostReady) + Send>,
 }
@@ -46,27 +50,69 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         data_dir,
         setup,
         executable,
+        log_level,
         ready,
     } = options;
     let layout = Arc::new(Layout::claim(&data_dir)?);
+    let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let (events, queue) = mpsc::channel(EVENT_QUEUE);
+    let noticing = Noticing::begin(setup.config.as_deref(), events.clone());
+    let layers = Layers::open(&setup, layout.root(), &environment);
+    let (settings, _) = layers.settings();
+    let values = settings.values();
+    log_level(values.text(Name::LogLevel).unwrap_or_default());
     let identity = Identity::load(
         &layout.identity_file(),
-        setup.host_id.as_deref(),
-        setup.host_name.as_deref(),
+        values.text(Name::HostId),
+        values.text(Name::HostName),
     )?;
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    if let (Origin::File { .. }, Some(home)) = (
+        settings.origin(Name::CodexHome),
+        layers.path(&settings, Name::CodexHome),
+    ) {
+        // The variable would have won; set but empty it counts as not set.
+        environment.retain(|(name, _)| name != "CODEX_HOME");
+        environment.push(("CODEX_HOME".into(), home.into()));
+    }
     let path = environment
         .iter()
         .find(|(name, _)| name == "PATH")
         .map(|(_, value)| value.clone());
-    let binary = drawbridge_codex::locate(setup.codex_bin.as_deref(), path.as_deref())?;
+    let program = layers.path(&settings, Name::CodexBin);
+    let binary = drawbridge_codex::locate(program.as_deref(), path.as_deref())?;
     let codex_home = drawbridge_codex::codex_home(&environment)?;
-    let cwd = working_directory(setup.cwd.clone())?;
-    let host = setup.app_server_host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let cwd = working_directory(layers.path(&settings, Name::HostCwd))?;
+    let started_in = working_directory(setup.cwd.clone())?;
+    let host = values
+        .app_server_host()
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     if !host.is_loopback() {
         return Err(HostError::NotLoopback(host));
     }
-    let policy = Arc::new(make_policy(&setup, &cwd, &codex_home, &layout)?);
+    let port = values.app_server_port().unwrap_or(0);
+    let bus = setup.bus.map(|bus| layers.bus(bus, &settings));
+    let guarded = guarded(layers.home(), &codex_home, &layout);
+    let home = layers.home().map(Path::to_owned);
+    let reader = Reader {
+        layers,
+        cwd: cwd.clone(),
+        guarded,
+    };
+    reader.refuse_given_roots(&settings, bus.is_some())?;
+    let config = Configuration::new(
+        reader.read(),
+        // Until the vault is open nobody knows what was.
+        if something_is_confirmed(&layout.vault_dir()) {
+            Confirmed::Unreadable
+        } else {
+            Confirmed::Nothing
+        },
+        policy::roots(&[started_in], &reader.guarded).unwrap_or_default(),
+        bus.is_some(),
+        noticing.trouble.clone(),
+    );
+    noticing.read_with(reader);
+    let policy = Arc::new(make_policy(config.in_force(), &cwd, &codex_home, home.as_deref()));
     let mut audit =
         Audit::open(&layout.audit_file()).map_err(|error| HostError::Record(error.to_string()))?;
     let record = |audit: &mut Audit, entry: &Entry| {
@@ -107,7 +153,6 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         Reaper::start().inspect_err(|error| tracing::warn!(%error, "adopted processes are not reaped"));
     let spawner = Arc::new(Spawner::start().map_err(|error| HostError::Spawner(error.to_string()))?);
 
-    let (events, queue) = mpsc::channel(EVENT_QUEUE);
     let child_environment = scrub_environment(environment);
     let base = ConnectorBase {
         executable,
@@ -120,7 +165,8 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         binary,
         cwd: cwd.clone(),
         host,
-        port: setup.app_server_port.unwrap_or(0),
+        port,
+        codex_home,
         env: child_environment,
         nonce: nonce.clone(),
         log_file: layout.log_file("app-server"),
@@ -150,9 +196,12 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         layout: layout.clone(),
         identity,
         policy,
+        policies,
+        config,
+        log_level,
         audit,
         agent,
-        bus: setup.bus,
+        bus,
         base,
         spawner,
         vault_key: match setup.vault_key {
@@ -193,37 +242,27 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
     }
 }
 
-fn make_policy(
-    setup: &HostSetup,
-    cwd: &std::path::Path,
-    codex_home: &std::path::Path,
-    layout: &Layout,
-) -> Result<Policy, HostError> {
-    let home = dirs_home();
+/// Folders that no remote may have.
+fn guarded(home: Option<&Path>, codex_home: &Path, layout: &Layout) -> Vec<Guarded> {
     let mut guarded = vec![
         (codex_home.to_owned(), policy::CODEX_HOME),
         (layout.root().to_owned(), policy::OWN_DATA),
     ];
-    guarded.extend(home.clone().map(|home| (home, policy::HOME)));
-    let wanted = if setup.roots.is_empty() {
-        vec![cwd.to_owned()]
-    } else {
-        setup.roots.clone()
-    };
-    // Without a bus there is no remote, and so no root to refuse.
-    let roots = if setup.bus.is_some() {
-        policy::roots(&wanted, &guarded)?
-    } else {
-        Vec::new()
-    };
+    guarded.extend(home.map(|home| (home.to_owned(), policy::HOME)));
+    guarded
+}
+
+fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {
     let skills = [
         Some(codex_home.join("skills")),
         home.map(|home| home.join(".agents/skills")),
     ];
-    Ok(Policy {
-        answer: setup.answer.unwrap_or_default(),
-        role: setup.role.unwrap_or(Role::Operator),
-        roots,
+    Policy {
+        edition: 0,
+        answer: security.answer,
+        role: security.role,
+        roots: security.roots.clone(),
+        ceilings: security.ceilings.clone(),
         cwd: cwd.to_owned(),
         skill_roots: skills
             .into_iter()
@@ -231,11 +270,7 @@ fn make_policy(
             .filter_map(|path| canonical(&path))
             .collect(),
         mcp: None,
-    })
-}
-
-fn dirs_home() -> Option<PathBuf> {
-    std::env::home_dir().filter(|home| home.is_absolute())
+    }
 }
 
 /// A polite signal stops the host in order.

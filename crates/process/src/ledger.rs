@@ -1,5 +1,7 @@
 //! Which hosts of a data directory gave out which nonce, so that the next one finds what a killed one left.
 
+use crate::proc::Process;
+use crate::sweep::marker_nonce;
 use crate::{SweepReport, proc, sweep_where};
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
@@ -101,6 +103,23 @@ impl Ledger {
         Ok(Leftovers { dead_owners, report })
     }
 
+    /// What the hosts that are no longer alive have left. Ends nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn left_behind(&self) -> Result<Vec<Process>, LedgerError> {
+        let mut dead = self.read()?;
+        dead.retain(|line| !proc::is_alive(line.owner, line.owner_start));
+        if dead.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_them =
+            |pid: u32| marker_nonce(pid).is_some_and(|nonce| dead.iter().any(|line| line.nonce == nonce));
+        let mut left: Vec<Process> = proc::table().into_values().collect();
+        left.retain(|process| !process.ended && of_them(process.pid));
+        Ok(left)
+    }
+
     /// Lines that cannot be read are skipped: a torn last line must not keep a host from starting.
     fn read(&self) -> Result<Vec<Line>, LedgerError> {
         match std::fs::read_to_string(&self.path) {
@@ -154,6 +173,7 @@ mod tests {
         let mine = std::fs::read_to_string(&path).unwrap();
         let me = std::process::id();
         // The same pid with another start time is another, dead process.
+        assert_eq!(ledger.left_behind().unwrap(), Vec::new());
         let dead = format!("{{\"nonce\":\"theirs\",\"owner\":{me},\"owner_start\":1}}\n{{\"non");
         std::fs::write(&path, format!("{mine}{dead}")).unwrap();
         let done = ledger

@@ -49,7 +49,7 @@ pub async fn sweep_where(
 }
 
 /// The nonce in a process's marker, if the process is of this user and has one.
-fn marker_nonce(pid: u32) -> Option<String> {
+pub(crate) fn marker_nonce(pid: u32) -> Option<String> {
     let MarkerSeen::Value(value) = proc::marker(pid) else {
         return None;
     };

@@ -28,7 +28,7 @@ pub use entry::{Confirmed, Disabled, Enrollment, McpServer};
 pub use error::{FileFault, KeyError, KeyFileFault, VaultError};
 pub use handle::VaultHandle;
 pub use id::BusId;
-pub use key::{KeySource, KeyStore, LoadedKey, Watched};
+pub use key::{Glance, KeySource, KeyStore, LoadedKey, Watched, glance};
 pub use state::{Condition, FileState, KeyPlace, Notice, VaultState};
 pub use vault::{ImportReport, Vault, decode_sealed};
 

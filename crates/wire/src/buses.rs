@@ -226,10 +226,28 @@ pub struct ConfigView {
     pub file: PathBuf,
     /// What is in force.
     pub in_force: ConfigInForce,
-    /// What is wrong with the file as it is now.
+    /// What is wrong with the file as it is now, and with what it names.
     pub problems: Vec<ProblemView>,
+    /// What the file must not go beyond.
+    pub confirmed: ConfirmedState,
     /// Security settings that the file makes wider than what a person last confirmed.
     pub waiting: Vec<WideningView>,
+    /// Stands for `waiting` in `config/accept`; `None` when nothing waits.
+    pub digest: Option<String>,
+    /// Keys whose value has changed since the host began and counts from its next start on.
+    pub at_next_start: Vec<String>,
+}
+
+/// What a person last confirmed, as far as the host knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmedState {
+    /// Nobody confirmed anything: the defaults count.
+    Defaults,
+    /// What the vault keeps.
+    Kept,
+    /// Something is kept and cannot be read: only what was given at this start counts.
+    Unreadable,
 }
 
 /// Which configuration is in force.
@@ -242,6 +260,8 @@ pub enum ConfigInForce {
     File,
     /// The last one without an error; the file has some.
     LastGood,
+    /// The file has errors and there is no last good one: the defaults, and of the file what narrows them.
+    NarrowedDefaults,
 }
 
 /// Something wrong with a file.

@@ -70,6 +70,12 @@ pub enum Request {
     /// Puts files aside whose key is lost and begins anew.
     #[serde(rename = "vault/reset")]
     ResetVault {},
+    /// Confirms the security settings that wait, saves that in the vault and applies them.
+    #[serde(rename = "config/accept")]
+    AcceptConfig {
+        /// [`ConfigView::digest`] of what the person saw; another one is refused as `changed`.
+        digest: String,
+    },
     /// Gives this connection's lease back on purpose. Without another lease the host ends at once.
     #[serde(rename = "lease/release")]
     ReleaseLease {},
@@ -97,7 +103,8 @@ impl Request {
             | Request::RotateVault {}
             | Request::ExportVault { .. }
             | Request::ImportVault(_)
-            | Request::ResetVault {} => SLOW,
+            | Request::ResetVault {}
+            | Request::AcceptConfig { .. } => SLOW,
             _ => QUICK,
         }
     }
@@ -434,6 +441,8 @@ pub struct PolicyView {
     pub role: Role,
     /// Folders a remote sees.
     pub roots: Vec<PathBuf>,
+    /// What a remote may set for a thread: approval policy and sandbox, as `on-request + read-only`.
+    pub ceilings: Vec<String>,
 }
 
 /// A notification to control clients.
@@ -509,6 +518,6 @@ pub struct AnswerResult {
 #[serde(deny_unknown_fields)]
 pub struct ErrorData {
     /// `not_initialized`, `unsupported_version`, `bad_request`, `unknown_approval`, `changed`,
-    /// `already_answered`, `not_offered`, `not_allowed`, `stopping`.
+    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `stopping`.
     pub code: String,
 }

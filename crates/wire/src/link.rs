@@ -171,6 +171,8 @@ pub enum TunnelEnd {
     HostStopping,
     /// The client did not send `initialize` in time.
     NotInitialized,
+    /// The host allows less now than when this connection began.
+    PolicyChanged,
 }
 
 impl TunnelEnd {
@@ -187,6 +189,7 @@ impl TunnelEnd {
             TunnelEnd::Refused => "refused",
             TunnelEnd::HostStopping => "host_stopping",
             TunnelEnd::NotInitialized => "not_initialized",
+            TunnelEnd::PolicyChanged => "policy_changed",
         }
     }
 }

@@ -188,10 +188,15 @@ pub enum LinkState {
 
 /// What a host is started with, as one JSON line on its stdin (`drawbridge host --setup-stdin`), so that
 /// no token is ever in an argument or a variable of a process that stays.
+///
+/// Apart from the configuration file's path these are the values that flags and variables gave; the host
+/// lays the file below them.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostSetup {
-    /// The bus, if the host is to connect.
+    /// The configuration file; without one nothing is read and nothing is watched.
+    pub config: Option<std::path::PathBuf>,
+    /// The bus, if the host is to connect to one that is not enrolled.
     pub bus: Option<BusSetup>,
     /// Display name; default the computer's name.
     pub host_name: Option<String>,
@@ -239,8 +244,10 @@ pub enum VaultKey {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BusSetup {
-    /// Base URL, `http(s)://HOST[:PORT]`. `/connect` and `/mcp` are derived from it.
-    pub api: String,
+    /// Base URL, `http(s)://HOST[:PORT]`. `/connect` and `/mcp` are derived from it. Default: what the
+    /// configuration file says, else the public bus.
+    #[serde(default)]
+    pub api: Option<String>,
     /// Enrollment token.
     #[serde(serialize_with = "secret::expose")]
     pub token: Secret,

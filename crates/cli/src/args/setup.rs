@@ -16,8 +16,8 @@ pub const DEFAULT_API: &str = "https://bus.noagi.cloud";
 /// Prefixes of variables; the first one wins.
 pub const PREFIXES: [&str; 2] = ["FORGE_CODEX_CONNECTOR_", "CODEX_APP_CONNECTOR_"];
 
-/// Reads the settings of a host. Without an enrollment token the host connects to the buses it is
-/// `enrolled` at.
+/// What flags and variables say of a host; it lays the configuration file below them itself. Without an
+/// enrollment token the host connects to the buses it is `enrolled` at.
 ///
 /// # Errors
 /// When something has an unusable form, or there is no enrollment token.
@@ -33,9 +33,10 @@ pub fn host_setup(
         Some(value) => Ok(Some(value.clone())),
         None => from(suffix),
     };
-    let given_api = flag_or(&args.api, "API")?;
-    let api = given_api.clone().unwrap_or_else(|| DEFAULT_API.to_owned());
-    drawbridge_connector::connect_url(&api).map_err(|error| CliError::Usage(format!("--api: {error}")))?;
+    let api = flag_or(&args.api, "API")?;
+    if let Some(api) = &api {
+        drawbridge_connector::connect_url(api).map_err(|error| CliError::Usage(format!("--api: {error}")))?;
+    }
     let mcp_url = flag_or(&args.mcp_url, "MCP_URL")?;
     if let Some(url) = &mcp_url {
         check_mcp_url(url)?;
@@ -49,7 +50,7 @@ pub fn host_setup(
             mcp_token: secret(secrets, "mcp-token", "MCP_TOKEN"),
             mcp_name: flag_or(&args.mcp_name, "MCP_NAME")?,
         }),
-        None if enrolled && given_api.is_none() => None,
+        None if enrolled && api.is_none() => None,
         None if enrolled => {
             return Err(CliError::Usage(
                 "--api needs a token; leave both out to connect to the buses this computer is enrolled at \
@@ -69,15 +70,12 @@ pub fn host_setup(
         Some(path) => Some(path.clone()),
         None => from("CODEX_BIN")?.map(PathBuf::from),
     };
-    let cwd = args
-        .cwd
-        .as_ref()
-        .map_or_else(|| current_dir.to_owned(), |dir| current_dir.join(dir));
     Ok(HostSetup {
+        config: None,
         bus,
         host_name: args.name.clone(),
         host_id: flag_or(&args.id, "ID")?,
-        cwd: Some(cwd),
+        cwd: args.cwd.as_ref().map(|dir| current_dir.join(dir)),
         codex_bin: codex_bin.map(|path| anchored(path, current_dir)),
         app_server_host: args.app_server_host.as_deref().map(address).transpose()?,
         app_server_port: args.app_server_port,

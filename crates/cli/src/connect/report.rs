@@ -1,10 +1,12 @@
 //! What a person is told about the host's state, in words.
 
 use drawbridge_consent::visible_line;
-use drawbridge_wire::buses::{McpCheck, VaultCondition, VaultView};
+use drawbridge_wire::buses::{
+    ConfigInForce, ConfigView, ConfirmedState, McpCheck, VaultCondition, VaultView, WideningView,
+};
 use drawbridge_wire::control::{
     AppServerState, AppServerView, ApprovalState, ApprovalView, Change, HostView, ItemOutcome, LinkView,
-    ThreadView,
+    PolicyView, ThreadView,
 };
 use drawbridge_wire::pipe::LinkState;
 use drawbridge_wire::{AnswerSource, Decision};
@@ -13,7 +15,8 @@ use drawbridge_wire::{AnswerSource, Decision};
 pub(crate) fn status_line(view: &HostView) -> String {
     let mut parts = vec![visible_line(&view.host.name)];
     parts.extend(view.links.iter().map(link));
-    parts.push(app_server(&view.app_server));
+    let codex = app_server(&view.app_server);
+    parts.extend(codex.lines().next().map(str::to_owned));
     let running = view.threads.iter().filter(|thread| thread.turn.is_some()).count();
     parts.push(counted(running, "turn running", "turns running"));
     let open = view
@@ -54,6 +57,10 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
         Change::AppServer(new) => (before.app_server.state != new.state).then(|| app_server(new)),
         Change::Thread(new) => {
             let old = before.threads.iter().find(|thread| thread.id == new.id);
+            // What is only just heard of is not known yet: neither whose it is nor what it may do.
+            if old.is_none() && new.turn.is_none() && new.approval_policy.is_none() {
+                return None;
+            }
             (old.map(|thread| thread.status.as_str()) != Some(new.status.as_str())).then(|| thread(new))
         }
         Change::ThreadClosed { id } => Some(format!("thread {} is no longer live", visible_line(id))),
@@ -63,8 +70,95 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
             (known != Some((&new.state, new.outcome))).then(|| approval(new))
         }
         Change::Stopping { reason } => Some(format!("the host is stopping: {}", visible_line(reason))),
-        Change::Leases(_) | Change::Connections(_) | Change::Config(_) | Change::Policy(_) => None,
+        Change::Config(new) => {
+            let told = before.config.as_ref().map(config).unwrap_or_default();
+            let news: Vec<String> = config(new)
+                .into_iter()
+                .filter(|line| !told.contains(line))
+                .collect();
+            (!news.is_empty()).then(|| news.join("\n"))
+        }
+        Change::Policy(new) => (before.policy != *new).then(|| format!("now {}", policy(new).join("\n"))),
+        Change::Leases(_) | Change::Connections(_) => None,
     }
+}
+
+/// What remote clients may do.
+pub(crate) fn policy(view: &PolicyView) -> Vec<String> {
+    let ceilings = if view.ceilings.is_empty() {
+        "no thread".to_owned()
+    } else {
+        format!("threads with {}", view.ceilings.join(", "))
+    };
+    let mut lines = vec![format!(
+        "approvals are answered: {}; remote clients: at most {}, {ceilings}",
+        view.answer, view.role
+    )];
+    if view.roots.is_empty() {
+        lines.push("remote clients see no folder".to_owned());
+    }
+    let seen = |root: &std::path::PathBuf| {
+        let root = visible_line(&root.to_string_lossy());
+        format!("remote clients see {root}")
+    };
+    lines.extend(view.roots.iter().map(seen));
+    lines
+}
+
+/// The configuration file, when there is something to say of it.
+pub(crate) fn config(view: &ConfigView) -> Vec<String> {
+    let file = visible_line(&view.file.to_string_lossy());
+    let mut lines: Vec<String> = view
+        .problems
+        .iter()
+        .map(|problem| laid_out(&problem.text))
+        .collect();
+    match view.in_force {
+        ConfigInForce::Defaults | ConfigInForce::File => {}
+        ConfigInForce::LastGood => lines.push(format!(
+            "{file}: the file is wrong; what it said when it was last right counts"
+        )),
+        ConfigInForce::NarrowedDefaults => lines.push(format!(
+            "{file}: the file is wrong; the defaults count, and of the file what narrows them"
+        )),
+    }
+    if view.confirmed == ConfirmedState::Unreadable && view.digest.is_some() {
+        lines.push(
+            "what was confirmed for remote clients cannot be read; until it can, or is confirmed anew, only what \
+             flags gave counts"
+                .to_owned(),
+        );
+    }
+    lines.extend(waiting(view));
+    if !view.waiting.is_empty() {
+        lines.push("`drawbridge config accept` puts in force what waits".to_owned());
+    }
+    if !view.at_next_start.is_empty() {
+        lines.push(format!(
+            "changed, and counts from the next start on: {}",
+            view.at_next_start.join(", ")
+        ));
+    }
+    lines
+}
+
+/// What waits for a person, one setting a line.
+pub(crate) fn waiting(view: &ConfigView) -> Vec<String> {
+    let line = |wider: &WideningView| {
+        format!(
+            "{}: in force is {}; {} waits until you confirm it",
+            visible_line(&wider.key),
+            visible_line(&wider.from),
+            visible_line(&wider.to)
+        )
+    };
+    view.waiting.iter().map(line).collect()
+}
+
+/// Text of several lines that is laid out already, by blanks too.
+fn laid_out(text: &str) -> String {
+    let line = |line: &str| line.split(' ').map(visible_line).collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The link to the bus.
@@ -77,6 +171,11 @@ pub(crate) fn link(view: &LinkView) -> String {
             round_trip_ms: Some(ms),
         } => format!("connected ({ms} ms)"),
         LinkState::Connected { round_trip_ms: None } => "connected".to_owned(),
+        LinkState::Waiting {
+            retry_in_ms: 0,
+            code,
+            message,
+        } => format!("{} [{code}]", visible_line(message)),
         LinkState::Waiting {
             retry_in_ms,
             code,
@@ -174,11 +273,16 @@ pub(crate) fn app_server(view: &AppServerView) -> String {
             code,
             message,
         } => {
-            format!(
+            let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+            let head = format!(
                 "codex starts again in {} s: {} [{code}]",
                 retry_in_ms.div_ceil(1000),
-                visible_line(message)
-            )
+                visible_line(first)
+            );
+            if rest.is_empty() {
+                return head;
+            }
+            format!("{head}\n{}", laid_out(rest))
         }
         AppServerState::Stopping => "codex stopping".to_owned(),
         AppServerState::Stopped => "codex stopped".to_owned(),
@@ -361,6 +465,7 @@ mod tests {
                 answer: WhoMayAnswer::Local,
                 role: Role::Operator,
                 roots: Vec::new(),
+                ceilings: vec!["on-request + read-only".to_owned()],
             },
         }
     }
@@ -423,6 +528,15 @@ mod tests {
                     ..running()
                 }),
                 Some(wide),
+            ),
+            (
+                Change::Thread(ThreadView {
+                    id: "new".to_owned(),
+                    status: "idle".to_owned(),
+                    turn: None,
+                    ..running()
+                }),
+                None,
             ),
             (Change::Leases(Vec::new()), None),
             (

@@ -80,6 +80,10 @@ pub(crate) async fn run(
     if !session.terminal.is_live() {
         session.terminal.news(&report::status_line(&session.view))?;
     }
+    let config = session.view.config.iter().flat_map(report::config);
+    for line in config.collect::<Vec<_>>() {
+        session.terminal.news(&line)?;
+    }
     session.tell_waiting()?;
     session.next_question();
     session.follow(stop).await
@@ -163,7 +167,7 @@ impl Session<'_> {
     fn worth_interrupting(&self, delta: &Delta) -> bool {
         matches!(
             delta.change,
-            Change::Approval(_) | Change::Stopping { .. } | Change::AppServer(_)
+            Change::Approval(_) | Change::Stopping { .. } | Change::AppServer(_) | Change::Policy(_)
         )
     }
 

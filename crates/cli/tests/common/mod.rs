@@ -196,6 +196,7 @@ pub(crate) fn view(data_dir: &Path, lease_of: Option<u32>) -> HostView {
             answer: WhoMayAnswer::Local,
             role: Role::Operator,
             roots: Vec::new(),
+            ceilings: Vec::new(),
         },
     }
 }

@@ -154,7 +154,7 @@ async fn the_agents_shell_sees_no_token_and_keeps_the_users_exclusions() {
 }
 
 /// All processes that descend from these, themselves included.
-fn family(roots: &[u32]) -> BTreeSet<u32> {
+pub(crate) fn family(roots: &[u32]) -> BTreeSet<u32> {
     let mut parents = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry
@@ -192,7 +192,7 @@ fn family(roots: &[u32]) -> BTreeSet<u32> {
 }
 
 /// What a process shows to everybody (`cmdline`) or to its user (`environ`).
-fn shown(pid: u32, what: &str) -> String {
+pub(crate) fn shown(pid: u32, what: &str) -> String {
     // A process that forbids it shows nothing, which is what we want of it.
     let bytes = std::fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
@@ -449,7 +449,7 @@ where
 }
 
 /// Whether a text is anywhere in the files below a folder.
-fn written(folder: &Path, text: &str) -> Option<std::path::PathBuf> {
+pub(crate) fn written(folder: &Path, text: &str) -> Option<std::path::PathBuf> {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let kind = entry.file_type().unwrap();
@@ -501,7 +501,7 @@ async fn started_and_resumed_threads_have_the_tools_of_the_bus() {
 }
 
 /// Answers every request with 404, as a web server does that knows nothing of us.
-async fn plain_web_server() -> (String, tokio::task::JoinHandle<()>) {
+pub(crate) async fn plain_web_server() -> (String, tokio::task::JoinHandle<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serve = async move {

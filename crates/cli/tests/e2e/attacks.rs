@@ -1,6 +1,7 @@
 //! Attacks of a remote client on the gate. Each holds only if nothing happened at the host that nobody
 //! there agreed to; that the client was told so comes second.
 
+mod flood;
 mod moves;
 mod roots;
 

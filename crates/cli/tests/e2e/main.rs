@@ -7,10 +7,13 @@
     reason = "a test says what it needs by failing"
 )]
 
+mod site;
 mod world;
 
 mod agent;
 mod attacks;
+mod config;
+mod enroll;
 mod order;
 mod sharing;
 mod spine;

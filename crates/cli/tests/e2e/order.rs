@@ -5,6 +5,7 @@ use crate::world::{Plan, SOON, World};
 use drawbridge_testkit::fake_codex::{MODE, RECORD};
 use drawbridge_testkit::home::{fake_codex, scratch_dir};
 use drawbridge_wire::control::AppServerState;
+use drawbridge_wire::pipe::LinkState;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -44,9 +45,12 @@ async fn nothing_is_dialled_while_the_app_server_does_not_answer() {
             .any(|line| line["generation"] == 1 && line["expected"] == false),
         "the first was given up: {ended:?}"
     );
+    let link = view.links.first().expect("a bus is configured");
+    assert!(link.wanted, "it is to connect");
     assert!(
-        view.links.first().expect("a bus is configured").wanted,
-        "it is to connect"
+        matches!(&link.link, LinkState::Waiting { code, .. } if code == "agent_starting"),
+        "and says what it waits for: {:?}",
+        link.link
     );
     world.stop().await;
     // A connection that was made, also one that was given up, waits there to be accepted.

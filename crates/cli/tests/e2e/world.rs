@@ -8,6 +8,7 @@ use drawbridge_wire::control::{AppServerState, ApprovalState, ApprovalView, Host
 use drawbridge_wire::pipe::LinkState;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) mcp_token: Option<&'a str>,
     /// Another control plane than the test's bus; then nobody waits for the link.
     pub(crate) api: Option<String>,
+    /// The configuration file, as bytes; `WORK` is the folder of the host.
+    pub(crate) config: Option<&'a [u8]>,
     /// Another app-server than the real codex; then nobody waits until it is ready.
     pub(crate) codex: Option<PathBuf>,
 }
@@ -52,6 +55,8 @@ pub(crate) struct World {
     pub(crate) data: PathBuf,
     pub(crate) work: PathBuf,
     pub(crate) home: CodexHome,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
     bus_process: Child,
     host_process: Child,
 }
@@ -81,23 +86,32 @@ impl World {
         let wait_for_link = plan.api.is_none();
         let api = plan.api.unwrap_or_else(|| format!("http://{bus}"));
         let wait_for_agent = plan.codex.is_none();
+        let config = scratch.path().join("config.toml");
+        if let Some(bytes) = plan.config {
+            std::fs::write(&config, in_folder(bytes, &work)).unwrap();
+        }
+        let mut args: Vec<OsString> = ["connect", "--api", &api, "--id", "h", "--name", "Host", "--cwd"]
+            .map(Into::into)
+            .to_vec();
+        args.extend([work.clone().into(), "--codex-bin".into()]);
+        args.push(plan.codex.unwrap_or_else(real_codex).into());
+        args.extend(plan.connect.into_iter().map(Into::into));
+        let mut env: Vec<(OsString, OsString)> = Vec::new();
+        let mut set = |name: &str, value: OsString| env.push((name.into(), value));
+        set("DRAWBRIDGE_DATA_DIR", data.clone().into());
+        set("DRAWBRIDGE_CONFIG", config.into());
+        set("HOME", user.into());
+        set("CODEX_HOME", home.path().into());
+        set("TMPDIR", scratch.folder("t").unwrap().into());
+        set("FORGE_CODEX_CONNECTOR_TOKEN", CONNECT_TOKEN.into());
+        let mcp_token = plan.mcp_token.unwrap_or(MCP_TOKEN);
+        set("FORGE_CODEX_CONNECTOR_MCP_TOKEN", mcp_token.into());
+        for (name, value) in plan.env {
+            set(name, value.into());
+        }
         let host_process = drawbridge()
-            .args(["connect", "--api", &api, "--id", "h", "--name", "Host"])
-            .arg("--cwd")
-            .arg(&work)
-            .arg("--codex-bin")
-            .arg(plan.codex.unwrap_or_else(real_codex))
-            .args(plan.connect)
-            .env("DRAWBRIDGE_DATA_DIR", &data)
-            .env("HOME", &user)
-            .env("CODEX_HOME", home.path())
-            .env("TMPDIR", scratch.folder("t").unwrap())
-            .env("FORGE_CODEX_CONNECTOR_TOKEN", CONNECT_TOKEN)
-            .env(
-                "FORGE_CODEX_CONNECTOR_MCP_TOKEN",
-                plan.mcp_token.unwrap_or(MCP_TOKEN),
-            )
-            .envs(plan.env)
+            .args(&args)
+            .envs(env.iter().cloned())
             .spawn()
             .unwrap();
         let world = Self {
@@ -107,20 +121,48 @@ impl World {
             data,
             work,
             home,
+            args,
+            env,
             bus_process,
             host_process,
         };
+        world.up(wait_for_link, wait_for_agent).await;
         world
-            .until(|view| {
-                let linked = view
-                    .links
-                    .first()
-                    .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
-                let ready = view.app_server.state == AppServerState::Ready;
-                (linked || !wait_for_link) && (ready || !wait_for_agent)
-            })
-            .await;
-        world
+    }
+
+    async fn up(&self, wait_for_link: bool, wait_for_agent: bool) {
+        self.until(|view| {
+            let linked = view
+                .links
+                .first()
+                .is_some_and(|link| matches!(link.link, LinkState::Connected { .. }));
+            let ready = view.app_server.state == AppServerState::Ready;
+            (linked || !wait_for_link) && (ready || !wait_for_agent)
+        })
+        .await;
+    }
+
+    /// Ends `connect` as a user would and starts it again, as it was started first.
+    pub(crate) async fn restart(&mut self) {
+        self.end_host().await;
+        self.host_process = drawbridge()
+            .args(&self.args)
+            .envs(self.env.iter().cloned())
+            .spawn()
+            .unwrap();
+        self.up(true, true).await;
+    }
+
+    async fn end_host(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.connect_pid()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        timeout(SOON, self.host_process.wait()).await.unwrap().unwrap();
+    }
+
+    /// Replaces the configuration file; `WORK` is the folder of the host.
+    pub(crate) fn configure(&self, text: &str) {
+        let file = self.scratch.path().join("config.toml");
+        std::fs::write(file, in_folder(text.as_bytes(), &self.work)).unwrap();
     }
 
     /// Runs the CLI as the user of this host would.
@@ -197,18 +239,7 @@ impl World {
 
     /// A remote client that has not said anything yet.
     pub(crate) async fn remote_raw(&self) -> Client<TcpStream> {
-        let mut request = format!("ws://{}/hosts/h/app-server", self.bus)
-            .into_client_request()
-            .unwrap();
-        request
-            .headers_mut()
-            .insert("authorization", format!("Bearer {CLIENT_TOKEN}").parse().unwrap());
-        let stream = TcpStream::connect(&self.bus).await.unwrap();
-        let (socket, _) = timeout(SOON, client_async(request, stream))
-            .await
-            .unwrap()
-            .unwrap();
-        Client::new(socket)
+        remote_at(&self.bus, "h", CLIENT_TOKEN).await
     }
 
     /// A client of the user's own on `app-server.sock`, initialized.
@@ -220,21 +251,12 @@ impl World {
 
     /// The same, before it has said anything.
     pub(crate) async fn local_raw(&self) -> Client<UnixStream> {
-        let stream = UnixStream::connect(self.data.join("run/app-server.sock"))
-            .await
-            .unwrap();
-        let (socket, _) = timeout(SOON, client_async("ws://localhost/rpc", stream))
-            .await
-            .unwrap()
-            .unwrap();
-        Client::new(socket)
+        local_at(&self.data).await
     }
 
     /// Stops everything as a user would, and waits for the end.
     pub(crate) async fn stop(mut self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.connect_pid()).unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        timeout(SOON, self.host_process.wait()).await.unwrap().unwrap();
+        self.end_host().await;
         self.bus_process.kill().await.unwrap();
         self.model.shutdown().await;
         assert!(
@@ -244,7 +266,43 @@ impl World {
     }
 }
 
-fn drawbridge() -> Command {
+fn in_folder(text: &[u8], work: &Path) -> Vec<u8> {
+    match std::str::from_utf8(text) {
+        Ok(text) => text.replace("WORK", work.to_str().unwrap()).into_bytes(),
+        Err(_) => text.to_vec(),
+    }
+}
+
+/// A remote client of a host at a bus, that has not said anything yet.
+pub(crate) async fn remote_at(bus: &str, host: &str, token: &str) -> Client<TcpStream> {
+    let mut request = format!("ws://{bus}/hosts/{host}/app-server")
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let stream = TcpStream::connect(bus).await.unwrap();
+    let (socket, _) = timeout(SOON, client_async(request, stream))
+        .await
+        .unwrap()
+        .unwrap();
+    Client::new(socket)
+}
+
+/// A client on the `app-server.sock` of a data directory, that has not said anything yet.
+pub(crate) async fn local_at(data: &Path) -> Client<UnixStream> {
+    let stream = UnixStream::connect(data.join("run/app-server.sock"))
+        .await
+        .unwrap();
+    let (socket, _) = timeout(SOON, client_async("ws://localhost/rpc", stream))
+        .await
+        .unwrap()
+        .unwrap();
+    Client::new(socket)
+}
+
+/// The real binary, without the variables of whoever runs the tests.
+pub(crate) fn drawbridge() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
     command
         .env_clear()
@@ -316,8 +374,9 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
 
     /// Reads on until the connection is closed, and answers the reason its close frame gave.
     pub(crate) async fn closed(&mut self) -> String {
+        let deadline = Instant::now() + SOON;
         loop {
-            match timeout(SOON, self.socket.next()).await.unwrap() {
+            match timeout_at(deadline, self.socket.next()).await.unwrap() {
                 Some(Ok(Message::Close(frame))) => {
                     return frame.map(|f| f.reason.to_string()).unwrap_or_default();
                 }

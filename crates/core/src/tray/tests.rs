@@ -47,6 +47,7 @@ fn host() -> HostView {
             answer: WhoMayAnswer::Local,
             role: Role::Operator,
             roots: Vec::new(),
+            ceilings: Vec::new(),
         },
     }
 }

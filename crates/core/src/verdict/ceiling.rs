@@ -112,6 +112,7 @@ pub struct Pair {
 /// The pairs a role may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ceiling {
+    role: Role,
     allowed: Vec<Pair>,
     default: Option<Pair>,
 }
@@ -122,6 +123,7 @@ impl Ceiling {
     pub fn of(role: Role) -> Self {
         match role {
             Role::Viewer => Self {
+                role,
                 allowed: Vec::new(),
                 default: None,
             },
@@ -135,6 +137,7 @@ impl Ceiling {
                     pair(Policy::Untrusted, Sandbox::ReadOnly),
                 ];
                 Self {
+                    role,
                     allowed,
                     default: Some(default),
                 }
@@ -156,7 +159,11 @@ impl Ceiling {
             .default
             .filter(|pair| allowed.contains(pair))
             .or(allowed.first().copied());
-        Self { allowed, default }
+        Self {
+            role: self.role,
+            allowed,
+            default,
+        }
     }
 
     /// Whether a thread that really has this pair is inside.
@@ -167,10 +174,10 @@ impl Ceiling {
 
     /// What the gate *sets* on `thread/start`, `thread/resume` and `thread/fork`. What was not asked for
     /// is taken from `current` (the thread as it is, when it is known and inside), so that a resume
-    /// never widens a narrower thread in passing; else from the default.
+    /// never widens a narrower thread in passing; else it is the widest allowed with what was asked for.
     ///
     /// # Errors
-    /// When what was asked for is outside, or the role may set nothing.
+    /// When what was asked for is outside, or nothing may be set.
     pub fn settle(
         &self,
         current: Option<Pair>,
@@ -178,21 +185,40 @@ impl Ceiling {
         sandbox: Option<&Value>,
     ) -> Result<Pair, Refusal> {
         let Some(default) = self.default else {
-            return Err(Refusal::new(
-                refusals::ROLE,
-                "a viewer starts and changes no thread; ask for the role `operator`",
-            ));
+            return Err(match self.role {
+                Role::Viewer => Refusal::new(
+                    refusals::ROLE,
+                    "a viewer starts and changes no thread; ask for the role `operator`",
+                ),
+                Role::Operator => Refusal::new(
+                    refusals::CEILING,
+                    "this host lets remote clients start and drive no thread; ask its user to allow a pair in \
+                     `security.ceilings`",
+                ),
+            });
         };
-        let base = current.filter(|pair| self.admits(*pair)).unwrap_or(default);
-        let policy = match set(policy) {
-            None => base.policy,
-            Some(value) => Policy::read(value).ok_or_else(|| self.outside("approvalPolicy", value))?,
+        let asked_policy = set(policy)
+            .map(|value| Policy::read(value).ok_or_else(|| self.outside("approvalPolicy", value)))
+            .transpose()?;
+        let asked_sandbox = set(sandbox)
+            .map(|value| Sandbox::read_mode(value).ok_or_else(|| self.outside("sandbox", value)))
+            .transpose()?;
+        let current = current.filter(|pair| self.admits(*pair));
+        let base = current.unwrap_or(default);
+        let wanted = Pair {
+            policy: asked_policy.unwrap_or(base.policy),
+            sandbox: asked_sandbox.unwrap_or(base.sandbox),
         };
-        let sandbox = match set(sandbox) {
-            None => base.sandbox,
-            Some(value) => Sandbox::read_mode(value).ok_or_else(|| self.outside("sandbox", value))?,
+        let fits = |pair: &&Pair| {
+            asked_policy.is_none_or(|policy| pair.policy == policy)
+                && asked_sandbox.is_none_or(|sandbox| pair.sandbox == sandbox)
         };
-        self.inside(Pair { policy, sandbox })
+        // Of a thread that is not known nothing has to stay, so what was not asked for may be chosen.
+        let instead = || self.allowed.iter().find(fits).filter(|_| current.is_none());
+        match instead() {
+            Some(pair) if !self.admits(wanted) => Ok(*pair),
+            _ => self.inside(wanted),
+        }
     }
 
     /// Whether the overrides of a `turn/start` stay inside, given what the thread has now. Answers the

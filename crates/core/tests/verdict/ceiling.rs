@@ -102,7 +102,33 @@ fn a_narrowed_ceiling_admits_only_what_was_kept() {
         refusals::WIDE
     );
     let none = narrow.narrowed(&[ON_REQUEST_WRITE]);
-    assert_eq!(none.settle(None, None, None).unwrap_err().rule, refusals::ROLE);
+    let refused = none.settle(None, None, None).unwrap_err();
+    assert_eq!(refused.rule, refusals::CEILING);
+    assert!(
+        refused.message.contains("security.ceilings"),
+        "{}",
+        refused.message
+    );
+    let turn = none.check_turn(Some(UNTRUSTED_READ), None, None);
+    assert_eq!(turn.unwrap_err().rule, refusals::WIDE);
+    let viewer = Ceiling::of(Role::Viewer).narrowed(&[UNTRUSTED_READ]);
+    assert_eq!(
+        viewer.settle(None, None, None).unwrap_err().rule,
+        refusals::ROLE,
+        "a viewer gets nothing by it"
+    );
+}
+
+#[test]
+fn what_was_not_asked_for_is_the_widest_that_goes_with_what_was() {
+    let (untrusted, workspace) = (json!("untrusted"), json!("workspace-write"));
+    let ceiling = Ceiling::of(Role::Operator).narrowed(&[ON_REQUEST_READ, UNTRUSTED_WRITE, UNTRUSTED_READ]);
+    assert_eq!(ceiling.settle(None, None, None), Ok(ON_REQUEST_READ));
+    assert_eq!(ceiling.settle(None, None, Some(&workspace)), Ok(UNTRUSTED_WRITE));
+    assert_eq!(ceiling.settle(None, Some(&untrusted), None), Ok(UNTRUSTED_READ));
+    // Nothing of a thread that is known changes in passing.
+    let refused = ceiling.settle(Some(ON_REQUEST_READ), None, Some(&workspace));
+    assert_eq!(refused.unwrap_err().rule, refusals::CEILING);
 }
 
 #[test]

@@ -27,6 +27,7 @@ impl<D: Desktop> Controller<D> {
             cwd: self.settings.setup.cwd.clone(),
             codex_bin: self.settings.setup.codex_bin.clone(),
             vault_key: self.settings.setup.vault_key.clone(),
+            config: self.settings.setup.config.clone(),
             ..Default::default()
         };
         let handle = self.handle.clone();

@@ -339,6 +339,7 @@ pub(crate) fn view(dir: &Path) -> HostView {
             answer: WhoMayAnswer::Local,
             role: Role::Operator,
             roots: Vec::new(),
+            ceilings: Vec::new(),
         },
     }
 }

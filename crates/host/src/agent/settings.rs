@@ -2,8 +2,10 @@
 
 use super::{AgentPlan, CALL_DEADLINE, Trouble};
 use drawbridge_codex::{CallError, Incoming, Launch, launch};
+use drawbridge_config::{Severity, check_codex_config};
 use drawbridge_process::{Ladder, Marker, Spawner, stop};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Variables an agent's shell must not see.
 const HIDDEN: [&str; 4] = [
@@ -15,6 +17,26 @@ const HIDDEN: [&str; 4] = [
 
 /// How `configWarning` begins when codex goes on with its defaults (0.169.0).
 const ON_DEFAULTS: &str = "Invalid configuration";
+
+/// Looks at codex's own file before codex does: what is wrong with it is told with the line and a caret.
+/// What codex itself then finds is told as it says it, see [`read`].
+pub(super) async fn check_file(codex_home: &Path) -> Result<(), Trouble> {
+    let home = codex_home.to_owned();
+    let look = tokio::task::spawn_blocking(move || check_codex_config(&home));
+    // A disk that does not answer is found out about by codex, too.
+    let Ok(Ok(mut problems)) = tokio::time::timeout(CALL_DEADLINE, look).await else {
+        return Ok(());
+    };
+    problems.retain(|problem| problem.severity == Severity::Error);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = problems.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    Err(Trouble::ConfigFile(told.join("\n")))
+}
+
+/// Most mistakes told at once.
+const MOST_TOLD: usize = 5;
 
 /// Reads the user's own shell environment policy from a short-lived app-server, because an override on
 /// the command line replaces the user's list instead of adding to it (observed, 0.169.0).

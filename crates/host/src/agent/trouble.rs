@@ -16,6 +16,8 @@ pub(super) enum Trouble {
         "codex cannot read its configuration and would go on without it, also without what you keep from the agent's shell: {0}. Correct the file; codex then starts by itself"
     )]
     ConfigInvalid(String),
+    #[error("codex is not started with this configuration; correct the file, and it starts by itself\n{0}")]
+    ConfigFile(String),
     #[error("codex does not tell its configuration: {0}; run `codex doctor`")]
     ConfigUnread(CallError),
     #[error("the app-server ended by itself{how}{said}")]
@@ -31,7 +33,7 @@ impl Trouble {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Trouble::Launch(error) => error.code(),
-            Trouble::ConfigInvalid(_) => "codex_config_invalid",
+            Trouble::ConfigInvalid(_) | Trouble::ConfigFile(_) => "codex_config_invalid",
             Trouble::ConfigUnread(_) => "codex_config_unread",
             Trouble::Ended { .. } => "app_server_ended",
             Trouble::NoConnection => "app_server_unreachable",

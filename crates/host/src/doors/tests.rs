@@ -47,9 +47,11 @@ async fn house(limits: Limits) -> House {
         endpoint: Some(Endpoint { addr, token }),
     });
     let policy = Policy {
+        edition: 0,
         answer: WhoMayAnswer::Local,
         role: drawbridge_wire::Role::Operator,
         roots: vec![dir.path().canonicalize().unwrap()],
+        ceilings: drawbridge_config::all_pairs().to_vec(),
         cwd: dir.path().to_owned(),
         skill_roots: Vec::new(),
         mcp: None,

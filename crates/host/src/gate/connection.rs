@@ -96,6 +96,7 @@ impl Connection {
         };
         desk.tell(GateEvent::Opened {
             caller: self.caller.clone(),
+            edition: desk.policy.edition,
             pid: self.pid,
             outbox,
         })

@@ -4,6 +4,7 @@
 mod admit;
 mod client;
 mod connection;
+mod errors;
 mod frame;
 mod local;
 mod overdue;

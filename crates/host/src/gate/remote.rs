@@ -7,8 +7,9 @@ use crate::event::{OpKind, Permit, Refused, ThreadOp, Whereabouts};
 use crate::policy::NoFolder;
 use crate::{inject, settings};
 use drawbridge_codex_wire::RequestId;
-use drawbridge_core::verdict::ceiling::{Ceiling, apply};
+use drawbridge_core::verdict::ceiling::apply;
 use drawbridge_core::verdict::paths::{PathUse, own_folder_only, rewrite};
+use drawbridge_core::verdict::refusals::WIDE;
 use drawbridge_core::verdict::{Handling, Kind, Rule, Scope, check};
 use drawbridge_wire::Role;
 use serde_json::{Map, Value, json};
@@ -111,9 +112,15 @@ fn not_found(thread: &str) -> Refused {
 fn places(desk: &Desk, rule: &Rule, params: &mut Map<String, Value>) -> Result<(), Refused> {
     if rule.handling == Handling::ThreadStart && params.get("cwd").is_none_or(Value::is_null) {
         // Without one the app-server would take its own, which need not be inside the roots.
-        if let Some(root) = desk.policy.roots.first() {
-            params.insert("cwd".to_owned(), json!(root));
-        }
+        match desk.policy.roots.first() {
+            Some(root) => params.insert("cwd".to_owned(), json!(root)),
+            None => {
+                return Err(refused(
+                    "outside_roots",
+                    "this host shares no folder now; ask its user",
+                ));
+            }
+        };
     }
     rewrite(rule, params, |at, purpose, path| {
         let path = Path::new(path);
@@ -220,8 +227,18 @@ fn settle(
     role: Role,
     permit: &Permit,
 ) -> Result<After, Refused> {
-    let ceiling = Ceiling::of(role);
+    let ceiling = desk.policy.ceiling(role);
     match rule.handling {
+        // A thread that is loaded stays as it is: a resume must not change it in passing.
+        Handling::ThreadResume
+            if role >= Role::Operator && permit.current.is_some_and(|pair| !ceiling.admits(pair)) =>
+        {
+            return Err(refused(
+                WIDE,
+                "this thread has settings wider than a remote may use; start a thread of your own, or have \
+                 them narrowed at the host",
+            ));
+        }
         Handling::ThreadStart | Handling::ThreadFork | Handling::ThreadResume if role >= Role::Operator => {
             let pair = ceiling.settle(
                 permit.current,
@@ -236,6 +253,9 @@ fn settle(
             if params.get("sandboxPolicy").is_some_and(|s| !s.is_null()) {
                 params.insert("sandboxPolicy".to_owned(), pair.sandbox.policy());
             }
+        }
+        Handling::TurnSteer | Handling::OtherTurn => {
+            ceiling.check_turn(permit.current, None, None)?;
         }
         _ => {}
     }

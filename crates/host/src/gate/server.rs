@@ -1,6 +1,7 @@
 //! What the app-server sent on a client's connection, and what of it the client gets.
 
 use super::admit::Desk;
+use super::errors::{busy_elsewhere, unreadable};
 use super::frame::{refusal, refused, response};
 use super::overdue::Overdue;
 use super::places::{Visible, inside};
@@ -8,7 +9,7 @@ use super::recent::Recent;
 use crate::event::{Caller, GateEvent, Outcome, Whereabouts};
 use drawbridge_codex_wire::{Envelope, RequestId, Shape};
 use drawbridge_core::verdict::server_requests::{ServerRequest, server_request};
-use drawbridge_core::verdict::{Handling, Rule, redact};
+use drawbridge_core::verdict::{Handling, Rule, ceiling, redact};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -83,10 +84,19 @@ impl Writes {
     }
     /// The same for a remote, `text` being the frame as it came.
     fn without_credentials(mut self, text: &str) -> Self {
-        let frame = self.client.as_deref().or(self.pass.then_some(text));
-        if let Some(clean) = frame.and_then(redact::without_credentials) {
-            self.pass = false;
-            self.client = Some(clean);
+        let Some(frame) = self.client.as_deref().or(self.pass.then_some(text)) else {
+            return self;
+        };
+        match redact::without_credentials(frame) {
+            Ok(None) => {}
+            Ok(Some(clean)) => {
+                self.pass = false;
+                self.client = Some(clean);
+            }
+            Err(_) => {
+                self.client = unreadable(frame);
+                self.pass = false;
+            }
         }
         self
     }
@@ -223,6 +233,11 @@ impl ServerSide {
                     }
                     None if self.caller.is_remote() => return Writes::default(),
                     Some(_) | None => {}
+                }
+                if self.caller.is_remote()
+                    && let Some(named) = busy_elsewhere(&id, text)
+                {
+                    return Writes::client(named);
                 }
                 Writes::pass()
             }
@@ -391,7 +406,8 @@ impl ServerSide {
                 if declares_tools {
                     self.tools.insert(thread.clone());
                 }
-                let wide = crate::settings::effective(&result).1;
+                let pair = result.as_object().and_then(ceiling::effective);
+                let wide = !pair.is_some_and(|pair| desk.policy.ceilings.contains(&pair));
                 let inside = result
                     .get("cwd")
                     .and_then(Value::as_str)
@@ -558,6 +574,22 @@ mod tests {
         let passed = Writes::pass().without_credentials(&good);
         assert_eq!((passed.pass, passed.client), (true, None));
         let held = Writes::default().without_credentials(&good);
+        assert_eq!((held.pass, held.client), (false, None));
+    }
+
+    #[test]
+    fn a_remote_gets_no_frame_that_could_not_be_looked_through() {
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        let answer = format!(r#"{{"id":7,"result":{{"originUrl":"https://u:s3cret@h","x":{deep}}}}}"#);
+        let held = Writes::pass().without_credentials(&answer);
+        assert!(!held.pass);
+        let told: Value = serde_json::from_str(&held.client.unwrap()).unwrap();
+        assert_eq!(
+            (&told["id"], &told["error"]["data"]["rule"]),
+            (&json!(7), &json!("unreadable"))
+        );
+        let news = format!(r#"{{"method":"thread/started","params":{{"originUrl":"u","x":{deep}}}}}"#);
+        let held = Writes::pass().without_credentials(&news);
         assert_eq!((held.pass, held.client), (false, None));
     }
 }

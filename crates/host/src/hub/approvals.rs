@@ -8,14 +8,10 @@ use drawbridge_core::approvals::{
     ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
 };
 use drawbridge_wire::control::{ApprovalKind, Change};
-use drawbridge_wire::{AnswerSource, Decision};
+use drawbridge_wire::{AnswerSource, Decision, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long a request waits while somebody may answer it.
-pub(super) const PATIENCE_MS: u64 = 5 * 60 * 1000;
-/// How long it waits while nobody may.
-const PATIENCE_ALONE_MS: u64 = 60 * 1000;
 /// Deadline for what we send about an answer.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -61,9 +57,9 @@ impl Hub {
             .zip(params.get("itemId").and_then(Value::as_str))
             .and_then(|(thread, item)| self.threads.get(thread)?.item(item).cloned());
         let patience_ms = if self.somebody_may_answer() {
-            PATIENCE_MS
+            self.config.answer_within_ms()
         } else {
-            PATIENCE_ALONE_MS
+            self.config.unattended_within_ms()
         };
         let raised = RaisedBy {
             id: id.clone(),
@@ -121,9 +117,9 @@ impl Hub {
         };
         let may = match &client.caller {
             Caller::Local => self.policy.answer.local(),
-            Caller::Remote { role, .. } => {
+            Caller::Remote { .. } => {
                 self.policy.answer.remote()
-                    && *role == drawbridge_wire::Role::Operator
+                    && client.remote_role() == Some(Role::Operator)
                     && card.kind != ApprovalKind::Unknown
             }
         };
@@ -169,18 +165,40 @@ impl Hub {
     fn somebody_may_answer(&self) -> bool {
         let answer = self.policy.answer;
         let local = !self.controls.is_empty() || self.clients.values().any(|c| c.caller == Caller::Local);
-        let remote = self.clients.values().any(
-            |c| matches!(&c.caller, Caller::Remote { role, .. } if *role == drawbridge_wire::Role::Operator),
-        );
+        let remote = self
+            .clients
+            .values()
+            .any(|c| c.remote_role() == Some(Role::Operator));
         (answer.local() && local) || (answer.remote() && remote)
     }
 
     /// An approver came: open cards get their full time.
     pub(super) fn approver_came(&mut self) {
         if self.somebody_may_answer() {
-            let changed = self.approvals.give_time(PATIENCE_MS);
+            let changed = self.approvals.give_time(self.config.answer_within_ms());
             for id in changed {
                 self.approval_changed(&id);
+            }
+        }
+    }
+
+    /// Clients that may answer since the last change of the policy get what is open.
+    pub(super) fn show_to_new_approvers(&mut self, before: &drawbridge_config::Security) {
+        let now = self.policy.answer;
+        let local = now.local() && !before.answer.local();
+        let remote = now.remote() && !before.answer.remote();
+        let waiting: Vec<(ApprovalId, ConnectionId)> = self
+            .holders
+            .iter()
+            .flat_map(|(id, connections)| connections.iter().map(|connection| (id.clone(), *connection)))
+            .collect();
+        for (id, connection) in waiting {
+            let is_remote = self
+                .clients
+                .get(&connection)
+                .map(|client| client.caller.is_remote());
+            if is_remote.is_some_and(|is_remote| if is_remote { remote } else { local }) {
+                self.deliver(&id, connection);
             }
         }
     }
@@ -210,9 +228,9 @@ impl Hub {
         let allowed = match (&client.caller, &decision) {
             (_, None) => false,
             (Caller::Local, Some(_)) => self.policy.answer.local(),
-            (Caller::Remote { role, .. }, Some(decision)) => {
+            (Caller::Remote { .. }, Some(decision)) => {
                 self.policy.answer.remote()
-                    && *role == drawbridge_wire::Role::Operator
+                    && client.remote_role() == Some(Role::Operator)
                     && remote_may(card.kind, decision)
             }
         };
@@ -254,7 +272,7 @@ impl Hub {
         let entry = Entry::ApprovalAnswered {
             approval: id.to_string(),
             decision: decision.word().to_owned(),
-            by: format!("{by:?}"),
+            by: recorded(&by),
         };
         let Dispatch {
             id,
@@ -301,7 +319,8 @@ impl Hub {
 
     /// An answer did not get out.
     pub(super) fn reopen(&mut self, id: &ApprovalId) -> bool {
-        self.approvals.unsent(id, PATIENCE_ALONE_MS, now_ms())
+        self.approvals
+            .unsent(id, self.config.unattended_within_ms(), now_ms())
     }
 
     pub(super) fn on_resolved(&mut self, id: &ApprovalId) {
@@ -380,6 +399,18 @@ impl Hub {
     }
 }
 
+/// Who answered, for the record. The bus stands first: it is ours to name, and the client's name may be cut.
+fn recorded(by: &AnswerSource) -> String {
+    match by {
+        AnswerSource::Control { client } => format!("control:{client}"),
+        AnswerSource::LocalClient { connection } => format!("local_client:{connection}"),
+        AnswerSource::Remote { bus, client } => format!("remote:{bus}/{client}"),
+        AnswerSource::Deadline => "deadline".to_owned(),
+        AnswerSource::Policy => "policy".to_owned(),
+        AnswerSource::Shutdown => "shutdown".to_owned(),
+    }
+}
+
 /// An error is how a request of unknown shape is refused.
 fn refused_by_us() -> ErrorObject {
     ErrorObject {
@@ -403,5 +434,30 @@ fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
         | Decision::AcceptWithAmendment
         | Decision::Answers(_)
         | Decision::Grant(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_names_who_answered_in_words_that_stay() {
+        let (bus, client) = ("bus.example".to_owned(), "a/\"b\"".to_owned());
+        for (by, word) in [
+            (
+                AnswerSource::Control {
+                    client: "cli".to_owned(),
+                },
+                "control:cli",
+            ),
+            (AnswerSource::LocalClient { connection: 7 }, "local_client:7"),
+            (AnswerSource::Remote { bus, client }, "remote:bus.example/a/\"b\""),
+            (AnswerSource::Deadline, "deadline"),
+            (AnswerSource::Policy, "policy"),
+            (AnswerSource::Shutdown, "shutdown"),
+        ] {
+            assert_eq!(recorded(&by), word);
+        }
     }
 }

@@ -19,6 +19,10 @@ pub(super) const MCP_NAME: &str = "codex-agents";
 /// A bus.
 pub(super) struct Bus {
     pub view: LinkView,
+    /// See [`LinkPlan::number`].
+    pub number: u64,
+    /// The last look at its MCP server, the only one whose answer is of interest.
+    pub look: u64,
     pub handle: LinkHandle,
     pub origin: String,
     pub ca_file: Option<PathBuf>,
@@ -54,11 +58,12 @@ impl Hub {
     /// The bus that flags named.
     pub(super) fn add_flagged(&mut self, bus: BusSetup) -> Result<(), HostError> {
         let wrong = |error: ConnectorError| HostError::Bus(error.to_string());
-        let origin = drawbridge_connector::origin(&bus.api).map_err(wrong)?;
+        let api = bus.api.unwrap_or_default();
+        let origin = drawbridge_connector::origin(&api).map_err(wrong)?;
         let told = Told {
             id: BusId::from_origin(&origin).as_str().to_owned(),
             name: None,
-            api: bus.api,
+            api,
             source: BusSource::Flags,
             token: bus.token,
             ca_file: bus.ca_file,
@@ -129,7 +134,8 @@ impl Hub {
         self.changed(Change::LinkGone { id: id.to_owned() });
     }
 
-    fn make(&self, told: Told) -> Result<Bus, ConnectorError> {
+    fn make(&mut self, told: Told) -> Result<Bus, ConnectorError> {
+        let number = self.next_number();
         let connect_url = drawbridge_connector::connect_url(&told.api)?;
         let origin = drawbridge_connector::origin(&told.api)?;
         let mcp_url = match told.mcp_url {
@@ -144,6 +150,7 @@ impl Hub {
             BusSource::Vault => format!("connector-{}", told.id),
         };
         let plan = LinkPlan {
+            number,
             base: self.base.clone(),
             log_file: self.layout.log_file(&log),
             id: told.id.clone(),
@@ -165,11 +172,7 @@ impl Hub {
             api: told.api,
             source: told.source,
             wanted: told.wanted,
-            link: if told.wanted {
-                LinkState::Connecting { attempt: 1 }
-            } else {
-                LinkState::Disconnected
-            },
+            link: self.first_state(told.wanted),
             since_ms: now_ms(),
             pong_at_ms: None,
             disabled: told.disabled,
@@ -191,12 +194,31 @@ impl Hub {
         );
         Ok(Bus {
             view,
+            number,
+            look: 0,
             handle,
             origin,
             ca_file: told.ca_file,
             mcp_token,
             room: Room::new(self.limits.one_bus),
         })
+    }
+
+    /// What a link is before its connector has said anything.
+    pub(super) fn first_state(&self, wanted: bool) -> LinkState {
+        if !wanted {
+            LinkState::Disconnected
+        } else if self.agent.status().endpoint.is_some() {
+            LinkState::Connecting { attempt: 1 }
+        } else {
+            // Nothing is dialled before the app-server answers (S1.05).
+            LinkState::Waiting {
+                retry_in_ms: 0,
+                code: "agent_starting".to_owned(),
+                message: "waits until codex answers; `drawbridge status` says why if that takes long"
+                    .to_owned(),
+            }
+        }
     }
 
     /// Tells doors and app-server what there is now.

@@ -66,6 +66,7 @@ impl Hub {
             Request::RotateVault {} => return self.rotate_vault(reply),
             Request::ExportVault { recipient } => return self.export_vault(recipient, reply),
             Request::ImportVault(import) => return self.import_vault(*import, reply),
+            Request::AcceptConfig { digest } => return self.accept_config(&digest, reply),
             Request::ReleaseLease {} => {
                 self.leases.drop_lease(connection, true, now_ms());
                 self.leases_changed();
@@ -127,7 +128,7 @@ impl Hub {
         if !self.policy.answer.local() {
             return error(
                 "not_allowed",
-                "this host was set so that only remote clients answer (`--answer remote`)",
+                "this host was set so that only remote clients answer (`--answer remote`, or security.answer in its configuration)",
             );
         }
         let Ok(id) = answer.id.parse::<ApprovalId>() else {

@@ -49,6 +49,9 @@ impl Hub {
         if params.name.as_ref().is_some_and(|name| !good_name(name)) {
             return answer(Some(reply), bad_name());
         }
+        if let Err(said) = good_mcp(&params.mcp) {
+            return answer(Some(reply), said);
+        }
         let handle = match &self.vault {
             Slot::Open(handle) => Some(handle.clone()),
             Slot::Opening => return answer(Some(reply), busy()),
@@ -198,6 +201,9 @@ impl Hub {
         if params.name.as_ref().is_some_and(|name| !good_name(name)) {
             return answer(Some(reply), bad_name());
         }
+        if let Err(said) = good_mcp(&params.mcp) {
+            return answer(Some(reply), said);
+        }
         let (handle, id, mcp_url) = match self.kept(&params.bus) {
             Ok(kept) => kept,
             Err(said) => return answer(Some(reply), said),
@@ -286,6 +292,27 @@ fn changed_mcp(earlier: Option<McpServer>, change: McpSetting, default_url: &str
         mcp.token = Some(token).filter(|token| !token.is_empty());
     }
     mcp
+}
+
+/// A token will travel to that address, and codex takes no other names.
+fn good_mcp(mcp: &McpSetting) -> Result<(), ControlReply> {
+    let named = mcp.name.as_deref().unwrap_or_default();
+    let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if named.chars().count() > LONGEST_NAME || !named.chars().all(sign) {
+        let said = "the name of an MCP server has letters, digits, `-` and `_` only";
+        return Err(error("bad_mcp_name", said));
+    }
+    let url = mcp.url.as_deref().filter(|url| !url.is_empty());
+    match url.map(drawbridge_connector::web_url).transpose() {
+        Ok(_) => Ok(()),
+        Err(wrong @ ConnectorError::InsecureUrl { .. }) => Err(error(wrong.code(), &wrong.to_string())),
+        // Not repeated: it may carry a password.
+        Err(wrong) => Err(error(
+            wrong.code(),
+            "the address of the MCP server cannot be used; give it as https://HOST[:PORT]/PATH, without a user \
+             or password",
+        )),
+    }
 }
 
 fn good_name(name: &str) -> bool {

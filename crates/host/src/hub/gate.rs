@@ -2,7 +2,9 @@
 
 use super::places::moves_thread;
 use super::{Client, Hub, InFlight, Lane, Waiting};
-use crate::event::{Caller, ConnectionId, GateEvent, OpKind, Outcome, Permit, Refused, ThreadOp};
+use crate::event::{
+    Caller, ConnectionId, GateEvent, OpKind, Outcome, Permit, Refused, ThreadOp, Whereabouts,
+};
 use crate::settings::{carried_is_wide, effective};
 use drawbridge_audit::Entry;
 use drawbridge_core::threads::Origin;
@@ -12,28 +14,37 @@ use serde_json::Value;
 impl Hub {
     pub(super) fn on_gate(&mut self, connection: ConnectionId, event: GateEvent) {
         match event {
-            GateEvent::Opened { caller, pid, outbox } => {
+            GateEvent::Opened {
+                caller,
+                edition,
+                pid,
+                outbox,
+            } => {
                 let (bus, client) = match &caller {
                     Caller::Local => (None, "local".to_owned()),
                     Caller::Remote { bus, client, .. } => (Some(bus.clone()), client.clone()),
                 };
-                self.record(&Entry::ConnectionOpened {
+                let opened = Entry::ConnectionOpened {
                     connection,
                     door: recorded_door(&caller),
                     role: role_word(&caller),
-                    bus,
+                    bus: bus.clone(),
                     client: Some(client.clone()),
                     peer_pid: pid,
-                });
-                self.clients.insert(
-                    connection,
-                    Client {
-                        caller,
-                        name: client,
-                        outbox,
-                        lines: super::refusals::Lines::new(super::now_ms()),
-                    },
-                );
+                };
+                let recorded = self.record_opened(bus.as_deref(), &opened);
+                let mut client = Client {
+                    caller,
+                    name: client,
+                    edition,
+                    closing: false,
+                    outbox,
+                    lines: super::refusals::Lines::new(super::now_ms()),
+                    unrecorded: (!recorded).then_some(opened),
+                };
+                // It may have begun its handshake before the last change.
+                client.close_if_before(self.policy.edition);
+                self.clients.insert(connection, client);
                 self.connections_changed();
                 self.approver_came();
             }
@@ -52,8 +63,10 @@ impl Hub {
                     let left_out = client.lines.end();
                     self.record_left_out(connection, left_out);
                 }
-                self.record(&Entry::ConnectionClosed { connection, reason });
-                self.clients.remove(&connection);
+                let client = self.clients.remove(&connection);
+                if client.is_none_or(|client| client.unrecorded.is_none()) {
+                    self.record(&Entry::ConnectionClosed { connection, reason });
+                }
                 for holders in self.holders.values_mut() {
                     holders.remove(&connection);
                 }
@@ -70,7 +83,14 @@ impl Hub {
                 thread,
                 unloaded,
                 reply,
-            } => self.place(thread, unloaded, reply),
+            } => {
+                if self.is_closing(connection) {
+                    // The asker may be gone.
+                    let _ = reply.send(Whereabouts::NotKnown);
+                } else {
+                    self.place(thread, unloaded, reply);
+                }
+            }
             GateEvent::Loaded { thread, reply } => {
                 // The asker may be gone.
                 let _ = reply.send(self.threads.get(&thread).is_some());
@@ -132,6 +152,10 @@ impl Hub {
         }
     }
 
+    fn is_closing(&self, connection: ConnectionId) -> bool {
+        self.clients.get(&connection).is_some_and(|client| client.closing)
+    }
+
     /// A request waits for its turn on its thread; one that starts a thread has none to wait for.
     fn ask(&mut self, waiting: Waiting) {
         let Some(thread) = waiting.op.thread.clone() else {
@@ -151,6 +175,14 @@ impl Hub {
             op,
             reply,
         } = waiting;
+        if self.is_closing(connection) {
+            // The asker may be gone.
+            let _ = reply.send(Err(Refused {
+                rule: "policy_changed",
+                message: "this host allows less than before; connect again".to_owned(),
+            }));
+            return;
+        }
         let mut wide_after = None;
         if let Some((id, _)) = moves_thread(&op) {
             if let Some(thread) = self.threads.get_mut(id) {

@@ -12,8 +12,11 @@ use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
 const ENDS_ENROLLMENT: [&str; 2] = ["revoked", "unauthorized"];
 
 impl Hub {
-    pub(super) fn on_link(&mut self, id: &str, event: LinkEvent) {
-        let Some(bus) = self.bus(id) else { return };
+    pub(super) fn on_link(&mut self, id: &str, number: u64, event: LinkEvent) {
+        // An earlier link to this bus says its last words while the next one is dialled.
+        let Some(bus) = self.bus(id).filter(|bus| bus.number == number) else {
+            return;
+        };
         match event {
             LinkEvent::Started { pid } => {
                 tracing::info!(bus = id, pid, "connector started");
@@ -29,10 +32,10 @@ impl Hub {
                 tracing::warn!(bus = id, "the connector answered a question nobody asked");
             }
             LinkEvent::Said(FromConnector::TunnelOpened { tunnel, client, role }) => {
-                tracing::info!(bus = id, tunnel, client, %role, "tunnel opened");
+                tracing::debug!(bus = id, tunnel, client, %role, "tunnel opened");
             }
             LinkEvent::Said(FromConnector::TunnelClosed { tunnel, reason }) => {
-                tracing::info!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
+                tracing::debug!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
             }
             LinkEvent::Ended { message } => {
                 if bus.view.wanted && !matches!(bus.view.link, LinkState::Failed { .. }) {
@@ -96,6 +99,12 @@ impl Hub {
                     .collect()
             }
         };
+        if ids.is_empty() && !self.buses.is_empty() {
+            return error(
+                "all_disabled",
+                "no bus takes this host any more; enroll it again with `drawbridge enroll --api URL`",
+            );
+        }
         if ids.is_empty() {
             return error(
                 "no_bus",
@@ -109,6 +118,7 @@ impl Hub {
     }
 
     fn want(&mut self, id: &str, wanted: bool) {
+        let first = self.first_state(wanted);
         let Some(bus) = self.bus_mut(id) else { return };
         let given_up = matches!(bus.view.link, LinkState::Failed { .. } | LinkState::Disconnected);
         if bus.view.wanted == wanted && !(wanted && given_up) {
@@ -117,11 +127,7 @@ impl Hub {
         bus.view.wanted = wanted;
         bus.view.since_ms = now_ms();
         bus.view.disabled = None;
-        bus.view.link = if wanted {
-            LinkState::Connecting { attempt: 1 }
-        } else {
-            LinkState::Disconnected
-        };
+        bus.view.link = first;
         bus.handle.want(wanted);
         self.bus_changed(id);
         self.keep_wish(id, wanted);

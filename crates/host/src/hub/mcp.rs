@@ -158,32 +158,30 @@ impl Hub {
     }
 
     pub(super) fn look_at_mcp(&mut self, id: &str) {
+        let look = self.next_number();
         let Some(bus) = self.bus_mut(id) else { return };
         let (token, ca_file) = (bus.mcp_token.clone(), bus.ca_file.clone());
         let Some(mcp) = &mut bus.view.mcp else { return };
+        bus.look = look;
         mcp.check = McpCheck::Checking;
         let url = mcp.url.clone();
         let at = at_of(&url);
         let (bus, spawner, base) = (id.to_owned(), self.spawner.clone(), self.base.clone());
         let log = self.layout.log_file("asks");
         self.spawn(async move {
-            let what = Ask::Mcp {
-                url: url.clone(),
-                token,
-            };
+            let what = Ask::Mcp { url, token };
             let answer = crate::ask::ask(&spawner, &base, log, at, ca_file, what).await;
-            Some(Event::McpChecked { bus, url, answer })
+            Some(Event::McpChecked { bus, look, answer })
         });
         self.bus_changed(id);
     }
 
-    pub(super) fn mcp_checked(&mut self, id: &str, url: &str, answer: AskAnswer) {
-        let Some(mcp) = self.bus_mut(id).and_then(|bus| bus.view.mcp.as_mut()) else {
+    pub(super) fn mcp_checked(&mut self, id: &str, look: u64, answer: AskAnswer) {
+        // An answer about an address or a token that is another by now is of no interest.
+        let bus = self.bus_mut(id).filter(|bus| bus.look == look);
+        let Some(mcp) = bus.and_then(|bus| bus.view.mcp.as_mut()) else {
             return;
         };
-        if mcp.url != url {
-            return;
-        }
         mcp.check = match answer {
             AskAnswer::Bad { code, message } => McpCheck::Bad { code, message },
             AskAnswer::Good | AskAnswer::Traded { .. } => McpCheck::Good { at_ms: now_ms() },

@@ -4,6 +4,7 @@
 mod agent;
 mod approvals;
 mod buses;
+pub(crate) mod config;
 mod control;
 mod enroll;
 mod form;
@@ -20,6 +21,7 @@ mod view;
 use crate::HostError;
 use crate::agent::{AgentHandle, Tokens};
 use crate::ask::ConnectorBase;
+use crate::config::Configuration;
 use crate::event::{Caller, ConnectionId, Event, Permit, Refused, ThreadOp, ToConnection};
 use crate::identity::Identity;
 use crate::layout::Layout;
@@ -43,8 +45,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) struct Client {
     pub caller: Caller,
     pub name: String,
+    /// See [`Policy::edition`].
+    pub edition: u64,
+    /// It was told to end; nothing it asks counts any more.
+    pub closing: bool,
     pub outbox: mpsc::Sender<ToConnection>,
     pub lines: refusals::Lines,
+    /// What the record does not say of it yet, because its bus had used up its lines.
+    pub unrecorded: Option<Entry>,
 }
 
 /// A client of the control socket.
@@ -83,6 +91,11 @@ pub(crate) struct Parts {
     pub layout: Arc<Layout>,
     pub identity: Identity,
     pub policy: Arc<Policy>,
+    /// What the doors give to new connections.
+    pub policies: watch::Sender<Arc<Policy>>,
+    pub config: Configuration,
+    /// Sets how much is written to the log.
+    pub log_level: Box<dyn Fn(&str) + Send>,
     pub audit: Audit,
     pub agent: AgentHandle,
     /// A bus that flags named.
@@ -103,10 +116,15 @@ pub(crate) struct Hub {
     layout: Arc<Layout>,
     identity: Identity,
     policy: Arc<Policy>,
+    policies: watch::Sender<Arc<Policy>>,
+    config: Configuration,
+    log_level: Box<dyn Fn(&str) + Send>,
     audit: Audit,
     agent: AgentHandle,
     /// Of flags first, then enrolled ones, oldest first.
     buses: Vec<buses::Bus>,
+    /// Last number that was given to a link or a look, see [`Hub::next_number`].
+    numbers: u64,
     base: ConnectorBase,
     spawner: Arc<Spawner>,
     vault: vault::Slot,
@@ -125,6 +143,8 @@ pub(crate) struct Hub {
     controls: BTreeMap<ConnectionId, ControlClient>,
     lanes: HashMap<String, Lane>,
     in_flight: HashMap<u64, InFlight>,
+    /// Lines of the record that connections have together.
+    shared: refusals::Shared,
     next_permit: u64,
     /// See [`crate::event::MoveCount`].
     moves: watch::Sender<u64>,
@@ -146,9 +166,13 @@ impl Hub {
             layout: parts.layout,
             identity: parts.identity,
             policy: parts.policy,
+            policies: parts.policies,
+            config: parts.config,
+            log_level: parts.log_level,
             audit: parts.audit,
             agent: parts.agent,
             buses: Vec::new(),
+            numbers: 0,
             base: parts.base,
             spawner: parts.spawner,
             vault: vault::Slot::None,
@@ -171,6 +195,7 @@ impl Hub {
             controls: BTreeMap::new(),
             lanes: HashMap::new(),
             in_flight: HashMap::new(),
+            shared: refusals::Shared::default(),
             next_permit: 1,
             moves: parts.moves,
             holders: HashMap::new(),
@@ -187,23 +212,7 @@ impl Hub {
 
     /// Runs until the host is to stop, then stops everything in order.
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let roots: Vec<_> = self
-            .policy
-            .roots
-            .iter()
-            .map(|r| r.display().to_string())
-            .collect();
-        for (setting, value) in [
-            ("answer", self.policy.answer.to_string()),
-            ("role", self.policy.role.to_string()),
-            ("roots", roots.join(":")),
-        ] {
-            self.record(&Entry::PolicySet {
-                setting: setting.to_owned(),
-                value,
-                by: "start".to_owned(),
-            });
-        }
+        self.record_policy(None, "start");
         while self.stopping.is_none() {
             let event = tokio::select! {
                 event = events.recv() => event,
@@ -228,17 +237,19 @@ impl Hub {
             Event::Agent(event) => self.on_agent(event),
             Event::Gate(connection, event) => self.on_gate(connection, event),
             Event::Control(connection, event) => self.on_control(connection, event),
-            Event::Link(bus, event) => self.on_link(&bus, event),
+            Event::Link(bus, number, event) => self.on_link(&bus, number, event),
             Event::Vault(event) => self.on_vault(event),
-            Event::McpChecked { bus, url, answer } => self.mcp_checked(&bus, &url, answer),
+            Event::Config(reading) => self.on_config(*reading),
+            Event::McpChecked { bus, look, answer } => self.mcp_checked(&bus, look, answer),
             Event::TurnedAway { door, pid, why } => {
-                self.record(&Entry::ConnectionRefused {
+                let entry = Entry::ConnectionRefused {
                     door,
                     bus: None,
                     client: None,
                     peer_pid: pid,
                     reason: why.to_owned(),
-                });
+                };
+                self.record_turned_away(door.word(), why, &entry);
             }
             Event::Stop(reason) => self.stopping = Some(reason.to_owned()),
         }
@@ -282,6 +293,12 @@ impl Hub {
         let note = Notification::Delta(delta);
         self.controls
             .retain(|_, client| !client.subscribed || client.outbox.try_send(note.clone()).is_ok());
+    }
+
+    /// Tells one of a kind from all that came before it.
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     fn record(&mut self, entry: &Entry) {

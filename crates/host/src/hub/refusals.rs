@@ -1,23 +1,48 @@
-//! How many lines of the record one connection may fill with what was refused to it. What a person or a
-//! rule decided about an approval is no such line and is never left out.
+//! How many lines of the record one connection may fill with what was refused to it, and all connections
+//! of one bus together with their coming and going. What a person or a rule decided about an approval is no
+//! such line and is never left out.
 
 use super::{Hub, now_ms};
-use crate::event::ConnectionId;
+use crate::event::{Caller, ConnectionId};
 use drawbridge_audit::Entry;
 use std::collections::BTreeMap;
 
-/// Lines a connection may have at once.
-const LINES: u32 = 20;
-/// How long it takes to get one back.
-const ONE_BACK_MS: u64 = 3000;
-/// How long one that had all its lines waits for new ones.
-const ALL_BACK_MS: u64 = LINES as u64 * ONE_BACK_MS;
+/// How many lines there are.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    /// At once.
+    lines: u32,
+    /// How long it takes to get one back.
+    one_back_ms: u64,
+}
+
+impl Size {
+    /// How long one that had all its lines waits for new ones.
+    fn all_back_ms(self) -> u64 {
+        u64::from(self.lines) * self.one_back_ms
+    }
+}
+
+/// Of one connection.
+const ONE: Size = Size {
+    lines: 20,
+    one_back_ms: 3000,
+};
+/// Of all remotes of one bus, or of all that one socket turned away: a bus's tunnels may come together,
+/// but who comes again and again must not fill the disk.
+const TOGETHER: Size = Size {
+    lines: 200,
+    one_back_ms: 1000,
+};
+/// What a connection that was opened is counted as.
+const OPENED: &str = "connection_opened";
 /// Most rules told apart while counting. There are fewer; this is for the day when there are not.
 const MOST_RULES: usize = 64;
 
 /// A bucket of lines. Empty, it only counts until it is full again, and then says what it counted.
 #[derive(Debug)]
 pub(crate) struct Lines {
+    size: Size,
     left: u32,
     /// When `left` was right.
     at_ms: u64,
@@ -28,8 +53,13 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(super) fn new(now_ms: u64) -> Self {
+        Self::of(ONE, now_ms)
+    }
+
+    fn of(size: Size, now_ms: u64) -> Self {
         Self {
-            left: LINES,
+            size,
+            left: size.lines,
             at_ms: now_ms,
             empty_at_ms: None,
             left_out: BTreeMap::new(),
@@ -38,34 +68,49 @@ impl Lines {
 
     /// Whether there is a line for this; if not, it is counted.
     pub(super) fn take(&mut self, rule: &str, now_ms: u64) -> bool {
-        if self.empty_at_ms.is_none() {
-            let back = now_ms.saturating_sub(self.at_ms) / ONE_BACK_MS;
-            self.left = LINES.min(self.left.saturating_add(u32::try_from(back).unwrap_or(LINES)));
-            self.at_ms = self.at_ms.saturating_add(back * ONE_BACK_MS).min(now_ms);
-            if self.left > 0 {
-                self.left -= 1;
-                return true;
-            }
-            self.empty_at_ms = Some(now_ms);
+        let line = self.line(now_ms);
+        if !line {
+            self.leave_out(rule, 1);
         }
+        line
+    }
+
+    /// Whether there is a line.
+    fn line(&mut self, now_ms: u64) -> bool {
+        if self.empty_at_ms.is_some() {
+            return false;
+        }
+        let Size { lines, one_back_ms } = self.size;
+        let back = now_ms.saturating_sub(self.at_ms) / one_back_ms;
+        self.left = lines.min(self.left.saturating_add(u32::try_from(back).unwrap_or(lines)));
+        self.at_ms = self.at_ms.saturating_add(back * one_back_ms).min(now_ms);
+        if self.left > 0 {
+            self.left -= 1;
+            return true;
+        }
+        self.empty_at_ms = Some(now_ms);
+        false
+    }
+
+    fn leave_out(&mut self, rule: &str, count: u64) {
         let known = self.left_out.len() < MOST_RULES || self.left_out.contains_key(rule);
         let rule = if known { rule } else { "other" };
-        *self.left_out.entry(rule.to_owned()).or_default() += 1;
-        false
+        *self.left_out.entry(rule.to_owned()).or_default() += count;
     }
 
     /// When it will be full again, if it only counts now.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        self.empty_at_ms.map(|since| since.saturating_add(ALL_BACK_MS))
+        self.empty_at_ms
+            .map(|since| since.saturating_add(self.size.all_back_ms()))
     }
 
     /// What was left out, by rule, once it is full again.
     pub(super) fn refilled(&mut self, now_ms: u64) -> BTreeMap<String, u64> {
         match self.empty_at_ms {
             // A clock that was set back must not make it wait for longer.
-            Some(since) if now_ms < since || now_ms - since >= ALL_BACK_MS => {
+            Some(since) if now_ms < since || now_ms - since >= self.size.all_back_ms() => {
                 let told = std::mem::take(&mut self.left_out);
-                *self = Self::new(now_ms);
+                *self = Self::of(self.size, now_ms);
                 told
             }
             _ => BTreeMap::new(),
@@ -78,18 +123,84 @@ impl Lines {
     }
 }
 
+/// Lines that several connections share: those of a bus, or those turned away at a socket.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(BTreeMap<String, Lines>);
+
+impl Shared {
+    fn of(&mut self, whose: &str, now_ms: u64) -> &mut Lines {
+        // Few: enrolled buses and our own sockets.
+        self.0
+            .entry(whose.to_owned())
+            .or_insert_with(|| Lines::of(TOGETHER, now_ms))
+    }
+}
+
 impl Hub {
-    /// Records something that was refused to a connection, or counts it.
-    pub(super) fn record_refusal(&mut self, connection: ConnectionId, rule: &str, entry: &Entry) {
-        let lines = self.clients.get_mut(&connection).map(|client| &mut client.lines);
-        if lines.is_none_or(|lines| lines.take(rule, now_ms())) {
+    /// Records that a connection was opened, or counts it. Whether it has its line.
+    pub(super) fn record_opened(&mut self, bus: Option<&str>, entry: &Entry) -> bool {
+        let line = bus.is_none_or(|bus| self.shared.of(bus, now_ms()).take(OPENED, now_ms()));
+        if line {
+            self.record(entry);
+        }
+        line
+    }
+
+    /// Records that somebody was turned away at a socket, or counts it.
+    pub(super) fn record_turned_away(&mut self, door: &str, why: &str, entry: &Entry) {
+        if self.shared.of(door, now_ms()).take(why, now_ms()) {
             self.record(entry);
         }
     }
 
-    /// Records how much was left out.
+    /// Records something that was refused to a connection, or counts it.
+    pub(super) fn record_refusal(&mut self, connection: ConnectionId, rule: &str, entry: &Entry) {
+        let now = now_ms();
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return self.record(entry);
+        };
+        if !client.lines.take(rule, now) {
+            return;
+        }
+        let shared = match &client.caller {
+            Caller::Remote { bus, .. } => Some(self.shared.of(bus, now)),
+            Caller::Local => None,
+        };
+        let Some(shared) = shared else {
+            return self.record(entry);
+        };
+        // Who has no line of its own is named before what was refused to it.
+        let opened = client.unrecorded.as_ref().filter(|_| shared.line(now)).cloned();
+        let named = client.unrecorded.is_none() || opened.is_some();
+        if !(named && shared.line(now)) {
+            shared.leave_out(rule, 1);
+        } else {
+            client.unrecorded = None;
+            if let Some(opened) = opened {
+                self.record(&opened);
+            }
+            self.record(entry);
+        }
+    }
+
+    /// Records how much was left out of a connection.
     pub(super) fn record_left_out(&mut self, connection: ConnectionId, left_out: BTreeMap<String, u64>) {
+        let now = now_ms();
         for (rule, count) in left_out {
+            let shared = match self.clients.get(&connection) {
+                Some(client) => match &client.caller {
+                    Caller::Remote { bus, .. } => Some((client.unrecorded.is_none(), bus)),
+                    Caller::Local => None,
+                },
+                None => None,
+            };
+            if let Some((named, bus)) = shared {
+                let shared = self.shared.of(bus, now);
+                if !(named && shared.line(now)) {
+                    shared.leave_out(&rule, count);
+                    continue;
+                }
+            }
             self.record(&Entry::RefusalsLeftOut {
                 connection,
                 rule,
@@ -98,25 +209,46 @@ impl Hub {
         }
     }
 
-    /// When the next connection has its lines back.
+    /// When the next one has its lines back.
     pub(super) fn lines_due_ms(&self) -> Option<u64> {
-        self.clients
-            .values()
-            .filter_map(|client| client.lines.due_ms())
+        let connections = self.clients.values().map(|client| &client.lines);
+        connections
+            .chain(self.shared.0.values())
+            .filter_map(Lines::due_ms)
             .min()
     }
 
-    /// Says of connections that have their lines back what was left out.
+    /// Says of those that have their lines back what was left out.
     pub(super) fn refill_lines(&mut self, now_ms: u64) {
-        let mut told = Vec::new();
-        for (connection, client) in &mut self.clients {
-            let left_out = client.lines.refilled(now_ms);
-            if !left_out.is_empty() {
-                told.push((*connection, left_out));
-            }
-        }
-        for (connection, left_out) in told {
+        self.tell_left_out(|lines| lines.refilled(now_ms));
+    }
+
+    /// Says what was left out and not told yet.
+    pub(super) fn end_lines(&mut self) {
+        self.tell_left_out(Lines::end);
+    }
+
+    fn tell_left_out(&mut self, told: impl Fn(&mut Lines) -> BTreeMap<String, u64>) {
+        let of_one: Vec<_> = self
+            .clients
+            .iter_mut()
+            .map(|(connection, client)| (*connection, told(&mut client.lines)))
+            .filter(|(_, left_out)| !left_out.is_empty())
+            .collect();
+        for (connection, left_out) in of_one {
             self.record_left_out(connection, left_out);
+        }
+        let together: Vec<_> = self
+            .shared
+            .0
+            .iter_mut()
+            .map(|(whose, lines)| (whose.clone(), told(lines)))
+            .collect();
+        for (whose, left_out) in together {
+            for (what, count) in left_out {
+                let whose = whose.clone();
+                self.record(&Entry::LeftOut { whose, what, count });
+            }
         }
     }
 }
@@ -136,7 +268,7 @@ mod tests {
             "it only counts until it is full"
         );
         let due = lines.due_ms().unwrap();
-        assert_eq!(due, 10 + ALL_BACK_MS);
+        assert_eq!(due, 10 + ONE.all_back_ms());
         assert!(lines.refilled(due - 1).is_empty());
         let told: Vec<_> = lines.refilled(due).into_iter().collect();
         assert_eq!(told, [("role".to_owned(), 980), ("wide_thread".to_owned(), 1)]);
@@ -146,9 +278,21 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_again_and_again_gets_few_lines_and_others_keep_theirs() {
+        let mut shared = Shared::default();
+        let written = (0..60_000)
+            .filter(|_| shared.of("bus", 0).take(OPENED, 0))
+            .count();
+        assert_eq!(written, 200, "it only counts until it is full again");
+        assert!(shared.of("another", 0).take(OPENED, 0));
+        let told = shared.of("bus", 0).end();
+        assert_eq!(told, BTreeMap::from([(OPENED.to_owned(), 59_800)]));
+    }
+
+    #[test]
     fn slow_refusals_all_have_a_line() {
         let mut lines = Lines::new(0);
-        assert!((0..200).all(|n| lines.take("role", n * ONE_BACK_MS)));
+        assert!((0..200).all(|n| lines.take("role", n * ONE.one_back_ms)));
     }
 
     #[test]
@@ -174,7 +318,7 @@ mod tests {
                 told += lines.refilled(now).values().sum::<u64>();
                 written += u64::from(lines.take(&rule.to_string(), now));
                 prop_assert!(lines.left_out.len() <= MOST_RULES + 1);
-                prop_assert!(written <= u64::from(LINES) + now / ONE_BACK_MS + 1);
+                prop_assert!(written <= u64::from(ONE.lines) + now / ONE.one_back_ms + 1);
             }
             told += lines.end().values().sum::<u64>();
             prop_assert_eq!(written + told, count);

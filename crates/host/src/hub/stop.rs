@@ -27,6 +27,7 @@ const LAST_WORDS: Duration = Duration::from_millis(700);
 impl Hub {
     pub(super) async fn stop(mut self, reason: &str, mut events: mpsc::Receiver<Event>) {
         tracing::info!(reason, "stopping");
+        self.end_lines();
         self.record(&Entry::HostStopped {
             reason: reason.to_owned(),
         });

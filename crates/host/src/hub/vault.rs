@@ -79,13 +79,19 @@ impl Hub {
                 let said = match result {
                     Ok(open) => {
                         self.vault = Slot::Open(open.handle);
+                        let confirmed = open.confirmed;
                         let mut enrollments = open.enrollments;
                         enrollments.sort_by_key(|kept| kept.made_at);
                         for kept in enrollments {
+                            if open.replaced.contains(&kept.id) {
+                                self.remove_bus(kept.id.as_str());
+                            }
                             if self.bus(kept.id.as_str()).is_none() {
                                 self.add_enrolled(kept);
                             }
                         }
+                        // Before the app-server has its tokens, and so before any remote is let in.
+                        self.learn_confirmed(confirmed);
                         ControlReply::Done
                     }
                     Err(wrong) => {
@@ -94,6 +100,7 @@ impl Hub {
                             code: wrong.code(),
                             message: wrong.to_string(),
                         };
+                        self.config_changed("vault");
                         error(wrong.code(), &wrong.to_string())
                     }
                 };
@@ -128,6 +135,10 @@ impl Hub {
                 self.record_enrollment(id.as_str(), "forgotten");
                 self.vault_changed();
                 answer(Some(reply), ControlReply::Done);
+            }
+            VaultEvent::Confirmed { kept, reply } => {
+                self.config_accepted(kept, reply);
+                self.vault_changed();
             }
             VaultEvent::Changed => self.vault_changed(),
         }
@@ -239,7 +250,8 @@ impl Hub {
                 Ok::<_, VaultError>((contents(handle).await?, report))
             };
             let result = match done.await {
-                Ok((open, report)) => {
+                Ok((mut open, report)) => {
+                    open.replaced.clone_from(&report.replaced);
                     let words = |ids: Vec<BusId>| ids.iter().map(ToString::to_string).collect();
                     answer(
                         Some(reply),
@@ -333,7 +345,13 @@ async fn open(dir: &Path, key: &KeySource) -> Result<OpenVault, VaultError> {
 
 pub(super) async fn contents(handle: VaultHandle) -> Result<OpenVault, VaultError> {
     let enrollments = handle.list().await?;
-    Ok(OpenVault { handle, enrollments })
+    let confirmed = super::config::confirmed_in(&handle).await;
+    Ok(OpenVault {
+        handle,
+        enrollments,
+        confirmed,
+        replaced: Vec::new(),
+    })
 }
 
 pub(super) fn answer(reply: Option<Reply>, said: ControlReply) {

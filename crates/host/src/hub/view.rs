@@ -8,7 +8,7 @@ use drawbridge_core::threads::Thread;
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::{
     ApprovalKind, ApprovalState, ApprovalView, Change, Choice, ConnectionView, DiffLineKind, DiffLineView,
-    HostIdentity, HostView, LeaseView, Part, PolicyView, ThreadView,
+    HostIdentity, HostView, LeaseView, Part, ThreadView,
 };
 
 impl Hub {
@@ -25,16 +25,12 @@ impl Hub {
             app_server: self.app_server.clone(),
             links: self.buses.iter().map(|bus| bus.view.clone()).collect(),
             vault: self.vault_view(),
-            config: None,
+            config: self.config_view(),
             threads: self.threads.iter().map(thread_view).collect(),
             approvals: self.approvals.iter().map(|card| self.card_view(card)).collect(),
             leases: self.leases_view(),
             connections: self.connections_view(),
-            policy: PolicyView {
-                answer: self.policy.answer,
-                role: self.policy.role,
-                roots: self.policy.roots.clone(),
-            },
+            policy: self.policy_view(),
         }
     }
 

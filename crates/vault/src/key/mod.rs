@@ -1,6 +1,7 @@
 //! Where the key is kept.
 
 mod file;
+mod glance;
 mod keyring;
 mod watched;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use glance::{Glance, glance};
 pub use watched::Watched;
 
 /// How long a call to the keyring may take.

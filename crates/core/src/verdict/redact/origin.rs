@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
-/// The frame without credentials in any `gitInfo.originUrl`; `None` when there are none to take out, or
-/// when it is no JSON.
-#[must_use]
-pub fn without_credentials(frame: &str) -> Option<String> {
+/// The frame without credentials in any `gitInfo.originUrl`; `None` when there are none to take out.
+///
+/// # Errors
+/// When it may hold some and cannot be read, because it nests too deeply: then it must not go on.
+pub fn without_credentials(frame: &str) -> Result<Option<String>, serde_json::Error> {
     // Frames can be large; nearly all of them have none of these.
     if !frame.contains("\"originUrl\"") {
-        return None;
+        return Ok(None);
     }
-    let mut value: Value = serde_json::from_str(frame).ok()?;
-    clean(&mut value).then(|| value.to_string())
+    let mut value: Value = serde_json::from_str(frame)?;
+    Ok(clean(&mut value).then(|| value.to_string()))
 }
 
 /// Whether something was taken out. Nesting is bounded by the parser.
@@ -122,18 +123,30 @@ mod tests {
                 json!({ "method": "thread/started", "params": { "thread": good } }),
             ),
         ] {
-            let cleaned = without_credentials(&frame.to_string()).unwrap();
+            let cleaned = without_credentials(&frame.to_string()).unwrap().unwrap();
             assert_eq!(serde_json::from_str::<Value>(&cleaned).unwrap(), clean);
         }
         // What holds none goes on as it came, and so does the same word elsewhere.
-        assert_eq!(without_credentials(&json!({ "thread": good }).to_string()), None);
         assert_eq!(
-            without_credentials(&json!({ "gitInfo": null, "originUrl": "https://u:p@h" }).to_string()),
+            without_credentials(&json!({ "thread": good }).to_string()).unwrap(),
             None
         );
         assert_eq!(
-            without_credentials(&json!({ "text": "{\"originUrl\":\"https://u:p@h\"}" }).to_string()),
+            without_credentials(&json!({ "gitInfo": null, "originUrl": "https://u:p@h" }).to_string())
+                .unwrap(),
             None
         );
+        assert_eq!(
+            without_credentials(&json!({ "text": "{\"originUrl\":\"https://u:p@h\"}" }).to_string()).unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn what_nests_too_deeply_to_be_read_is_not_passed_on_unread() {
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        let frame = |name: &str| format!(r#"{{"id":1,"result":{{"{name}":{deep}}}}}"#);
+        assert!(without_credentials(&frame("originUrl")).is_err());
+        assert_eq!(without_credentials(&frame("other")).unwrap(), None);
     }
 }

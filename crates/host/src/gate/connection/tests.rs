@@ -73,9 +73,11 @@ async fn bench(caller: Caller) -> Bench {
     });
     let (moves_in, moves) = watch::channel(0);
     let policy = Policy {
+        edition: 0,
         answer: WhoMayAnswer::Local,
         role: Role::Operator,
         roots: vec![canonical.clone()],
+        ceilings: drawbridge_config::all_pairs().to_vec(),
         cwd: canonical,
         skill_roots: Vec::new(),
         mcp: None,

@@ -5,7 +5,7 @@
 //! locked, will it outlive the session.
 
 use super::{Need, Outlook};
-use crate::KeyError;
+use crate::{Glance, KeyError};
 use keyring_core::CredentialStore;
 use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use std::collections::HashMap;
@@ -98,6 +98,22 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
         }
     }
     Ok(Outlook { volatile })
+}
+
+/// Looks without asking anybody for anything: no prompt, no unlocking.
+pub(in crate::key) async fn glance() -> Result<Glance, KeyError> {
+    let keyring = SecretService::connect(EncryptionType::Plain)
+        .await
+        .map_err(explain)?;
+    let collection = match keyring.get_default_collection().await {
+        Err(Error::NoResult) => return Ok(Glance::NeverUnlocked),
+        other => other.map_err(explain)?,
+    };
+    if in_session(collection.collection_path.as_str()) {
+        return Ok(Glance::Volatile);
+    }
+    let locked = collection.is_locked().await.map_err(explain)?;
+    Ok(if locked { Glance::Locked } else { Glance::Unlocked })
 }
 
 fn in_session(path: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The login keychain of macOS.
 
 use super::{Need, Outlook};
-use crate::KeyError;
+use crate::{Glance, KeyError};
 use keyring_core::CredentialStore;
 use std::sync::Arc;
 
@@ -14,6 +14,11 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 /// The system itself asks for what it needs; nothing can be known beforehand.
 pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
     Ok(Outlook::default())
+}
+
+/// Nothing can be known here without asking the person.
+pub(in crate::key) fn glance() -> std::future::Ready<Result<Glance, KeyError>> {
+    std::future::ready(Ok(Glance::NotSeen))
 }
 
 pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {

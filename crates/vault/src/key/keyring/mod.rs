@@ -19,6 +19,8 @@ use zeroize::Zeroizing;
 /// What our entries belong to.
 const SERVICE: &str = "drawbridge";
 
+pub(super) use platform::glance;
+
 /// One entry of the keyring.
 pub(super) struct Keyring {
     user: String,

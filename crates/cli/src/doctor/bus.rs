@@ -1,0 +1,413 @@
+//! Buses: reached, clocks alike, token taken, MCP server answering.
+
+use super::finding::{Check, Finding, Level};
+use drawbridge_connector::{api_url, ask_http};
+use drawbridge_wire::Secret;
+use drawbridge_wire::buses::{DisabledView, McpCheck, McpView};
+use drawbridge_wire::control::LinkView;
+use drawbridge_wire::pipe::LinkState;
+use http::{Method, StatusCode, header};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How long a bus may take for an answer.
+const WITHIN: Duration = Duration::from_secs(8);
+/// Clocks that differ less are alike: a date has whole seconds, and an answer takes its time.
+const ALIKE: Duration = Duration::from_secs(30);
+/// Clocks that differ more break certificates and codes.
+const FAR: Duration = Duration::from_secs(300);
+
+/// A bus to look at.
+pub(super) struct Bus {
+    /// What it is called in lines.
+    pub name: String,
+    pub api: String,
+    pub ca_file: Option<PathBuf>,
+    /// A token that was given here. The host's own stay with the host.
+    pub token: Option<Secret>,
+    /// What the running host says of it.
+    pub view: Option<LinkView>,
+}
+
+/// What was seen of it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub name: String,
+    /// Status of `/healthz`, or why there is none.
+    pub health: Result<u16, String>,
+    /// Its clock less ours, in seconds.
+    pub skew: Option<i64>,
+    pub token: Token,
+    pub link: Option<LinkState>,
+    pub wanted: bool,
+    pub disabled: Option<DisabledView>,
+    pub mcp: Option<McpView>,
+}
+
+/// Whether a token is taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// None was given here.
+    NotTried,
+    Taken,
+    Refused(u16),
+    Unclear(String),
+}
+
+/// Asks the bus.
+pub(super) async fn look(bus: Bus) -> Seen {
+    let (health, token) = tokio::join!(health(&bus), token(&bus));
+    let (health, skew) = health;
+    let view = bus.view;
+    Seen {
+        name: bus.name,
+        health,
+        skew,
+        token,
+        wanted: view.as_ref().is_none_or(|view| view.wanted),
+        disabled: view.as_ref().and_then(|view| view.disabled.clone()),
+        mcp: view.as_ref().and_then(|view| view.mcp.clone()),
+        link: view.map(|view| view.link),
+    }
+}
+
+async fn ask(
+    api: &str,
+    path: &str,
+    ca_file: Option<&Path>,
+    token: Option<&Secret>,
+) -> Result<drawbridge_connector::Answer, String> {
+    let url = api_url(api, &[path]).map_err(|error| error.to_string())?;
+    let asked = Box::pin(ask_http(Method::GET, url, token, ca_file, None));
+    match tokio::time::timeout(WITHIN, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
+    }
+}
+
+async fn health(bus: &Bus) -> (Result<u16, String>, Option<i64>) {
+    let before = SystemTime::now();
+    let answer = match ask(&bus.api, "healthz", bus.ca_file.as_deref(), None).await {
+        Ok(answer) => answer,
+        Err(why) => return (Err(why), None),
+    };
+    let after = SystemTime::now();
+    let date = answer
+        .headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok());
+    let theirs = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let skew = theirs.map(|theirs| skew(before, after, theirs));
+    (Ok(answer.status), skew)
+}
+
+/// How far a clock is outside of the time in which it was asked, in seconds.
+fn skew(before: SystemTime, after: SystemTime, theirs: SystemTime) -> i64 {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    if let Ok(ahead) = theirs.duration_since(after) {
+        seconds(ahead)
+    } else if let Ok(behind) = before.duration_since(theirs) {
+        -seconds(behind)
+    } else {
+        0
+    }
+}
+
+/// A plain request to `/connect`: a bus looks at the token first and then asks for an upgrade.
+async fn token(bus: &Bus) -> Token {
+    let Some(token) = &bus.token else {
+        return Token::NotTried;
+    };
+    match ask(&bus.api, "connect", bus.ca_file.as_deref(), Some(token)).await {
+        Ok(answer) if answer.status == StatusCode::UPGRADE_REQUIRED.as_u16() => Token::Taken,
+        Ok(answer) if matches!(answer.status, 401 | 403) => Token::Refused(answer.status),
+        Ok(answer) => Token::Unclear(format!("HTTP {}", answer.status)),
+        Err(why) => Token::Unclear(why),
+    }
+}
+
+/// Codes of a link that mean the token.
+fn is_about_token(code: &str) -> bool {
+    matches!(code, "unauthorized" | "forbidden" | "revoked" | "bad_token")
+}
+
+pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
+    let mut out = vec![of_reach(seen)];
+    out.extend(of_clock(seen));
+    out.extend(of_token(seen));
+    out.extend(seen.mcp.as_ref().and_then(of_mcp));
+    out.into_iter().map(|finding| finding.about(&seen.name)).collect()
+}
+
+fn of_reach(seen: &Seen) -> Finding {
+    const OTHERWISE: &str = "check the address, the network and whether the bus runs";
+    if let Some(LinkState::Connected { round_trip_ms }) = &seen.link {
+        let trip = round_trip_ms.map(|ms| format!(" (round trip {ms} ms)"));
+        return Finding::ok(
+            Check::Bus,
+            format!("the host is connected{}", trip.unwrap_or_default()),
+        );
+    }
+    if !seen.wanted {
+        return Finding::ok(Check::Bus, "switched off here");
+    }
+    match (&seen.link, &seen.health) {
+        (Some(LinkState::Failed { code, message } | LinkState::Waiting { code, message, .. }), _)
+            if !is_about_token(code) =>
+        {
+            Finding::told(
+                Level::Fail,
+                Check::Bus,
+                &format!("the host: {message}"),
+                OTHERWISE,
+            )
+        }
+        (_, Err(why)) => Finding::told(Level::Fail, Check::Bus, why, OTHERWISE),
+        (_, Ok(200)) => Finding::ok(Check::Bus, "its /healthz answers"),
+        (_, Ok(status)) => Finding::fail(
+            Check::Bus,
+            format!("its /healthz answers HTTP {status}"),
+            "check the address: what answers there is no bus, or it is not well",
+        ),
+    }
+}
+
+fn of_clock(seen: &Seen) -> Option<Finding> {
+    // A bus that is not reached has no clock; that it is not reached has been said.
+    seen.health.as_ref().ok()?;
+    let Some(skew) = seen.skew else {
+        return Some(Finding::warn(
+            Check::BusClock,
+            "the bus does not tell the time",
+            "a proxy before it may take the Date header away; nothing else is wrong",
+        ));
+    };
+    let off = Duration::from_secs(skew.unsigned_abs());
+    if off <= ALIKE {
+        return Some(Finding::ok(
+            Check::BusClock,
+            "its clock and that of this computer agree",
+        ));
+    }
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    let what = format!(
+        "its clock is {} s {direction} that of this computer",
+        off.as_secs()
+    );
+    let remedy =
+        "set the clock that is wrong (`timedatectl set-ntp true` here): codes and certificates go by it";
+    Some(if off > FAR {
+        Finding::fail(Check::BusClock, what, remedy)
+    } else {
+        Finding::warn(Check::BusClock, what, remedy)
+    })
+}
+
+fn of_token(seen: &Seen) -> Option<Finding> {
+    const ENROLL: &str = "enroll again with `drawbridge enroll --api URL`, with a token or code that counts";
+    if let Some(disabled) = &seen.disabled {
+        return Some(Finding::fail(
+            Check::BusToken,
+            format!("the enrollment is not used any more ({})", disabled.reason),
+            ENROLL,
+        ));
+    }
+    match (&seen.link, &seen.token) {
+        (Some(LinkState::Connected { .. }), _) | (_, Token::Taken) => {
+            Some(Finding::ok(Check::BusToken, "the bus takes it"))
+        }
+        (Some(LinkState::Failed { code, message } | LinkState::Waiting { code, message, .. }), _)
+            if is_about_token(code) =>
+        {
+            Some(Finding::fail(Check::BusToken, message, ENROLL))
+        }
+        (_, Token::Refused(status)) => Some(Finding::fail(
+            Check::BusToken,
+            format!("the bus does not take the token that was given (HTTP {status})"),
+            ENROLL,
+        )),
+        (_, Token::Unclear(why)) => Some(Finding::warn(
+            Check::BusToken,
+            format!("it could not be tried: {why}"),
+            "correct what is wrong with the bus first",
+        )),
+        (None, Token::NotTried) => None,
+        (Some(_), Token::NotTried) => Some(Finding::warn(
+            Check::BusToken,
+            "not known: the host is not connected",
+            "connect, then look again",
+        )),
+    }
+}
+
+fn of_mcp(mcp: &McpView) -> Option<Finding> {
+    match &mcp.check {
+        McpCheck::Unchecked | McpCheck::Checking => None,
+        McpCheck::Good { .. } => Some(Finding::ok(Check::Mcp, format!("{} answers", mcp.name))),
+        McpCheck::Bad { message, code } => Some(Finding::told(
+            Level::Fail,
+            Check::Mcp,
+            &format!("{} ({code}): {message}", mcp.name),
+            "correct it with `drawbridge enrollments set`",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen() -> Seen {
+        Seen {
+            name: "b".to_owned(),
+            health: Ok(200),
+            skew: Some(0),
+            token: Token::NotTried,
+            link: None,
+            wanted: true,
+            disabled: None,
+            mcp: None,
+        }
+    }
+
+    fn words(seen: &Seen) -> Vec<(&'static str, Level)> {
+        findings(seen)
+            .iter()
+            .inspect(|finding| assert_eq!(finding.remedy.is_none(), finding.level == Level::Ok))
+            .map(|finding| (finding.id.word(), finding.level))
+            .collect()
+    }
+
+    fn failed(code: &str) -> Option<LinkState> {
+        Some(LinkState::Failed {
+            code: code.to_owned(),
+            message: "words".to_owned(),
+        })
+    }
+
+    #[test]
+    fn what_is_seen_of_a_bus_becomes_lines() {
+        use Level::{Fail, Ok as Well, Warn};
+        let connected = || {
+            Some(LinkState::Connected {
+                round_trip_ms: Some(3),
+            })
+        };
+        let (reach, clock, token) = ("bus", "bus_clock", "bus_token");
+        let table: Vec<(Seen, Vec<(&str, Level)>)> = vec![
+            (seen(), vec![(reach, Well), (clock, Well)]),
+            (
+                Seen {
+                    health: Err("x".into()),
+                    skew: None,
+                    ..seen()
+                },
+                vec![(reach, Fail)],
+            ),
+            (
+                Seen {
+                    health: Ok(404),
+                    skew: None,
+                    ..seen()
+                },
+                vec![(reach, Fail), (clock, Warn)],
+            ),
+            (
+                Seen {
+                    skew: Some(30),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well)],
+            ),
+            (
+                Seen {
+                    skew: Some(-31),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Warn)],
+            ),
+            (
+                Seen {
+                    skew: Some(301),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Fail)],
+            ),
+            (
+                Seen {
+                    token: Token::Taken,
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Well)],
+            ),
+            (
+                Seen {
+                    token: Token::Refused(401),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Fail)],
+            ),
+            (
+                Seen {
+                    token: Token::Unclear("x".into()),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Warn)],
+            ),
+            // What the host sees counts more than what is seen from here, with other trust anchors say.
+            (
+                Seen {
+                    link: connected(),
+                    health: Err("tls".into()),
+                    skew: None,
+                    ..seen()
+                },
+                vec![(reach, Well), (token, Well)],
+            ),
+            (
+                Seen {
+                    link: failed("tls"),
+                    ..seen()
+                },
+                vec![(reach, Fail), (clock, Well), (token, Warn)],
+            ),
+            (
+                Seen {
+                    link: failed("unauthorized"),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Fail)],
+            ),
+            (
+                Seen {
+                    link: Some(LinkState::Disconnected),
+                    wanted: false,
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Warn)],
+            ),
+            (
+                Seen {
+                    link: Some(LinkState::Disconnected),
+                    disabled: Some(DisabledView {
+                        reason: "revoked".into(),
+                        at_ms: None,
+                    }),
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Fail)],
+            ),
+        ];
+        for (seen, expected) in table {
+            assert_eq!(words(&seen), expected, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_clock_within_the_time_of_the_question_is_right() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for (theirs, expected) in [(90, -10), (100, 0), (105, 0), (110, 0), (150, 40)] {
+            assert_eq!(skew(at(100), at(110), at(theirs)), expected, "{theirs}");
+        }
+    }
+}

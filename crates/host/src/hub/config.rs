@@ -1,0 +1,241 @@
+//! The configuration while the host runs: what changes at once, what waits for a person, and who loses a
+//! connection by it.
+
+use super::vault::{Slot, answer, contents};
+use super::{Client, Hub, now_ms};
+use crate::config::{Confirmed, Kept, Reading, pairs_in_words};
+use crate::event::{Caller, ControlReply, Event, Reply, ToConnection, VaultEvent};
+use crate::hub::control::error;
+use drawbridge_audit::Entry;
+use drawbridge_config::Security;
+use drawbridge_vault::{VaultError, VaultHandle};
+use drawbridge_wire::buses::ConfigView;
+use drawbridge_wire::control::{Change, PolicyView};
+use drawbridge_wire::link::TunnelEnd;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Whether the vault keeps confirmed settings, readable or not.
+pub(crate) fn something_is_confirmed(vault: &Path) -> bool {
+    ["confirmed.age", "confirmed.age.bak"]
+        .iter()
+        .any(|name| vault.join(name).symlink_metadata().is_ok())
+}
+
+/// What an open vault says was confirmed.
+pub(super) async fn confirmed_in(handle: &VaultHandle) -> Confirmed {
+    match handle.confirmed().await {
+        Ok(None) => Confirmed::Nothing,
+        Ok(Some(kept)) => Confirmed::Kept(kept.settings),
+        Err(error) => {
+            tracing::error!(code = error.code(), %error, "the confirmed settings cannot be read");
+            Confirmed::Unreadable
+        }
+    }
+}
+
+impl Hub {
+    /// The file was read again.
+    pub(super) fn on_config(&mut self, reading: Reading) {
+        self.config.read(reading);
+        self.config_changed("file");
+    }
+
+    /// The vault was opened.
+    pub(super) fn learn_confirmed(&mut self, confirmed: Confirmed) {
+        self.config.confirm(confirmed);
+        self.config_changed("confirmed");
+    }
+
+    /// Puts in force what the configuration says now, and tells.
+    pub(super) fn config_changed(&mut self, by: &str) {
+        (self.log_level)(self.config.log_level());
+        let security = self.config.in_force().clone();
+        self.set_policy(&security, by);
+        if let Some(view) = self.config_view() {
+            self.changed(Change::Config(Box::new(view)));
+        }
+    }
+
+    pub(super) fn config_view(&self) -> Option<ConfigView> {
+        self.config.view(matches!(self.vault, Slot::Opening))
+    }
+
+    pub(super) fn policy_view(&self) -> PolicyView {
+        PolicyView {
+            answer: self.policy.answer,
+            role: self.policy.role,
+            roots: self.policy.roots.clone(),
+            ceilings: pairs_in_words(&self.policy.ceilings),
+        }
+    }
+
+    fn set_policy(&mut self, security: &Security, by: &str) {
+        let old = self.policy.security();
+        if old == *security {
+            return;
+        }
+        let new = Arc::new(self.policy.with(security));
+        let narrower = new.edition != self.policy.edition;
+        self.policy = new.clone();
+        self.policies.send_replace(new);
+        self.record_policy(Some(&old), by);
+        if narrower {
+            self.close_outdated();
+        }
+        self.show_to_new_approvers(&old);
+        self.approver_came();
+        let view = self.policy_view();
+        self.changed(Change::Policy(view));
+    }
+
+    /// Records what differs from before, or everything.
+    pub(super) fn record_policy(&mut self, before: Option<&Security>, by: &str) {
+        let now = words(&self.policy.security());
+        let before = before.map(words);
+        for (at, (setting, value)) in now.into_iter().enumerate() {
+            if before.as_ref().is_some_and(|before| before[at].1 == value) {
+                continue;
+            }
+            self.record(&Entry::PolicySet {
+                setting: setting.to_owned(),
+                value,
+                by: by.to_owned(),
+            });
+        }
+    }
+
+    /// Ends every remote connection that began when more was allowed. What it asks until it has ended is
+    /// refused.
+    fn close_outdated(&mut self) {
+        for client in self.clients.values_mut() {
+            client.close_if_before(self.policy.edition);
+        }
+    }
+
+    /// Confirms what waits, if it is what the person saw.
+    pub(super) fn accept_config(&mut self, digest: &str, reply: Reply) {
+        if let Slot::Opening = self.vault {
+            return answer(Some(reply), super::vault::busy());
+        }
+        let said = match self.config.digest() {
+            None => Some(error("nothing_waits", "no setting waits for a confirmation")),
+            Some(now) if now != digest => Some(error(
+                "changed",
+                "other settings wait than those that were shown; look at them again",
+            )),
+            Some(_) => None,
+        };
+        if let Some(said) = said {
+            return answer(Some(reply), said);
+        }
+        let open = match &self.vault {
+            Slot::Open(handle) => Some(handle.clone()),
+            Slot::None => None,
+            _ => match self.vault_handle() {
+                Err(said) => return answer(Some(reply), said),
+                Ok(handle) => Some(handle),
+            },
+        };
+        if open.is_none() {
+            self.vault = Slot::Opening;
+            let view = self.vault_view();
+            self.changed(Change::Vault(view));
+        }
+        let kept = self.config.with_what_waits();
+        let unreadable = self.config.is_unreadable();
+        let (dir, key, events) = (
+            self.layout.vault_dir(),
+            self.vault_key.clone(),
+            self.events.clone(),
+        );
+        self.spawn(async move {
+            let handle = if let Some(handle) = open {
+                handle
+            } else {
+                let result = match VaultHandle::open(&dir, &key).await {
+                    Ok(handle) => contents(handle).await,
+                    Err(wrong) => Err(wrong),
+                };
+                let opened = match &result {
+                    Ok(open) => Ok(open.handle.clone()),
+                    Err(wrong) => Err(error(wrong.code(), &wrong.to_string())),
+                };
+                let event = Event::Vault(VaultEvent::Opened { result, reply: None });
+                // The loop ends only with the host.
+                let _ = events.send(event).await;
+                match opened {
+                    Ok(handle) => handle,
+                    Err(said) => {
+                        answer(Some(reply), said);
+                        return None;
+                    }
+                }
+            };
+            match save(&handle, kept.clone(), unreadable).await {
+                Ok(()) => Some(Event::Vault(VaultEvent::Confirmed { kept, reply })),
+                Err(wrong) => {
+                    answer(Some(reply), error(wrong.code(), &wrong.to_string()));
+                    Some(Event::Vault(VaultEvent::Changed))
+                }
+            }
+        });
+    }
+
+    /// What was confirmed is on the disk; now it counts.
+    pub(super) fn config_accepted(&mut self, kept: Kept, reply: Reply) {
+        for (key, value) in &kept {
+            self.record(&Entry::PolicySet {
+                setting: format!("confirmed {key}"),
+                value: value.to_string(),
+                by: "local".to_owned(),
+            });
+        }
+        self.config.confirm(Confirmed::Kept(kept));
+        self.config_changed("local");
+        answer(Some(reply), ControlReply::Done);
+    }
+}
+
+/// Settings that cannot be read are put away only here, where a person has just seen every one of them.
+async fn save(handle: &VaultHandle, settings: Kept, unreadable: bool) -> Result<(), VaultError> {
+    if unreadable {
+        handle.forget_confirmed().await?;
+    }
+    let at = now_ms() / 1000;
+    handle.confirm(drawbridge_vault::Confirmed { settings, at }).await
+}
+
+impl Client {
+    /// Ends a remote connection that keeps a policy of before.
+    pub(super) fn close_if_before(&mut self, edition: u64) {
+        if self.closing || !self.caller.is_remote() || self.edition >= edition {
+            return;
+        }
+        self.closing = true;
+        let close = ToConnection::Close(TunnelEnd::PolicyChanged);
+        if self.outbox.try_send(close).is_err() {
+            // It has not taken what waits for it; without a sender it ends all the same.
+            self.outbox = mpsc::channel(1).0;
+        }
+    }
+
+    /// The role of a remote whose connection counts.
+    pub(super) fn remote_role(&self) -> Option<drawbridge_wire::Role> {
+        match &self.caller {
+            Caller::Remote { role, .. } if !self.closing => Some(*role),
+            _ => None,
+        }
+    }
+}
+
+fn words(security: &Security) -> [(&'static str, String); 4] {
+    let roots: Vec<_> = security.roots.iter().map(|r| r.display().to_string()).collect();
+    [
+        ("answer", security.answer.to_string()),
+        ("role", security.role.to_string()),
+        ("roots", roots.join(":")),
+        ("ceilings", pairs_in_words(&security.ceilings).join(", ")),
+    ]
+}
