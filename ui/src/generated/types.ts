@@ -174,7 +174,7 @@ export type CommandError = {
 };
 
 /** Which configuration is in force. */
-export type ConfigInForce = "defaults" | "file" | "last_good";
+export type ConfigInForce = "defaults" | "file" | "last_good" | "narrowed_defaults";
 
 /** One key of the configuration. */
 export type ConfigRow = {
@@ -190,15 +190,24 @@ export type ConfigRow = {
 
 /** The configuration file. */
 export type ConfigView = {
+  /** Keys whose value has changed since the host began and counts from its next start on. */
+  at_next_start: string[];
+  /** What the file must not go beyond. */
+  confirmed: ConfirmedState;
+  /** Stands for `waiting` in `config/accept`; `None` when nothing waits. */
+  digest: string | null;
   /** Where it is, or would be. */
   file: string;
   /** What is in force. */
   in_force: ConfigInForce;
-  /** What is wrong with the file as it is now. */
+  /** What is wrong with the file as it is now, and with what it names. */
   problems: ProblemView[];
   /** Security settings that the file makes wider than what a person last confirmed. */
   waiting: WideningView[];
 };
+
+/** What a person last confirmed, as far as the host knows. */
+export type ConfirmedState = "defaults" | "kept" | "unreadable";
 
 /** One client connection behind the gate. */
 export type ConnectionView = {
@@ -503,6 +512,8 @@ export type Part = {
 export type PolicyView = {
   /** Who may answer approvals. */
   answer: WhoMayAnswer;
+  /** What a remote may set for a thread: approval policy and sandbox, as `on-request + read-only`. */
+  ceilings: string[];
   /** Highest role of a remote. */
   role: Role;
   /** Folders a remote sees. */

@@ -1,8 +1,8 @@
 //! What goes into the report, before anything is taken out of it.
 
-use drawbridge_control::{ControlClient, ControlError};
 use crate::doctor::{Examined, Subject};
 use drawbridge_config::read_bounded;
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::HostView;
 use serde_json::{Value, json};
 use std::io::{Read as _, Seek as _, SeekFrom};

@@ -80,6 +80,7 @@ fn host(approvals: Vec<ApprovalView>) -> HostView {
             answer: WhoMayAnswer::Local,
             role: Role::Operator,
             roots: Vec::new(),
+            ceilings: Vec::new(),
         },
     }
 }
