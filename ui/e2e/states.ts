@@ -29,12 +29,12 @@ const broken = view(
     vault: { state: { state: "failed", code: "keyring_locked", message: "The keyring is locked. Unlock it, then open the vault again." }, key: "keyring", place: "the key is in the system's keyring", files: [{ name: "home", code: "torn", message: "It was cut off. Enroll again." }], notices: [] },
     config: {
       file: "/home/u/.config/drawbridge/config.toml",
-      in_force: "last_good",
+      in_force: "last_good", at_next_start: [], confirmed: "defaults",
       ...digest("abc"),
       problems: [{ severity: "error", code: "unknown_key", file: "/home/u/.config/drawbridge/config.toml", start: [12, 1], end: [12, 7], text: "config.toml:12:1: there is no key `anwser`; did you mean `answer`?\n12 | anwser = \"both\"\n   | ^^^^^^" }],
       waiting: [{ key: "security.answer", from: "local", to: "both" }],
     },
-    policy: { answer: "local", role: "operator", roots: [] },
+    policy: { answer: "local", role: "operator", roots: [], ceilings: [] },
   },
 );
 const busy = view(

@@ -110,7 +110,7 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   app_server: { generation: 1, state: { state: "ready" }, pid: 4200, user_agent: "codex_app_server/0.169.0 (Debian 12; x86_64)" },
   links: [link()],
   vault: { state: { state: "open" }, key: "keyring", place: "the key is in the system's keyring", files: [], notices: [] },
-  config: { file: "/home/u/.config/drawbridge/config.toml", in_force: "file", problems: [], waiting: [], ...digest(null) },
+  config: { file: "/home/u/.config/drawbridge/config.toml", in_force: "file", at_next_start: [], confirmed: "defaults", problems: [], waiting: [], ...digest(null) },
   threads: [
     thread(),
     thread({ id: "t2", title: "Bump dependencies", cwd: "/home/u/src/site", status: "idle", turn: null, origin: "local" }),
@@ -119,7 +119,7 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   approvals: [approval()],
   leases: [{ client: "desktop", pid: 4000 }],
   connections: [{ id: 3, door: "remote", bus: "studio-bus", client: "editor@laptop", role: "operator" }],
-  policy: { answer: "local", role: "operator", roots: ["/home/u/src/shop", "/home/u/src/site"] },
+  policy: { answer: "local", role: "operator", roots: ["/home/u/src/shop", "/home/u/src/site"], ceilings: [] },
   ...over,
 });
 

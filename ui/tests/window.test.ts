@@ -157,7 +157,7 @@ describe("settings", () => {
       "settings",
       view({}, {
         config: {
-          file: "/c/config.toml", in_force: "last_good", ...digest("abc"),
+          file: "/c/config.toml", in_force: "last_good", at_next_start: [], confirmed: "defaults", ...digest("abc"),
           problems: [{ severity: "error", code: "unknown_key", file: "/c/config.toml", start: [12, 3], end: null, text: "config.toml:12:3: no such key" }],
           waiting: [{ key: "security.answer", from: "local", to: "both" }],
         },
