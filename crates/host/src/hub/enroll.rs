@@ -142,6 +142,12 @@ impl Hub {
                     Some(id) => (id.clone(), handle.get(id).await.ok()),
                     None => (handle.free_id(place.origin.clone()).await?, None),
                 };
+                // The order of buses is that of their making, also of two that are made within a second.
+                let newest = handle.list().await?.iter().map(|kept| kept.made_at).max();
+                let made_at = match &earlier {
+                    Some(kept) => kept.made_at,
+                    None => now_secs().max(newest.map_or(0, |newest| newest.saturating_add(1))),
+                };
                 let earlier_mcp = earlier.as_ref().and_then(|kept| kept.mcp.clone());
                 let enrollment = Enrollment {
                     name: params
@@ -155,7 +161,7 @@ impl Hub {
                     disabled: None,
                     mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
                     ca_file: params.ca_file,
-                    made_at: earlier.map_or_else(now_secs, |kept| kept.made_at),
+                    made_at,
                     id,
                 };
                 handle.put(enrollment.clone()).await?;
