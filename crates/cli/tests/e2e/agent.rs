@@ -312,7 +312,7 @@ async fn a_host_with_work_in_hand_ends_soon_and_says_what_became_of_it() {
     let record = world.record();
     for (event, word) in [
         ("approval_answered", "\"decision\":\"cancel\""),
-        ("approval_answered", "Shutdown"),
+        ("approval_answered", "\"by\":\"shutdown\""),
         ("approval_ended", "\"state\":\"applied\""),
     ] {
         let told = |line: &&str| {

@@ -1,7 +1,7 @@
 //! The configuration while the host runs: what changes at once, what waits for a person, and who loses a
 //! connection by it.
 
-use super::vault::{Slot, answer, contents};
+use super::vault::{Slot, answer};
 use super::{Client, Hub, now_ms};
 use crate::config::{Confirmed, Kept, Reading, pairs_in_words};
 use crate::event::{Caller, ControlReply, Event, Reply, ToConnection, VaultEvent};
@@ -138,39 +138,15 @@ impl Hub {
                 Ok(handle) => Some(handle),
             },
         };
-        if open.is_none() {
-            self.vault = Slot::Opening;
-            let view = self.vault_view();
-            self.changed(Change::Vault(view));
-        }
         let kept = self.config.with_what_waits();
         let unreadable = self.config.is_unreadable();
-        let (dir, key, events) = (
-            self.layout.vault_dir(),
-            self.vault_key.clone(),
-            self.events.clone(),
-        );
+        let opener = self.opener(open);
         self.spawn(async move {
-            let handle = if let Some(handle) = open {
-                handle
-            } else {
-                let result = match VaultHandle::open(&dir, &key).await {
-                    Ok(handle) => contents(handle).await,
-                    Err(wrong) => Err(wrong),
-                };
-                let opened = match &result {
-                    Ok(open) => Ok(open.handle.clone()),
-                    Err(wrong) => Err(error(wrong.code(), &wrong.to_string())),
-                };
-                let event = Event::Vault(VaultEvent::Opened { result, reply: None });
-                // The loop ends only with the host.
-                let _ = events.send(event).await;
-                match opened {
-                    Ok(handle) => handle,
-                    Err(said) => {
-                        answer(Some(reply), said);
-                        return None;
-                    }
+            let handle = match opener.handle().await {
+                Ok(handle) => handle,
+                Err(said) => {
+                    answer(Some(reply), said);
+                    return None;
                 }
             };
             match save(&handle, kept.clone(), unreadable).await {

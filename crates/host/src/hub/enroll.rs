@@ -2,8 +2,8 @@
 
 use super::Hub;
 use super::buses::MCP_NAME;
-use super::vault::{Slot, answer, busy, contents};
-use crate::event::{ControlReply, Event, OpenVault, Reply, VaultEvent};
+use super::vault::{Slot, answer, busy};
+use crate::event::{ControlReply, Event, Reply, VaultEvent};
 use crate::hub::control::error;
 use drawbridge_connector::ConnectorError;
 use drawbridge_vault::{BusId, Enrollment, McpServer, VaultError, VaultHandle};
@@ -58,9 +58,6 @@ impl Hub {
             // A vault that failed may be in order by now, a locked keyring unlocked.
             Slot::None | Slot::Failed { .. } => None,
         };
-        if handle.is_none() {
-            self.vault = Slot::Opening;
-        }
         let what = match &params.by {
             Permission::Token(token) => Ask::Token {
                 connect_url: place.connect_url.clone(),
@@ -68,9 +65,6 @@ impl Hub {
             },
             Permission::Code(typed) => {
                 let Some(code) = drawbridge_wire::enroll::normal_code(typed.reveal()) else {
-                    if handle.is_none() {
-                        self.vault = Slot::None;
-                    }
                     let said = error("bad_code", "a code is ten letters and digits; copy it again");
                     return answer(Some(reply), said);
                 };
@@ -89,31 +83,14 @@ impl Hub {
             .and_then(|bus| BusId::new(&bus.view.id).ok());
         let (spawner, base) = (self.spawner.clone(), self.base.clone());
         let log = self.layout.log_file("asks");
-        let (dir, key, events) = (
-            self.layout.vault_dir(),
-            self.vault_key.clone(),
-            self.events.clone(),
-        );
+        let opener = self.opener(handle);
         self.spawn(async move {
             // The keyring first: a code that was traded and cannot be kept would be lost.
-            let handle = if let Some(handle) = handle {
-                handle
-            } else {
-                let result = match VaultHandle::open(&dir, &key).await {
-                    Ok(handle) => contents(handle).await,
-                    Err(wrong) => Err(wrong),
-                };
-                let opened = result.as_ref().map(|open: &OpenVault| open.handle.clone());
-                let opened = opened.map_err(|wrong| error(wrong.code(), &wrong.to_string()));
-                let event = Event::Vault(VaultEvent::Opened { result, reply: None });
-                // The loop ends only with the host.
-                let _ = events.send(event).await;
-                match opened {
-                    Ok(handle) => handle,
-                    Err(said) => {
-                        answer(Some(reply), said);
-                        return None;
-                    }
+            let handle = match opener.handle().await {
+                Ok(handle) => handle,
+                Err(said) => {
+                    answer(Some(reply), said);
+                    return None;
                 }
             };
             let found = crate::ask::ask(
@@ -142,6 +119,12 @@ impl Hub {
                     Some(id) => (id.clone(), handle.get(id).await.ok()),
                     None => (handle.free_id(place.origin.clone()).await?, None),
                 };
+                // The order of buses is that of their making, also of two that are made within a second.
+                let newest = handle.list().await?.iter().map(|kept| kept.made_at).max();
+                let made_at = match &earlier {
+                    Some(kept) => kept.made_at,
+                    None => now_secs().max(newest.map_or(0, |newest| newest.saturating_add(1))),
+                };
                 let earlier_mcp = earlier.as_ref().and_then(|kept| kept.mcp.clone());
                 let enrollment = Enrollment {
                     name: params
@@ -155,7 +138,7 @@ impl Hub {
                     disabled: None,
                     mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
                     ca_file: params.ca_file,
-                    made_at: earlier.map_or_else(now_secs, |kept| kept.made_at),
+                    made_at,
                     id,
                 };
                 handle.put(enrollment.clone()).await?;
@@ -163,7 +146,6 @@ impl Hub {
             };
             saved(kept.await, true, reply)
         });
-        self.changed(drawbridge_wire::control::Change::Vault(self.vault_view()));
     }
 
     /// An enrollment is on disk; now it is used.

@@ -10,7 +10,8 @@ use drawbridge_audit::Entry;
 use drawbridge_vault::{BusId, Condition, Disabled, KeySource, Notice, VaultError, VaultHandle, VaultState};
 use drawbridge_wire::buses::{BusSource, DisabledView, NoticeView, VaultCondition, VaultFileView, VaultView};
 use drawbridge_wire::control::{Change, Exported, Import, Imported};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
 
 /// How far the vault is.
 pub(super) enum Slot {
@@ -141,6 +142,21 @@ impl Hub {
                 self.vault_changed();
             }
             VaultEvent::Changed => self.vault_changed(),
+        }
+    }
+
+    /// For a task that uses the vault and makes or opens it where it is not open. `open` is the handle of
+    /// one that is.
+    pub(super) fn opener(&mut self, open: Option<VaultHandle>) -> Opener {
+        if open.is_none() {
+            self.vault = Slot::Opening;
+            self.vault_changed();
+        }
+        Opener {
+            open,
+            dir: self.layout.vault_dir(),
+            key: self.vault_key.clone(),
+            events: self.events.clone(),
         }
     }
 
@@ -336,6 +352,32 @@ impl Hub {
             }
         }
         view
+    }
+}
+
+/// A vault for a task that is about to use it: the open one, or one that the task opens.
+pub(super) struct Opener {
+    open: Option<VaultHandle>,
+    dir: PathBuf,
+    key: KeySource,
+    events: mpsc::Sender<Event>,
+}
+
+impl Opener {
+    /// The handle. What came of opening is told to the loop, and is the answer if there is no handle.
+    pub(super) async fn handle(self) -> Result<VaultHandle, ControlReply> {
+        if let Some(handle) = self.open {
+            return Ok(handle);
+        }
+        let result = open(&self.dir, &self.key).await;
+        let handle = match &result {
+            Ok(open) => Ok(open.handle.clone()),
+            Err(wrong) => Err(error(wrong.code(), &wrong.to_string())),
+        };
+        let event = Event::Vault(VaultEvent::Opened { result, reply: None });
+        // The loop ends only with the host.
+        let _ = self.events.send(event).await;
+        handle
     }
 }
 
