@@ -18,7 +18,7 @@ pub(crate) fn demo(yes: bool, live: bool) -> Result<(), Error> {
             source: Box::new(source),
         }
     };
-    let codex = setup::setup().map_err(at("setup"))?.codex;
+    let codex = setup::agent().map_err(at("setup"))?.codex;
     println!("build: drawbridge and the demo");
     let mut build = run::cargo(&["build", "-p", "drawbridge-cli", "-p", "drawbridge-demo"]);
     if run::on_ci() {
@@ -51,7 +51,7 @@ pub(crate) fn demo(yes: bool, live: bool) -> Result<(), Error> {
 }
 
 /// Where cargo says it put the program `name`: right under every target directory and build setting.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())

@@ -2,7 +2,11 @@
 
 use crate::error::Error;
 use crate::{run, setup};
+use std::path::Path;
 use std::process::Command;
+
+/// Names the app to try to the tests.
+const APP: &str = "DRAWBRIDGE_TEST_APP";
 
 /// Builds the windows' side, which is part of the program.
 ///
@@ -12,16 +16,39 @@ pub(crate) fn windows() -> Result<(), Error> {
     let folder = run::root().join("ui");
     let npm =
         |arguments: &[&str]| run::succeed(Command::new(setup::npm()).args(arguments).current_dir(&folder));
-    let lock = |path: &str| {
-        std::fs::metadata(folder.join(path))
-            .and_then(|found| found.modified())
-            .ok()
-    };
-    // npm writes this file when it is done.
-    if lock("node_modules/.package-lock.json") < lock("package-lock.json") {
+    if setup::is_stale(&folder) {
         npm(&["ci", "--include=dev", "--no-audit", "--no-fund"])?;
     }
     npm(&["run", "--silent", "build"])
+}
+
+/// Types, style and tests of the windows' side, the latter also in Chromium.
+///
+/// # Errors
+/// When one fails.
+pub(crate) fn windows_tests() -> Result<(), Error> {
+    let folder = run::root().join("ui");
+    for script in ["check", "lint", "test", "e2e"] {
+        run::succeed(
+            Command::new(setup::npm())
+                .args(["run", "--silent", script])
+                .current_dir(&folder),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs the tests that need a desktop on an app that is there already, with its `drawbridge` beside it.
+///
+/// # Errors
+/// When one fails.
+pub(crate) fn real_on(app: &Path) -> Result<(), Error> {
+    println!("desktop: trying {}", app.display());
+    run::succeed(
+        run::cargo(&["test", "--quiet", "--workspace", "--test", "real"])
+            .env(APP, app)
+            .args(["--", "--ignored", "--test-threads", "1"]),
+    )
 }
 
 /// Runs the tests that need a desktop. `built` says which packages are built already, in cargo's words.

@@ -51,6 +51,36 @@ pub(crate) enum Error {
     /// `cargo build` did not name a program it should have built.
     #[error("cargo built no program named `{0}`; run `cargo clean` and try again")]
     NotBuilt(&'static str),
+    /// Nothing was packed.
+    #[error("no bundle ({0}) came out; ask for one with --bundles")]
+    NoBundle(&'static str),
+    /// A file is not where a package puts it.
+    #[error("{0} is not in the package; see `bundle` in tauri.conf.json")]
+    NotPacked(&'static str),
+    /// A file stays after a removal.
+    #[error("/{0} is still there after the package was removed")]
+    LeftBehind(&'static str),
+    /// Trying would take away what the person has.
+    #[error(
+        "the package {0} is installed on this computer already; remove it first, or use --check instead of --install"
+    )]
+    AlreadyInstalled(&'static str),
+    /// Over budget.
+    #[error("the package has {size} bytes, more than {budget}")]
+    TooBig {
+        /// Bytes it has.
+        size: u64,
+        /// Bytes it may have.
+        budget: u64,
+    },
+    /// A folder or file of the build cannot be written.
+    #[error("{path}: {what}; make room or give yourself the right to write there")]
+    Disk {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        what: String,
+    },
     /// A stage of a task failed.
     #[error("{task} failed at: {stage}: {source}")]
     Stage {

@@ -1,4 +1,5 @@
-//! Everything a person or CI runs: `cargo xtask setup | test | demo | desktop | schema | fuzz | bench`.
+//! Everything a person or CI runs: `cargo xtask setup | test | demo | desktop | package | schema | fuzz |
+//! bench`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -12,9 +13,11 @@ mod demo;
 mod desktop;
 mod error;
 mod fuzz;
+mod package;
 mod run;
 mod schema;
 mod setup;
+mod system;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +64,21 @@ enum Task {
     },
     /// Run the app on an X server of its own, with a real tray, web view and Codex (Linux)
     Desktop,
+    /// Make the installers of this system (Linux: .deb and .rpm; macOS: .dmg; Windows: NSIS and MSI)
+    Package {
+        /// What to make instead: deb, rpm, appimage, app, dmg, nsis, msi
+        #[arg(long, value_delimiter = ',')]
+        bundles: Vec<String>,
+        /// Pack the unoptimized build of the tests
+        #[arg(long)]
+        debug: bool,
+        /// Then unpack the .deb and run the tests of the desktop on what is in it
+        #[arg(long)]
+        check: bool,
+        /// Then install the .deb, run the tests of the desktop on what is installed, and remove it (as root)
+        #[arg(long)]
+        install: bool,
+    },
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
     /// Run every parser of foreign bytes under libFuzzer (needs cargo-fuzz)
@@ -85,6 +103,17 @@ fn main() -> ExitCode {
         Task::Bench { subject, release } => bench::bench(subject, release),
         Task::Demo { yes, live } => demo::demo(yes, live),
         Task::Desktop => desktop::desktop(),
+        Task::Package {
+            bundles,
+            debug,
+            check,
+            install,
+        } => package::package(&package::Wanted {
+            bundles,
+            debug,
+            check,
+            install,
+        }),
         Task::Schema => schema::schema(),
         Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),
     };

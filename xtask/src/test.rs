@@ -1,7 +1,7 @@
 //! `test`: what has to hold before a change lands, stage by stage.
 
 use crate::error::Error;
-use crate::{demo, desktop, run, setup};
+use crate::{demo, desktop, package, run, setup};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,9 @@ pub(crate) fn test(quick: bool) -> Result<(), Error> {
     }
     stages.run("tests", tests)?;
     if !quick {
+        stages.run("windows' tests", desktop::windows_tests)?;
         stages.run("demo", || demo::demo(true, false))?;
-        stages.run("desktop", || desktop::real(&["--workspace"]))?;
+        stages.run("desktop", package::packed_and_tried)?;
     }
     println!("\n{}", stages.summary(begin.elapsed(), quick));
     if !has_cargo_deny() {
