@@ -78,6 +78,9 @@ enum Task {
         /// Then install the .deb, run the tests of the desktop on what is installed, and remove it (as root)
         #[arg(long)]
         install: bool,
+        /// Copy the installers to this folder, too
+        #[arg(long)]
+        to: Option<std::path::PathBuf>,
     },
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
@@ -108,11 +111,13 @@ fn main() -> ExitCode {
             debug,
             check,
             install,
+            to,
         } => package::package(&package::Wanted {
             bundles,
             debug,
             check,
             install,
+            to,
         }),
         Task::Schema => schema::schema(),
         Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),

@@ -11,6 +11,8 @@ use std::process::Command;
 const TOOL: &str = "tools/tauri";
 /// A `.deb` of a release is smaller than this, in bytes.
 const BUDGET: u64 = 20_000_000;
+/// Names the certificate to sign with on Windows.
+const THUMBPRINT: &str = "DRAWBRIDGE_SIGN_THUMBPRINT";
 /// As dpkg knows it.
 const NAME: &str = "drawbridge";
 /// What has to be in a package of Linux.
@@ -35,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) check: bool,
     /// Install, run, remove.
     pub(crate) install: bool,
+    /// Where to put the bundles.
+    pub(crate) to: Option<PathBuf>,
 }
 
 /// What was made.
@@ -56,6 +60,13 @@ pub(crate) fn package(wanted: &Wanted) -> Result<(), Error> {
     }
     desktop::windows()?;
     let made = make(&wanted.bundles, wanted.debug)?;
+    if let Some(folder) = &wanted.to {
+        std::fs::create_dir_all(folder).map_err(|source| disk(folder, &source))?;
+        for bundle in &made.bundles {
+            let file = folder.join(bundle.file_name().unwrap_or_default());
+            std::fs::copy(bundle, &file).map_err(|source| disk(&file, &source))?;
+        }
+    }
     for bundle in &made.bundles {
         let size = std::fs::metadata(bundle).map_or(0, |found| found.len());
         println!("{:>6.2} MB  {}", megabytes(size), bundle.display());
@@ -142,7 +153,11 @@ pub(crate) fn make(kinds: &[String], debug: bool) -> Result<Made, Error> {
     } else {
         kinds.join(",")
     };
-    let config = serde_json::json!({"bundle": {"externalBin": [beside]}});
+    let mut config = serde_json::json!({"bundle": {"externalBin": [beside]}});
+    // A certificate in the store of Windows.
+    if let Some(thumbprint) = std::env::var(THUMBPRINT).ok().filter(|it| !it.is_empty()) {
+        config["bundle"]["windows"] = serde_json::json!({"certificateThumbprint": thumbprint});
+    }
     let mut pack = Command::new("node");
     pack.arg(tool)
         .args([
