@@ -45,6 +45,13 @@ commands! {
     audit_tail(count: usize) => Ask::AuditTail { count };
     config_show() => Ask::ConfigShow;
     config_set(key: String, value: String) => Ask::ConfigSet { key, value };
+    config_accept(digest: String) => Ask::ConfigAccept { digest };
+    thread_open(id: String) => Ask::ThreadOpen { id };
+    thread_close(id: String) => Ask::ThreadClose { id };
+    thread_send(id: String, text: String) => Ask::ThreadSend { id, text };
+    thread_steer(id: String, text: String) => Ask::ThreadSteer { id, text };
+    thread_interrupt(id: String) => Ask::ThreadInterrupt { id };
+    thread_start(text: String, cwd: Option<PathBuf>) => Ask::ThreadStart { text, cwd };
     open_config() => Ask::OpenConfig;
     vault_open() => Ask::OpenVault;
     quit(really: bool) => Ask::Quit { really };

@@ -4,7 +4,7 @@ use crate::os::Notices;
 use crate::tray::Painter;
 use crate::windows;
 use drawbridge_core::tray::Tray;
-use drawbridge_desk::{ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, Window};
+use drawbridge_desk::{ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, ThreadEvent, Window};
 use serde::Serialize;
 use std::path::Path;
 use tauri::{AppHandle, Emitter, Manager};
@@ -80,6 +80,10 @@ impl Desktop for TauriDesktop {
 
     fn tell_card(&mut self, card: Option<&ApprovalCard>) {
         self.emit(Window::Approval, "approval", card);
+    }
+
+    fn tell_thread(&mut self, event: &ThreadEvent) {
+        self.emit(Window::Main, "thread", event);
     }
 
     fn ask_quit(&mut self, running: usize) {

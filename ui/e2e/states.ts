@@ -1,13 +1,13 @@
 // Every page and dialog in every state that is looked at.
 
-import { AUDIT, CARDS, NOW, ROWS, ITEMS, approval, digest, link, thread, view } from "../tests/fixtures";
+import { AUDIT, CARDS, NOW, ROWS, ITEMS, approval, digest, feed, link, thread, view } from "../tests/fixtures";
 import type { Answers, Look } from "./browser";
 
 const base: Answers = {
   snapshot: view(),
   config_show: ROWS,
   audit_tail: AUDIT,
-  thread_open: { items: ITEMS, turn: { id: "turn-1", status: "inProgress" }, model: "gpt-5.5", branch: "main*", tokens: 48210 },
+  thread_open: { ...feed(ITEMS, { id: "turn-1", status: "inProgress" }), model: "gpt-5.5", branch: "main*", tokens: 48210 },
   logs: ["listening on 127.0.0.1"],
 };
 const failing = (message: string) => ({ __error: { code: "broken", message } });
@@ -62,7 +62,7 @@ export const SHOTS: Shot[] = [
   page("threads-empty", "threads", { snapshot: quiet }),
   page("threads-broken", "threads", { snapshot: broken }),
   page("thread", "threads/t1"),
-  page("thread-empty", "threads/t1", { thread_open: { items: [], turn: null } }),
+  page("thread-empty", "threads/t1", { thread_open: feed([]) }),
   page("thread-broken", "threads/t1", { thread_open: failing("Codex does not know this thread any more. Go back to the list.") }),
   page("approvals", "approvals", { snapshot: busy }),
   page("approvals-empty", "approvals", { snapshot: quiet }),

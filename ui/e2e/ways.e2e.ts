@@ -3,7 +3,7 @@
 import type { Server } from "node:http";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CARDS, NOW, card, view } from "../tests/fixtures";
+import { CARDS, NOW, card, feed, view } from "../tests/fixtures";
 import { axe, calls, launch, open } from "./browser";
 import { serve } from "./server";
 
@@ -130,7 +130,7 @@ test("a diff of 4,000 lines is whole, scrolls to its end, and only then takes a 
 test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", async () => {
   const page = await open(browser, `${url}/index.html#/threads/t1`, {
     snapshot: view(),
-    thread_open: { items: [{ id: "m", type: "agentMessage", text: "" }], turn: { id: "x", status: "inProgress" } },
+    thread_open: feed([{ id: "m", type: "agentMessage", text: "" }], { id: "x", status: "inProgress" }),
   });
   await page.waitForSelector(".items .item");
   // Tasks of the start are told late.
@@ -143,7 +143,7 @@ test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", asy
       for (let m = 0; m < 100 && n < 20_000; m += 1, n += 1) {
         const part = n % 40 === 39 ? `word${n}.\n\n` : `word${n} `;
         text += part;
-        window.__emit("thread", { id: "t1", change: { delta: { itemId: "m", text: part } } });
+        window.__emit("thread", { id: "t1", seq: n + 1, changes: [{ delta: { itemId: "m", text: part } }] });
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -166,7 +166,7 @@ test("markup, links and scripts of an agent stay text under the policy of the wi
   const evil = '<img src="https://evil.example/x" onerror="window.hit=1"><script>window.hit=1</script><a href="https://evil.example">x</a><style>*{display:none}</style>[x](javascript:window.hit=1)';
   const page = await open(browser, `${url}/index.html#/threads/t1`, {
     snapshot: view({}, { threads: [{ id: "t1", title: evil, cwd: evil, status: "idle", turn: null, wide: false, approval_policy: evil, sandbox: evil, origin: evil }] }),
-    thread_open: { items: [{ id: "1", type: "agentMessage", text: evil }, { id: "2", type: evil, x: evil }], turn: null },
+    thread_open: feed([{ id: "1", type: "agentMessage", text: evil }, { id: "2", type: evil, x: evil }]),
   });
   const asked: string[] = [];
   page.on("request", (request) => asked.push(request.url()));
@@ -179,7 +179,7 @@ test("markup, links and scripts of an agent stay text under the policy of the wi
 
 describe("200 % text", () => {
   test.each(["index.html#/threads/t1", "index.html#/connections", "index.html#/settings", "approval.html"])("%s stays whole", async (at) => {
-    const page = await open(browser, `${url}/${at}`, { snapshot: view(), config_show: [], thread_open: { items: [], turn: null }, approval_current: CARDS["command"] }, { now: NOW, width: 760, height: 760, textPercent: 200 });
+    const page = await open(browser, `${url}/${at}`, { snapshot: view(), config_show: [], thread_open: feed([]), approval_current: CARDS["command"] }, { now: NOW, width: 760, height: 760, textPercent: 200 });
     await page.waitForFunction(() => [...document.querySelectorAll("h1")].some((one) => one.checkVisibility()));
     await page.screenshot({ path: new URL(`../screenshots/large-${at.replace(/\W+/g, "-")}.png`, import.meta.url).pathname });
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);

@@ -12,7 +12,9 @@ import type {
   Item,
   LinkView,
   Part,
+  ThreadItems,
   ThreadView,
+  TurnState,
 } from "../src/lib/types";
 
 export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
@@ -46,6 +48,16 @@ export const thread = (over: Partial<ThreadView> = {}): ThreadView => ({
   sandbox: "workspace-write",
   origin: "studio-bus/editor@laptop",
   ...over,
+});
+
+export const feed = (items: Item[], turn: TurnState | null = null): ThreadItems => ({
+  seq: 0,
+  items,
+  earlier: false,
+  turn,
+  model: null,
+  branch: null,
+  tokens: null,
 });
 
 export const CHOICES: Record<ApprovalKind, Choice[]> = {

@@ -6,7 +6,7 @@ import { firstRun } from "../src/lib/kept.svelte";
 import { route } from "../src/lib/route.svelte";
 import { desk } from "../src/lib/view.svelte";
 import type { DesktopView } from "../src/lib/types";
-import { AUDIT, ITEMS, NOW, ROWS, approval, digest, link, view } from "./fixtures";
+import { AUDIT, ITEMS, NOW, ROWS, approval, digest, feed, link, view } from "./fixtures";
 import { done, named, rust, type Rust } from "./tauri";
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 async function show(page: string, state: DesktopView | (() => unknown) = view(), more: Record<string, unknown> = {}): Promise<Rust> {
-  const side = rust({ snapshot: state, config_show: ROWS, audit_tail: AUDIT, thread_open: { items: ITEMS, turn: null }, ...more });
+  const side = rust({ snapshot: state, config_show: ROWS, audit_tail: AUDIT, thread_open: feed(ITEMS), ...more });
   render(App);
   route.go(page);
   await pass(30);
@@ -222,7 +222,7 @@ describe("a thread", () => {
   });
 
   test("paints deltas once a frame and ends with exactly what was sent", async () => {
-    const side = await show("threads/t1", view(), { thread_open: { items: [{ id: "m", type: "agentMessage", text: "" }], turn: { id: "x", status: "inProgress" } } });
+    const side = await show("threads/t1", view(), { thread_open: feed([{ id: "m", type: "agentMessage", text: "" }], { id: "x", status: "inProgress" }) });
     let frames = 0;
     const real = globalThis.requestAnimationFrame;
     vi.spyOn(globalThis, "requestAnimationFrame").mockImplementation((run) => ((frames += 1), real(run)));
@@ -230,12 +230,35 @@ describe("a thread", () => {
     for (let n = 0; n < 500; n += 1) {
       const text = `word${n} `;
       sent += text;
-      await side.emit("thread", { id: "t1", change: { delta: { itemId: "m", text } } });
+      await side.emit("thread", { id: "t1", seq: n + 1, changes: [{ delta: { itemId: "m", text } }] });
     }
-    await side.emit("thread", { id: "another", change: { delta: { itemId: "m", text: "not here" } } });
+    await side.emit("thread", { id: "another", seq: 900, changes: [{ delta: { itemId: "m", text: "not here" } }] });
     await pass(100);
     expect(document.querySelector(".said")?.textContent?.trim()).toBe(sent.trim());
     expect(frames).toBeLessThan(20);
+  });
+
+  test("takes what came before the answer once, and nothing that the answer contains", async () => {
+    const late = { ...feed([{ id: "m", type: "agentMessage", text: "one two " }]), seq: 2 };
+    let answer = (): void => undefined;
+    const side = await show("threads/t1", view(), { thread_open: () => new Promise((done) => (answer = () => done(late))) });
+    for (const [n, text] of ["one ", "two ", "three "].entries()) {
+      await side.emit("thread", { id: "t1", seq: n + 1, changes: [{ delta: { itemId: "m", text } }] });
+    }
+    answer();
+    await pass(50);
+    expect(document.querySelector(".said")?.textContent?.trim()).toBe("one two three");
+  });
+
+  test("says that nothing new comes, and shows the thread anew when it is back", async () => {
+    const side = await show("threads/t1", view(), { thread_open: feed([{ id: "m", type: "agentMessage", text: "broken o" }], { id: "x", status: "inProgress" }) });
+    await side.emit("thread", { id: "t1", seq: 1, changes: [{ away: { code: "agent_restarted", message: "the agent was restarted" } }] });
+    await pass(30);
+    expect(document.body.textContent).toContain("the agent was restarted");
+    await side.emit("thread", { id: "t1", seq: 2, changes: [{ reset: { ...feed([{ id: "n", type: "agentMessage", text: "anew" }]), seq: 1 } }, { delta: { itemId: "n", text: " and on" } }] });
+    await pass(30);
+    expect(document.body.textContent).not.toContain("the agent was restarted");
+    expect([...document.querySelectorAll(".said")].map((one) => one.textContent?.trim())).toEqual(["anew and on"]);
   });
 
   test("sends, steers and interrupts, and says what the next turn may do", async () => {
@@ -265,7 +288,7 @@ describe("a thread", () => {
     await fireEvent.scroll(box);
     box.scrollTop = 900;
     await fireEvent.scroll(box);
-    for (const id of ["a", "b"]) await side.emit("thread", { id: "t1", change: { item: { id, type: "agentMessage", text: "more" } } });
+    for (const [n, id] of ["a", "b"].entries()) await side.emit("thread", { id: "t1", seq: n + 1, changes: [{ item: { id, type: "agentMessage", text: "more" } }] });
     await pass(50);
     expect(box.scrollTop).toBe(900);
     await fireEvent.click(button("2 new"));
@@ -275,16 +298,13 @@ describe("a thread", () => {
   test("shows an agent's markup as text", async () => {
     const evil = '<img src=x onerror="window.hit=1"><script>window.hit=1</script>[x](javascript:window.hit=1)';
     await show("threads/t1", view(), {
-      thread_open: {
-        items: [
+      thread_open: feed([
           { id: "1", type: "agentMessage", text: evil },
           { id: "2", type: "commandExecution", command: evil, cwd: evil, status: "completed", aggregatedOutput: `${evil}\u202e\u001b]8;;http://evil\u0007x` },
           { id: "3", type: "fileChange", status: "completed", changes: [{ path: evil, kind: { type: "add" }, diff: `+${evil}` }] },
           { id: "4", type: "mcpToolCall", server: evil, tool: evil, status: "completed", arguments: { evil }, result: evil },
           { id: "5", type: evil, text: evil },
-        ],
-        turn: null,
-      },
+        ]),
     });
     expect(document.querySelector(".items img, .items script, .items a")).toBeNull();
     expect((window as unknown as { hit?: number }).hit).toBeUndefined();

@@ -29,6 +29,23 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("run").join("control.sock")
 }
 
+/// Where the user's own clients speak the app-server protocol.
+fn app_server_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("run").join("app-server.sock")
+}
+
+/// Connects to the app-server of a data directory's host, through its gate, as the user's own client. What
+/// is spoken on it is the app-server protocol, which begins with its own `initialize`.
+///
+/// # Errors
+/// When no host runs there, or it refuses or does not answer.
+pub async fn dial_app_server(data_dir: &Path) -> Result<WebSocketStream<UnixStream>, ControlError> {
+    let path = app_server_path(data_dir);
+    tokio::time::timeout(ANSWER, open(data_dir, &path, "ws://localhost/rpc"))
+        .await
+        .map_err(|_| ControlError::Silent)?
+}
+
 /// Why the host did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -121,7 +138,7 @@ impl ControlClient {
     /// When no host runs there, or it refuses or does not answer.
     pub async fn connect(data_dir: &Path, client: &str, lease: bool) -> Result<Self, ControlError> {
         let path = socket_path(data_dir);
-        let socket = tokio::time::timeout(ANSWER, open(data_dir, &path))
+        let socket = tokio::time::timeout(ANSWER, open(data_dir, &path, "ws://localhost/control"))
             .await
             .map_err(|_| ControlError::Silent)??;
         let mut this = Self {
@@ -289,7 +306,11 @@ pub(crate) fn lost(error: SocketError) -> ControlError {
     }
 }
 
-async fn open(data_dir: &Path, path: &Path) -> Result<WebSocketStream<UnixStream>, ControlError> {
+async fn open(
+    data_dir: &Path,
+    path: &Path,
+    address: &str,
+) -> Result<WebSocketStream<UnixStream>, ControlError> {
     let unreachable = |why: String| ControlError::Unreachable {
         path: path.to_owned(),
         why,
@@ -315,7 +336,7 @@ async fn open(data_dir: &Path, path: &Path) -> Result<WebSocketStream<UnixStream
         .write_buffer_size(SOCKET_BUFFER)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
-    tokio_tungstenite::client_async_with_config("ws://localhost/control", stream, Some(config))
+    tokio_tungstenite::client_async_with_config(address, stream, Some(config))
         .await
         .map(|(socket, _)| socket)
         .map_err(|error| match error {

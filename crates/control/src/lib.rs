@@ -1,6 +1,7 @@
 //! A client's side of `control.sock`, as the command and the desktop app share it: requests with
 //! deadlines ([`ControlClient`]), many at a time ([`Channel`]), the host's state kept in step
-//! ([`apply`]), and bringing up a host where none runs ([`spawn`]).
+//! ([`apply`]), bringing up a host where none runs ([`spawn`]), and the way to its app-server
+//! ([`dial_app_server`]).
 
 mod channel;
 mod client;
@@ -8,5 +9,5 @@ mod mirror;
 pub mod spawn;
 
 pub use channel::{Channel, Happening, Requests};
-pub use client::{ControlClient, ControlError, socket_path};
+pub use client::{ControlClient, ControlError, dial_app_server, socket_path};
 pub use mirror::apply;

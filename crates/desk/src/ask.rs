@@ -66,6 +66,47 @@ pub enum Ask {
     },
     /// Open the configuration file in an editor.
     OpenConfig,
+    /// Confirm the security settings that wait.
+    ConfigAccept {
+        /// Of what the person saw.
+        digest: String,
+    },
+    /// Show a thread from now on. Answered with [`crate::ThreadItems`].
+    ThreadOpen {
+        /// Which.
+        id: String,
+    },
+    /// Show it no more.
+    ThreadClose {
+        /// Which.
+        id: String,
+    },
+    /// Begin a turn.
+    ThreadSend {
+        /// Of which thread.
+        id: String,
+        /// What the person says.
+        text: String,
+    },
+    /// Say something to the turn that runs.
+    ThreadSteer {
+        /// Of which thread.
+        id: String,
+        /// What the person says.
+        text: String,
+    },
+    /// End the turn that runs.
+    ThreadInterrupt {
+        /// Of which thread.
+        id: String,
+    },
+    /// A new thread. Answered with its `id`.
+    ThreadStart {
+        /// What the person says first.
+        text: String,
+        /// Where it works.
+        cwd: Option<PathBuf>,
+    },
     /// Open the vault again.
     OpenVault,
     /// End the app. Answered with a [`crate::QuitAnswer`].

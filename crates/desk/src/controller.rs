@@ -5,6 +5,7 @@ mod asks;
 mod handle;
 mod host;
 mod quit;
+mod threads;
 
 pub use handle::Handle;
 
@@ -12,8 +13,9 @@ use crate::desktop::{Desktop, Page, Window};
 use crate::dialog::Dialog;
 use crate::pause::{self, Pause};
 use crate::supervisor::{Attached, Patience};
+use crate::threads::{Owner, Threads};
 use crate::view::slim;
-use crate::{Ask, DesktopView, Problem};
+use crate::{Ask, DesktopView, Problem, ThreadEvent};
 use drawbridge_control::spawn::Program;
 use drawbridge_control::{Happening, Requests};
 use drawbridge_core::tray::{Action, Sight, Supervisor, Tray, open_approvals};
@@ -117,6 +119,10 @@ pub struct Controller<D> {
     /// When windows are told, when there is something to tell.
     tell_at: Option<Instant>,
     told_at: Option<Instant>,
+    threads: Threads,
+    /// Until it runs.
+    threads_owner: Option<Owner>,
+    thread_events: mpsc::Receiver<ThreadEvent>,
 }
 
 impl<D: Desktop> Controller<D> {
@@ -127,6 +133,7 @@ impl<D: Desktop> Controller<D> {
         let handle = Handle::new(send);
         let start_at_login = desktop.starts_at_login();
         let pause = pause::load(&pause::file(&settings.data_dir));
+        let (threads, threads_owner, thread_events) = Threads::new(&settings.data_dir);
         let this = Self {
             desktop,
             ticks,
@@ -146,6 +153,9 @@ impl<D: Desktop> Controller<D> {
             painted: None,
             tell_at: None,
             told_at: None,
+            threads,
+            threads_owner: Some(threads_owner),
+            thread_events,
             settings,
         };
         (this, handle)
@@ -164,6 +174,9 @@ impl<D: Desktop> Controller<D> {
             self.show(Window::Main);
         }
         self.bring_up();
+        if let Some(owner) = self.threads_owner.take() {
+            tokio::spawn(owner.run());
+        }
         loop {
             self.refresh();
             let due = self.due();
@@ -172,6 +185,10 @@ impl<D: Desktop> Controller<D> {
                     Some(tick) => self.on_tick(tick).await,
                     None => false,
                 },
+                Some(event) = self.thread_events.recv() => {
+                    self.desktop.tell_thread(&event);
+                    true
+                }
                 happening = happening(&mut self.host) => {
                     self.on_happening(happening);
                     true
@@ -264,8 +281,9 @@ impl<D: Desktop> Controller<D> {
 
     fn window_closed(&mut self, window: Window) {
         self.windows.remove(&window);
-        if window == Window::Approval {
-            self.dialog.closed();
+        match window {
+            Window::Approval => self.dialog.closed(),
+            Window::Main => self.threads.close_all(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the controller wants of a desktop.
 
-use crate::{ApprovalCard, DesktopView, Problem};
+use crate::{ApprovalCard, DesktopView, Problem, ThreadEvent};
 use drawbridge_core::tray::Tray;
 use std::path::Path;
 
@@ -76,6 +76,8 @@ pub trait Desktop: Send + 'static {
     fn tell(&mut self, view: &DesktopView);
     /// Tells the approval dialog what is on display.
     fn tell_card(&mut self, card: Option<&ApprovalCard>);
+    /// Tells the main window what happened in an open thread.
+    fn tell_thread(&mut self, event: &ThreadEvent);
     /// Asks in the main window whether to quit although turns run.
     fn ask_quit(&mut self, running: usize);
     /// Notifies the person; takes the place of the last notice.

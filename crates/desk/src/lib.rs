@@ -13,6 +13,7 @@ mod pause;
 mod places;
 mod problem;
 mod supervisor;
+mod threads;
 pub mod typescript;
 mod view;
 
@@ -22,4 +23,5 @@ pub use desktop::{Desktop, Notice, Page, Window};
 pub use dialog::{LOOK_FIRST, Refused};
 pub use places::{data_dir, host_program, login_search_path};
 pub use problem::Problem;
+pub use threads::{About, Away, ItemDelta, ThreadChange, ThreadEvent, ThreadItem, ThreadItems, TurnState};
 pub use view::{ApprovalCard, Asks, ConfigRow, DesktopView, QuitAnswer};

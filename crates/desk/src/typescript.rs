@@ -1,7 +1,7 @@
 //! The types that cross to the windows, as TypeScript. Made from the same schema that serde's forms have,
 //! so that no interface is copied by hand.
 
-use crate::{ApprovalCard, ConfigRow, DesktopView, Problem, QuitAnswer};
+use crate::{ApprovalCard, ConfigRow, DesktopView, Problem, QuitAnswer, ThreadEvent, ThreadItems};
 use drawbridge_wire::control::AnswerResult;
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -16,19 +16,6 @@ const HEAD: &str = "// Made by `cargo xtask schema` from the Rust types; a test 
 const PASSED_ON: &str = "
 /** An item of a thread as the app-server writes it; only `id` and `type` are sure to be there. */
 export type Item = { id: string; type: string; [member: string]: unknown };
-export type TurnState = { id: string; status: string };
-export type ThreadItems = {
-  items: Item[];
-  turn: TurnState | null;
-  model?: string | null;
-  branch?: string | null;
-  tokens?: number | null;
-};
-export type ThreadChange =
-  | { item: Item }
-  | { delta: { itemId: string; text: string } }
-  | { turn: TurnState };
-export type ThreadEvent = { id: string; change: ThreadChange };
 ";
 
 /// The whole file.
@@ -43,10 +30,13 @@ pub fn types() -> String {
         of::<ConfigRow>,
         of::<QuitAnswer>,
         of::<Problem>,
+        of::<ThreadItems>,
+        of::<ThreadEvent>,
     ] {
         root(&mut generator, schema);
     }
-    let definitions: BTreeMap<String, Value> = generator.take_definitions(true).into_iter().collect();
+    let mut definitions: BTreeMap<String, Value> = generator.take_definitions(true).into_iter().collect();
+    definitions.remove("Item");
     let mut text = HEAD.to_owned();
     for (name, schema) in &definitions {
         text.push('\n');

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
 use common::{App, Did, FakeHost, HostEnd, action, approval, headline, lease, link, place, thread, view};

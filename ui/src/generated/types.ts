@@ -1,5 +1,15 @@
 // Made by `cargo xtask schema` from the Rust types; a test compares. Do not edit.
 
+/** What stands above the items. */
+export type About = {
+  /** The branch the thread began on. */
+  branch: string | null;
+  /** The model, when it is known. */
+  model: string | null;
+  /** Tokens used so far, once they were told. */
+  tokens: number | null;
+};
+
 /** Answer to `approvals/answer`. */
 export type AnswerResult = {
   /** State after this answer. When another won, its `by` says who. */
@@ -350,6 +360,14 @@ export type HostView = {
   vault: VaultView;
 };
 
+/** More text of an item. */
+export type ItemDelta = {
+  /** Which. */
+  itemId: string;
+  /** What is added. */
+  text: string;
+};
+
 /** What happened to the item an approval was about. An answer that was applied says only that the app-server took it; this says what came of it. */
 export type ItemOutcome = {
   outcome: "running";
@@ -572,6 +590,49 @@ export type SupervisorView = {
   state: "stopping";
 };
 
+/** Something that is different now. */
+export type ThreadChange = {
+  item: Item;
+} | {
+  delta: ItemDelta;
+} | {
+  turn: TurnState;
+} | {
+  about: About;
+} | {
+  reset: ThreadItems;
+} | {
+  away: CommandError;
+};
+
+/** What happened in a thread since the last event. */
+export type ThreadEvent = {
+  /** In order. */
+  changes: ThreadChange[];
+  /** Which thread. */
+  id: string;
+  /** One more than that of the last event of this thread. */
+  seq: number;
+};
+
+/** A thread as it stands. */
+export type ThreadItems = {
+  /** The branch the thread began on. */
+  branch: string | null;
+  /** Whether there are items before these. */
+  earlier: boolean;
+  /** Items in order. */
+  items: Item[];
+  /** The model, when it is known. */
+  model: string | null;
+  /** Events with this number or a lower one are contained. */
+  seq: number;
+  /** Tokens used so far, once they were told. */
+  tokens: number | null;
+  /** The turn that runs, or ran last. */
+  turn: TurnState | null;
+};
+
 /** A thread the host knows to be live. */
 export type ThreadView = {
   /** Approval policy and sandbox as far as known, e.g. `on-request`, `read-only`. */
@@ -592,6 +653,14 @@ export type ThreadView = {
   turn: string | null;
   /** Whether its settings exceed every remote ceiling (remote turns are refused). */
   wide: boolean;
+};
+
+/** A turn. */
+export type TurnState = {
+  /** Which. */
+  id: string;
+  /** `inProgress`, `completed`, `interrupted` or `failed`. */
+  status: string;
 };
 
 /** How the vault is. */
@@ -648,16 +717,3 @@ export type WideningView = {
 
 /** An item of a thread as the app-server writes it; only `id` and `type` are sure to be there. */
 export type Item = { id: string; type: string; [member: string]: unknown };
-export type TurnState = { id: string; status: string };
-export type ThreadItems = {
-  items: Item[];
-  turn: TurnState | null;
-  model?: string | null;
-  branch?: string | null;
-  tokens?: number | null;
-};
-export type ThreadChange =
-  | { item: Item }
-  | { delta: { itemId: string; text: string } }
-  | { turn: TurnState };
-export type ThreadEvent = { id: string; change: ThreadChange };

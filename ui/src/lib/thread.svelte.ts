@@ -1,6 +1,6 @@
 // One open thread: its items in order. Deltas wait in a buffer and reach the page once a frame.
 
-import type { Item, ThreadEvent, ThreadItems, TurnState } from "./types";
+import type { About, Item, ThreadChange, ThreadEvent, ThreadItems, TurnState } from "./types";
 import { main, messageOf, onThread } from "./ipc";
 import { growing } from "./items";
 
@@ -16,9 +16,13 @@ export class Feed {
   readonly id: string;
   entries = $state.raw<Entry[]>([]);
   turn = $state.raw<TurnState | null>(null);
-  about = $state.raw<Pick<ThreadItems, "model" | "branch" | "tokens">>({});
+  about = $state.raw<About>({ model: null, branch: null, tokens: null });
   state = $state<"loading" | "ready" | "failed">("loading");
   problem = $state("");
+  /** Why nothing new comes at the moment. */
+  away = $state("");
+  /** Whether there are items before the first. */
+  earlier = $state(false);
   /** Grows with every frame that changed something. */
   painted = $state(0);
 
@@ -27,6 +31,7 @@ export class Feed {
   #deltas = new Map<string, string[]>();
   /* eslint-enable svelte/prefer-svelte-reactivity */
   #early: ThreadEvent[] = [];
+  #seq = 0;
   #frame = 0;
   #unlisten: (() => void) | null = null;
   #closed = false;
@@ -48,15 +53,7 @@ export class Feed {
       }
       const all = await main.threadOpen(this.id);
       if (this.#closed) return;
-      this.#deltas.clear();
-      this.#known.clear();
-      this.entries = all.items.map((item) => {
-        const entry = new Entry(item);
-        this.#known.set(item.id, entry);
-        return entry;
-      });
-      this.turn = all.turn;
-      this.about = { model: all.model ?? null, branch: all.branch ?? null, tokens: all.tokens ?? null };
+      this.#all(all);
       this.state = "ready";
       const early = this.#early;
       this.#early = [];
@@ -77,14 +74,35 @@ export class Feed {
     main.threadClose(this.id).catch(() => undefined);
   }
 
+  #all(all: ThreadItems): void {
+    this.#seq = all.seq;
+    this.#deltas.clear();
+    this.#known.clear();
+    this.entries = all.items.map((item) => {
+      const entry = new Entry(item);
+      this.#known.set(item.id, entry);
+      return entry;
+    });
+    this.turn = all.turn;
+    this.earlier = all.earlier;
+    this.about = { model: all.model, branch: all.branch, tokens: all.tokens };
+    this.away = "";
+  }
+
   #heard(event: ThreadEvent): void {
     if (event.id !== this.id) return;
     if (this.state === "loading") {
-      // What came before the answer may be in it: whole items count, deltas would count twice.
-      if (!("delta" in event.change)) this.#early.push(event);
+      // The answer says which of these it contains.
+      this.#early.push(event);
       return;
     }
-    const change = event.change;
+    if (event.seq <= this.#seq) return;
+    for (const change of event.changes) this.#take(change);
+    this.#seq = event.seq;
+    this.#soon();
+  }
+
+  #take(change: ThreadChange): void {
     if ("delta" in change) {
       const { itemId, text } = change.delta;
       const waiting = this.#deltas.get(itemId);
@@ -94,10 +112,15 @@ export class Feed {
       // A whole item has everything the deltas before it said.
       this.#deltas.delete(change.item.id);
       this.#put(change.item);
-    } else {
+    } else if ("turn" in change) {
       this.turn = change.turn;
+    } else if ("about" in change) {
+      this.about = change.about;
+    } else if ("reset" in change) {
+      this.#all(change.reset);
+    } else {
+      this.away = change.away.message;
     }
-    this.#soon();
   }
 
   #put(item: Item): void {

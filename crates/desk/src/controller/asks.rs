@@ -4,6 +4,7 @@ use super::approvals::{Given, json};
 use super::{Controller, Reply, now_ms};
 use crate::desktop::{Desktop, Window};
 use crate::files;
+use crate::threads::Wish;
 use crate::{Ask, Problem, QuitAnswer};
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::Request;
@@ -25,6 +26,19 @@ impl<D: Desktop> Controller<D> {
             Ask::SetEnrollment(change) => return self.ask_host(Request::SetEnrollment(change), reply),
             Ask::Forget { id } => return self.ask_host(Request::Forget { bus: id }, reply),
             Ask::CheckMcp { id } => return self.ask_host(Request::CheckMcp(WhichBus { bus: id }), reply),
+            Ask::ConfigAccept { digest } => return self.ask_host(Request::AcceptConfig { digest }, reply),
+            Ask::ThreadOpen { id } => return self.of_threads(Wish::Open { id }, reply),
+            Ask::ThreadClose { id } => return self.of_threads(Wish::Close { id }, reply),
+            Ask::ThreadSend { id, text } => return self.of_threads(Wish::Send { id, text }, reply),
+            Ask::ThreadSteer { id, text } => {
+                let turn = self.turn_of(&id);
+                return self.of_threads(Wish::Steer { id, text, turn }, reply);
+            }
+            Ask::ThreadInterrupt { id } => {
+                let turn = self.turn_of(&id);
+                return self.of_threads(Wish::Interrupt { id, turn }, reply);
+            }
+            Ask::ThreadStart { text, cwd } => return self.of_threads(Wish::Start { text, cwd }, reply),
             Ask::OpenVault => return self.ask_host(Request::OpenVault {}, reply),
             Ask::Logs { child } => return self.ask_host(Request::Logs { child }, reply),
             Ask::AuditTail { count } => {

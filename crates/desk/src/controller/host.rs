@@ -8,7 +8,7 @@ use crate::{Problem, Window};
 use drawbridge_control::Happening;
 use drawbridge_core::tray::Supervisor;
 use drawbridge_wire::buses::WhichBus;
-use drawbridge_wire::control::{Change, Request};
+use drawbridge_wire::control::{AppServerState, Change, Request};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -46,6 +46,9 @@ impl<D: Desktop> Controller<D> {
 
     pub(super) fn brought_up(&mut self, outcome: Result<Attached, Problem>) {
         self.bringing_up = false;
+        if outcome.is_ok() {
+            self.threads.try_now();
+        }
         match outcome {
             Ok(Attached { channel, child }) => {
                 self.supervisor = Supervisor::Up {
@@ -73,6 +76,9 @@ impl<D: Desktop> Controller<D> {
         match happening {
             Some(Happening::Change(delta)) => {
                 host.stopping |= matches!(delta.change, Change::Stopping { .. });
+                if matches!(&delta.change, Change::AppServer(now) if now.state == AppServerState::Ready) {
+                    self.threads.try_now();
+                }
                 drawbridge_control::apply(&mut host.view, delta.seq, &delta.change);
             }
             ended => {
@@ -223,6 +229,7 @@ impl<D: Desktop> Controller<D> {
     }
 
     pub(super) fn close_windows(&mut self) {
+        self.threads.close_all();
         for window in Window::ALL {
             self.desktop.close(window);
         }

@@ -1,9 +1,12 @@
 //! A host played by the test behind a real control socket, and a desktop that records what it is told.
 
+pub(crate) mod agent;
+
 use drawbridge_control::spawn::Program;
 use drawbridge_core::tray::{Action, Item, Tray};
 use drawbridge_desk::{
-    ApprovalCard, Ask, Controller, Desktop, DesktopView, Handle, Notice, Page, Problem, Settings, Window,
+    ApprovalCard, Ask, Controller, Desktop, DesktopView, Handle, Notice, Page, Problem, Settings,
+    ThreadEvent, Window,
 };
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_wire::buses::{BusSource, LinkView, VaultCondition, VaultView};
@@ -38,6 +41,7 @@ pub(crate) enum Did {
     Paint(Tray),
     Tell(Box<DesktopView>),
     Card(Option<Box<ApprovalCard>>),
+    Thread(ThreadEvent),
     AskQuit(usize),
     Notify(Notice),
     Withdraw,
@@ -75,6 +79,9 @@ impl Desktop for FakeDesktop {
     }
     fn tell_card(&mut self, card: Option<&ApprovalCard>) {
         self.did(Did::Card(card.cloned().map(Box::new)));
+    }
+    fn tell_thread(&mut self, event: &ThreadEvent) {
+        self.did(Did::Thread(event.clone()));
     }
     fn ask_quit(&mut self, running: usize) {
         self.did(Did::AskQuit(running));

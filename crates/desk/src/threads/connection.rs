@@ -1,0 +1,206 @@
+//! The app's own connection to the app-server, and what is asked on it.
+
+use super::feed::Taken;
+use super::types::{About, ThreadItem, TurnState};
+use crate::Problem;
+use drawbridge_codex::{CallError, CloseReason, Incoming, Peer};
+use drawbridge_consent::visible_line;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+/// Longest for one answer.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Items asked for at a time.
+const PAGE: usize = 100;
+/// Most items of a thread that are shown.
+const MOST_ITEMS: usize = 1000;
+/// About how many bytes of them.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// How long a thread that was only just made may be unknown.
+const JUST_MADE: Duration = Duration::from_secs(2);
+/// The first pause before it is asked for again.
+const STEP: Duration = Duration::from_millis(50);
+
+/// Connects and introduces the app.
+pub(super) async fn dial(data_dir: &Path) -> Result<(Peer, mpsc::Receiver<Incoming>), Problem> {
+    let socket = drawbridge_control::dial_app_server(data_dir).await?;
+    let (peer, incoming) = Peer::start(socket);
+    let hello = json!({
+        "clientInfo": {"name": "drawbridge-desktop", "title": "Drawbridge", "version": env!("CARGO_PKG_VERSION")},
+        "capabilities": {"experimentalApi": true},
+    });
+    call(&peer, "initialize", hello).await?;
+    peer.notify("initialized", Value::Null)
+        .await
+        .map_err(|error| problem(&error))?;
+    Ok((peer, incoming))
+}
+
+/// One request. An overloaded app-server did nothing, so it is asked again.
+pub(super) async fn call(peer: &Peer, method: &str, params: Value) -> Result<Value, Problem> {
+    peer.request_retrying(method, params, ANSWER)
+        .await
+        .map_err(|error| problem(&error))
+}
+
+fn problem(error: &CallError) -> Problem {
+    Problem::new(error.code(), visible_line(&error.to_string()))
+}
+
+/// Why a connection that ended is away, and what happens now.
+pub(super) fn away(reason: &CloseReason) -> Problem {
+    let (code, what) = match reason {
+        CloseReason::Closed { text, .. } if text == "agent_restarted" => {
+            ("agent_restarted", "the agent was restarted")
+        }
+        CloseReason::Closed { text, .. } if text == "agent_down" => ("agent_down", "the agent does not run"),
+        CloseReason::Closed { text, .. } if text == "host_stopping" => {
+            ("host_stopping", "the host was stopped")
+        }
+        CloseReason::Lagged => ("lagged", "more came than could be shown"),
+        _ => ("connection_lost", "the connection to the agent broke off"),
+    };
+    Problem::new(
+        code,
+        format!("{what}; the thread goes on here by itself when it can be reached"),
+    )
+}
+
+/// Begins a thread and gives its id.
+pub(super) async fn start(peer: &Peer, cwd: Option<PathBuf>) -> Result<String, Problem> {
+    if let Some(cwd) = &cwd {
+        // The app-server would take any text.
+        let found = tokio::fs::metadata(cwd).await;
+        if !cwd.is_absolute() || !found.is_ok_and(|found| found.is_dir()) {
+            let cwd = visible_line(&cwd.to_string_lossy());
+            return Err(Problem::new(
+                "bad_folder",
+                format!("{cwd} is no folder; write its whole path"),
+            ));
+        }
+    }
+    let started = call(peer, "thread/start", json!({"cwd": cwd})).await?;
+    let id = started.pointer("/thread/id").and_then(Value::as_str);
+    id.map(str::to_owned)
+        .ok_or_else(|| Problem::new("not_understood", "codex began a thread without an id"))
+}
+
+/// Why a thread was not taken.
+#[derive(Debug)]
+pub(super) enum NotTaken {
+    /// It is not written down yet; that comes with its first turn.
+    NotYet,
+    /// Something else.
+    Failed(Problem),
+}
+
+/// Subscribes to a thread and gets its last items.
+pub(super) async fn take(peer: &Peer, id: &str) -> Result<Taken, NotTaken> {
+    let resumed = resume(peer, id).await?;
+    let thread = resumed.get("thread").unwrap_or(&Value::Null);
+    let text = |holder: &Value, at: &str| holder.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    let turn = resumed
+        .pointer("/initialTurnsPage/data/0")
+        .and_then(TurnState::of);
+    let (items, earlier) = items(peer, id).await.map_err(NotTaken::Failed)?;
+    Ok(Taken {
+        items,
+        earlier,
+        turn,
+        about: About {
+            model: text(&resumed, "/model"),
+            branch: text(thread, "/gitInfo/branch"),
+            tokens: None,
+        },
+    })
+}
+
+async fn resume(peer: &Peer, id: &str) -> Result<Value, NotTaken> {
+    let end = Instant::now() + JUST_MADE;
+    let mut pause = STEP;
+    loop {
+        // Its last turn comes along, without items: they are asked for by the page.
+        let params = json!({
+            "threadId": id,
+            "excludeTurns": true,
+            "initialTurnsPage": {"limit": 1, "sortDirection": "desc", "itemsView": "notLoaded"},
+        });
+        match call(peer, "thread/resume", params).await {
+            Ok(resumed) => return Ok(resumed),
+            Err(problem) if is_just_made(&problem) => {
+                if Instant::now() + pause >= end {
+                    return Err(NotTaken::NotYet);
+                }
+                sleep(pause).await;
+                pause *= 2;
+            }
+            Err(problem) => return Err(NotTaken::Failed(problem)),
+        }
+    }
+}
+
+fn is_just_made(problem: &Problem) -> bool {
+    ["no rollout found", "is not supported yet"]
+        .iter()
+        .any(|words| problem.message.contains(words))
+}
+
+/// The last items, oldest first, and whether there are earlier ones.
+async fn items(peer: &Peer, id: &str) -> Result<(Vec<ThreadItem>, bool), Problem> {
+    let mut newest_first = Vec::new();
+    let mut bytes = 0;
+    let mut cursor = Value::Null;
+    loop {
+        let params = json!({"threadId": id, "limit": PAGE, "sortDirection": "desc", "cursor": cursor});
+        let mut page = match call(peer, "thread/items/list", params).await {
+            Ok(page) => page,
+            // A thread of an older kind has no pages.
+            Err(problem) if problem.code == "codex_refused" && newest_first.is_empty() => {
+                return all_items(peer, id).await;
+            }
+            Err(problem) => return Err(problem),
+        };
+        let entries = page.get_mut("data").and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten() {
+            let item = entry.get_mut("item").map(Value::take);
+            if let Some(item) = item {
+                bytes += weight(&item);
+                newest_first.extend(ThreadItem::of(item));
+            }
+        }
+        cursor = page.get_mut("nextCursor").map(Value::take).unwrap_or_default();
+        let enough = newest_first.len() >= MOST_ITEMS || bytes >= MOST_BYTES;
+        if cursor.is_null() || enough {
+            newest_first.truncate(MOST_ITEMS);
+            newest_first.reverse();
+            return Ok((newest_first, !cursor.is_null()));
+        }
+    }
+}
+
+async fn all_items(peer: &Peer, id: &str) -> Result<(Vec<ThreadItem>, bool), Problem> {
+    let mut read = call(peer, "thread/read", json!({"threadId": id, "includeTurns": true})).await?;
+    let mut items = Vec::new();
+    let turns = read.pointer_mut("/thread/turns").and_then(Value::as_array_mut);
+    for turn in turns.into_iter().flatten() {
+        if let Some(Value::Array(of_turn)) = turn.get_mut("items").map(Value::take) {
+            items.extend(of_turn.into_iter().filter_map(ThreadItem::of));
+        }
+    }
+    let too_many = items.len().saturating_sub(MOST_ITEMS);
+    items.drain(..too_many);
+    Ok((items, too_many > 0))
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(each) => each.iter().map(weight).sum(),
+        Value::Object(members) => members.iter().map(|(name, one)| name.len() + weight(one)).sum(),
+        _ => 8,
+    }
+}
