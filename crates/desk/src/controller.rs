@@ -5,7 +5,6 @@ mod asks;
 mod handle;
 mod host;
 mod quit;
-mod threads;
 
 pub use handle::Handle;
 

@@ -229,11 +229,21 @@ async fn a_person_sends_steers_and_interrupts() {
         text: " \n".into(),
     });
     assert_eq!(empty.await.unwrap().unwrap_err().code, "empty");
-    let nothing = Ask::ThreadSteer {
-        id: "other".into(),
+    // Of a thread that is not open the agent is asked which turn runs.
+    let other = || "other".to_owned();
+    let nothing = desk.asks(Ask::ThreadSteer {
+        id: other(),
         text: "x".into(),
-    };
-    assert_eq!(desk.asks(nothing).await.unwrap().unwrap_err().code, "no_turn");
+    });
+    let over = json!({"data": [{"id": "v", "status": "completed"}]});
+    agent.expect("thread/turns/list", over).await;
+    assert_eq!(nothing.await.unwrap().unwrap_err().code, "no_turn");
+    let interrupted = desk.asks(Ask::ThreadInterrupt { id: other() });
+    let runs = json!({"data": [{"id": "w", "status": "inProgress"}]});
+    agent.expect("thread/turns/list", runs).await;
+    let params = agent.expect("turn/interrupt", json!({})).await;
+    assert_eq!(params, json!({"threadId": "other", "turnId": "w"}));
+    interrupted.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -301,6 +311,18 @@ async fn an_open_thread_comes_back_after_the_agent_was_restarted() {
     assert_eq!(json_of(&back)[0]["reset"]["items"], json!([message("old", "hi")]));
     agent.delta("n", "anew").await;
     assert_eq!(json_of(&desk.event().await)[0]["item"]["text"], "anew");
+    // The host, too, may be gone for a while.
+    drop(agent);
+    std::fs::remove_file(desk.dir.path().join("run/app-server.sock")).unwrap();
+    let away = desk.event().await;
+    assert_eq!(json_of(&away)[0]["away"]["code"], "connection_lost");
+    desk.agent = FakeAgent::at(desk.dir.path());
+    let mut agent = desk.agent.client().await;
+    agent.give(&[message("old", "hi")], None).await;
+    assert_eq!(
+        json_of(&desk.event().await)[0]["reset"]["items"],
+        json!([message("old", "hi")])
+    );
 }
 
 #[tokio::test]

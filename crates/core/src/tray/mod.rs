@@ -7,7 +7,7 @@ mod menu;
 mod tests;
 mod words;
 
-use drawbridge_wire::control::HostView;
+use drawbridge_wire::control::{HostView, ThreadView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -187,8 +187,10 @@ pub fn open_approvals(host: &HostView) -> usize {
     host.approvals.iter().filter(open).count()
 }
 
-/// Threads with a running turn.
+/// Threads with a running turn. A turn that began before the host followed its thread has no name there.
 #[must_use]
 pub fn running_threads(host: &HostView) -> usize {
-    host.threads.iter().filter(|thread| thread.turn.is_some()).count()
+    const RUNNING: [&str; 3] = ["active", "waiting_on_approval", "waiting_on_user_input"];
+    let runs = |thread: &&ThreadView| thread.turn.is_some() || RUNNING.contains(&thread.status.as_str());
+    host.threads.iter().filter(runs).count()
 }

@@ -538,3 +538,19 @@ fn only_what_the_menu_shows_is_offered() {
         assert!(!tray.offers(&stale), "{stale:?}");
     }
 }
+
+#[test]
+fn a_turn_without_a_name_runs_too() {
+    let mut state = host();
+    state.threads = vec![thread("a", None), thread("b", Some("turn"))];
+    assert_eq!(super::running_threads(&state), 1);
+    for (status, count) in [
+        ("active", 2),
+        ("waiting_on_approval", 2),
+        ("waiting_on_user_input", 2),
+        ("system_error", 1),
+    ] {
+        state.threads[0].status = status.into();
+        assert_eq!(super::running_threads(&state), count, "{status}");
+    }
+}

@@ -30,14 +30,8 @@ impl<D: Desktop> Controller<D> {
             Ask::ThreadOpen { id } => return self.of_threads(Wish::Open { id }, reply),
             Ask::ThreadClose { id } => return self.of_threads(Wish::Close { id }, reply),
             Ask::ThreadSend { id, text } => return self.of_threads(Wish::Send { id, text }, reply),
-            Ask::ThreadSteer { id, text } => {
-                let turn = self.turn_of(&id);
-                return self.of_threads(Wish::Steer { id, text, turn }, reply);
-            }
-            Ask::ThreadInterrupt { id } => {
-                let turn = self.turn_of(&id);
-                return self.of_threads(Wish::Interrupt { id, turn }, reply);
-            }
+            Ask::ThreadSteer { id, text } => return self.of_threads(Wish::Steer { id, text }, reply),
+            Ask::ThreadInterrupt { id } => return self.of_threads(Wish::Interrupt { id }, reply),
             Ask::ThreadStart { text, cwd } => return self.of_threads(Wish::Start { text, cwd }, reply),
             Ask::OpenVault => return self.ask_host(Request::OpenVault {}, reply),
             Ask::Logs { child } => return self.ask_host(Request::Logs { child }, reply),
@@ -138,6 +132,11 @@ impl<D: Desktop> Controller<D> {
             }
         };
         self.handle.spawn(work, Some(reply));
+        true
+    }
+
+    fn of_threads(&self, wish: Wish, reply: Reply) -> bool {
+        self.threads.wish(wish, reply);
         true
     }
 

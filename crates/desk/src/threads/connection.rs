@@ -69,6 +69,14 @@ pub(super) fn away(reason: &CloseReason) -> Problem {
     )
 }
 
+/// The turn that runs in a thread.
+pub(super) async fn running_turn(peer: &Peer, id: &str) -> Result<Option<String>, Problem> {
+    let newest = json!({"threadId": id, "limit": 1, "sortDirection": "desc", "itemsView": "notLoaded"});
+    let turns = call(peer, "thread/turns/list", newest).await?;
+    let turn = turns.pointer("/data/0").and_then(TurnState::of);
+    Ok(turn.filter(TurnState::runs).map(|turn| turn.id))
+}
+
 /// Begins a thread and gives its id.
 pub(super) async fn start(peer: &Peer, cwd: Option<PathBuf>) -> Result<String, Problem> {
     if let Some(cwd) = &cwd {

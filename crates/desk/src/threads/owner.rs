@@ -176,7 +176,7 @@ impl Owner {
             Wish::Open { id } => self.open_thread(&id, reply),
             Wish::Close { id } => self.close_thread(&id, reply),
             other => match &self.link {
-                Link::Up(peer, _) => self.work(&peer.clone(), other, reply),
+                Link::Up(peer, _) => self.go(peer, other, reply),
                 _ if self.waiting.len() >= MOST_WAITING => drop(reply.send(Err(busy()))),
                 _ => {
                     self.waiting.push((other, reply));
@@ -296,7 +296,7 @@ impl Owner {
                     self.take(&id);
                 }
                 for (wish, reply) in mem::take(&mut self.waiting) {
-                    self.work(&peer, wish, reply);
+                    self.go(&peer, wish, reply);
                 }
                 self.rest_if_idle();
             }
@@ -313,6 +313,13 @@ impl Owner {
                     });
                 }
             }
+        }
+    }
+
+    fn go(&self, peer: &Peer, wish: Wish, reply: Reply) {
+        match wish {
+            Wish::Start { text, cwd } => self.start(peer, text, cwd, reply),
+            other => self.work(peer, other, reply),
         }
     }
 

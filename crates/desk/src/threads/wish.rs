@@ -19,55 +19,50 @@ pub(crate) enum Wish {
     Close { id: String },
     /// A message, which begins a turn.
     Send { id: String, text: String },
-    /// A word to the turn that runs. `turn` is it as far as the host knows.
-    Steer {
-        id: String,
-        text: String,
-        turn: Option<String>,
-    },
+    /// A word to the turn that runs.
+    Steer { id: String, text: String },
     /// End the turn that runs.
-    Interrupt { id: String, turn: Option<String> },
+    Interrupt { id: String },
     /// A new thread with a first message. Answered with its `id`.
     Start { text: String, cwd: Option<PathBuf> },
 }
 
 impl Owner {
     /// Does what a wish wants, on a connection.
-    pub(super) fn work(&mut self, peer: &Peer, wish: Wish, reply: Reply) {
-        let running = |id: &str, known: Option<String>| {
-            let open = self.open.get(id);
-            let told = open.and_then(|open| open.feed.turn().map(|turn| turn.id.clone()));
-            told.or(known)
-                .ok_or_else(|| Problem::new("no_turn", "no turn runs in this thread; send it as a message"))
+    pub(super) fn work(&self, peer: &Peer, wish: Wish, reply: Reply) {
+        let told = |id: &str| {
+            let open = self.open.get(id)?;
+            open.feed.turn().map(|turn| turn.id.clone())
         };
-        let (method, params) = match wish {
-            Wish::Send { id, text } => ("turn/start", Ok(message(&id, &text))),
-            Wish::Steer { id, text, turn } => (
-                "turn/steer",
-                running(&id, turn).map(|turn| {
-                    let mut params = message(&id, &text);
-                    params["expectedTurnId"] = Value::from(turn);
-                    params
-                }),
-            ),
-            Wish::Interrupt { id, turn } => (
-                "turn/interrupt",
-                running(&id, turn).map(|turn| json!({"threadId": id, "turnId": turn})),
-            ),
-            Wish::Start { text, cwd } => return self.start(peer, text, cwd, reply),
-            Wish::Open { .. } | Wish::Close { .. } => return,
+        let known = match &wish {
+            Wish::Steer { id, .. } | Wish::Interrupt { id } => told(id),
+            _ => None,
         };
         let peer = peer.clone();
+        let work = async move {
+            match wish {
+                Wish::Send { id, text } => connection::call(&peer, "turn/start", message(&id, &text)).await,
+                Wish::Steer { id, text } => {
+                    let turn = running(&peer, &id, known).await?;
+                    let mut params = message(&id, &text);
+                    params["expectedTurnId"] = Value::from(turn);
+                    connection::call(&peer, "turn/steer", params).await
+                }
+                Wish::Interrupt { id } => {
+                    let turn = running(&peer, &id, known).await?;
+                    let params = json!({"threadId": id, "turnId": turn});
+                    connection::call(&peer, "turn/interrupt", params).await
+                }
+                Wish::Start { .. } | Wish::Open { .. } | Wish::Close { .. } => Ok(Value::Null),
+            }
+        };
         tokio::spawn(async move {
-            let done = match params {
-                Ok(params) => connection::call(&peer, method, params).await.map(|_| Value::Null),
-                Err(problem) => Err(problem),
-            };
-            let _ = reply.send(done);
+            let _ = reply.send(work.await.map(|_| Value::Null));
         });
     }
 
-    fn start(&self, peer: &Peer, text: String, cwd: Option<PathBuf>, reply: Reply) {
+    /// A new thread, and its first message when the owner knows of it.
+    pub(super) fn start(&self, peer: &Peer, text: String, cwd: Option<PathBuf>, reply: Reply) {
         let (peer, report, epoch) = (peer.clone(), self.report.clone(), self.epoch);
         tokio::spawn(async move {
             match connection::start(&peer, cwd).await {
@@ -78,6 +73,15 @@ impl Owner {
             }
         });
     }
+}
+
+/// The turn that runs in a thread: the one that was told of, or what the app-server says.
+async fn running(peer: &Peer, id: &str, known: Option<String>) -> Result<String, Problem> {
+    let turn = match known {
+        Some(turn) => Some(turn),
+        None => connection::running_turn(peer, id).await?,
+    };
+    turn.ok_or_else(|| Problem::new("no_turn", "no turn runs in this thread; send it as a message"))
 }
 
 /// A message of the person.

@@ -126,12 +126,6 @@ impl App {
     }
 
     pub(crate) fn start_with(dir: &Path, hidden: bool, takes_login: bool) -> Self {
-        let (send, did) = mpsc::unbounded_channel();
-        let desktop = FakeDesktop {
-            did: send,
-            login: Arc::default(),
-            takes_login,
-        };
         let settings = Settings {
             data_dir: dir.to_owned(),
             config_file: Some(dir.join("config.toml")),
@@ -144,6 +138,16 @@ impl App {
             version: "9.9.9".to_owned(),
             first_pause: Duration::from_millis(40),
             hidden,
+        };
+        Self::start_as(settings, takes_login)
+    }
+
+    pub(crate) fn start_as(settings: Settings, takes_login: bool) -> Self {
+        let (send, did) = mpsc::unbounded_channel();
+        let desktop = FakeDesktop {
+            did: send,
+            login: Arc::default(),
+            takes_login,
         };
         let (controller, desk) = Controller::new(desktop, settings);
         let running = tokio::spawn(controller.run());
