@@ -4,6 +4,8 @@ mod commands;
 mod desktop;
 mod icon;
 mod os;
+#[cfg(test)]
+mod rights;
 mod tray;
 mod windows;
 
