@@ -5,9 +5,10 @@ use crate::desktop::{Desktop, Notice, Window};
 use crate::{Problem, Refused};
 use drawbridge_consent::visible_line;
 use drawbridge_wire::Decision;
-use drawbridge_wire::control::{Answer, AnswerResult, ApprovalState, Request};
+use drawbridge_wire::control::{Answer, AnswerResult, ApprovalKind, ApprovalState, ApprovalView, Request};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// An answer as the dialog gives it.
 pub(super) struct Given {
@@ -66,7 +67,7 @@ impl<D: Desktop> Controller<D> {
                 0 | 1 => "An approval waits".to_owned(),
                 count => format!("{count} approvals wait"),
             },
-            body: visible_line(&approval.headline),
+            body: which(approval),
         };
         self.desktop.notify(&notice);
     }
@@ -140,6 +141,23 @@ impl<D: Desktop> Controller<D> {
         }
         let _ = reply.send(outcome.and_then(|result| json(&result)));
     }
+}
+
+/// Which approval, for a place that others may see: a locked screen, a server that keeps what it showed. A
+/// command, a diff or a question may hold anything, a token too, so none of their words are here.
+fn which(approval: &ApprovalView) -> String {
+    let what = match approval.kind {
+        ApprovalKind::Command => "Run a command",
+        ApprovalKind::FileChange => "Change files",
+        ApprovalKind::Permissions => "Wider permissions",
+        ApprovalKind::UserInput => "A question of the agent",
+        ApprovalKind::Elicitation => "A question of an MCP server",
+        ApprovalKind::Unknown => "A request of an unknown kind",
+    };
+    let folder = approval.cwd.as_deref().and_then(Path::file_name);
+    let folder = folder.map(|name| format!(" in {}", visible_line(&name.to_string_lossy())));
+    let from = (approval.origin != "local").then(|| format!(", for {}", visible_line(&approval.origin)));
+    format!("{what}{}{}", folder.unwrap_or_default(), from.unwrap_or_default())
 }
 
 impl From<Refused> for Problem {

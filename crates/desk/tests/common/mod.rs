@@ -397,7 +397,12 @@ pub(crate) fn thread(id: &str) -> ThreadView {
 }
 
 pub(crate) fn approval(id: &str, state: ApprovalState) -> Change {
-    Change::Approval(Box::new(ApprovalView {
+    Change::Approval(Box::new(asked(id, state)))
+}
+
+/// A command that waits, or what became of it.
+pub(crate) fn asked(id: &str, state: ApprovalState) -> ApprovalView {
+    ApprovalView {
         id: id.into(),
         kind: ApprovalKind::Command,
         thread: None,
@@ -419,5 +424,5 @@ pub(crate) fn approval(id: &str, state: ApprovalState) -> Change {
         deadline_ms: u64::MAX,
         state,
         outcome: None,
-    }))
+    }
 }
