@@ -359,3 +359,7 @@ fn refusal(body: &[u8]) -> Option<String> {
     };
     Some(format!("{} [{}]", member("message")?, member("code")?))
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;
