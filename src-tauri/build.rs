@@ -3,6 +3,7 @@
 /// Every command a window may be given. Which window gets which stands in `capabilities/`.
 const COMMANDS: &[&str] = &[
     "snapshot",
+    "painted",
     "set_bus",
     "enroll",
     "forget",

@@ -25,6 +25,12 @@ macro_rules! commands {
     )*};
 }
 
+/// The page has been painted with what it is for.
+#[tauri::command]
+pub(crate) fn painted<R: Runtime>(window: WebviewWindow<R>) {
+    crate::windows::painted(&window);
+}
+
 commands! {
     snapshot() => Ask::Snapshot;
     set_bus(id: String, on: bool) => Ask::SetBus { id, on };

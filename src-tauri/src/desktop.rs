@@ -4,7 +4,9 @@ use crate::os::Notices;
 use crate::tray::Painter;
 use crate::windows;
 use drawbridge_core::tray::Tray;
-use drawbridge_desk::{ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, ThreadEvent, Window};
+use drawbridge_desk::{
+    ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, ThreadEvent, Window,
+};
 use serde::Serialize;
 use std::path::Path;
 use tauri::{AppHandle, Emitter, Manager};

@@ -20,6 +20,8 @@ use tauri::{AppHandle, Builder, Manager, RunEvent, Runtime};
 
 /// Given by the session at login: begin in the tray.
 const HIDDEN: &str = "--hidden";
+/// See [`Settings::tray_patience`].
+const TRAY_PATIENCE: Duration = Duration::from_secs(10);
 /// See [`Settings::first_pause`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -27,6 +29,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 fn base<R: Runtime>(builder: Builder<R>) -> Builder<R> {
     builder.invoke_handler(tauri::generate_handler![
         commands::snapshot,
+        commands::painted,
         commands::set_bus,
         commands::enroll,
         commands::forget,
@@ -130,6 +133,7 @@ fn start(app: &AppHandle) -> Result<(), StartError> {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         first_pause: FIRST_PAUSE,
+        tray_patience: TRAY_PATIENCE,
         hidden: std::env::args_os().any(|argument| argument == HIDDEN),
     };
     let (mut controller, desk) = Controller::new(TauriDesktop::new(app.clone()), settings);

@@ -64,6 +64,7 @@ impl Desk {
             setup: HostSetup::default(),
             version: "9.9.9".to_owned(),
             first_pause: Duration::from_secs(3600),
+            tray_patience: Duration::from_secs(3600),
             hidden: true,
         };
         let (controller, desk) = Controller::new(Nothing, settings);

@@ -1,8 +1,10 @@
 //! Windows: made when they are wanted, destroyed when they are closed.
 
 use drawbridge_desk::{Handle, Window};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 
 /// Brings a window to the front, or makes it. On the main thread.
 pub(crate) fn show<R: Runtime>(app: &AppHandle<R>, window: Window) {
@@ -22,7 +24,26 @@ pub(crate) fn show<R: Runtime>(app: &AppHandle<R>, window: Window) {
     }
 }
 
+/// When the window that is to be painted was asked for.
+struct Asked(Mutex<Option<Instant>>);
+
+/// Tells how long a new window took to show what it is for.
+pub(crate) fn painted<R: Runtime>(window: &WebviewWindow<R>) {
+    let asked = window.try_state::<Asked>();
+    let began = asked.and_then(|asked| asked.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    if let Some(began) = began {
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(window = window.label(), took_ms, "painted");
+    }
+}
+
 fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
+    let now = Some(Instant::now());
+    if let Some(asked) = app.try_state::<Asked>() {
+        *asked.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    } else {
+        app.manage(Asked(Mutex::new(now)));
+    }
     let page = match window {
         Window::Main => "index.html",
         Window::Approval => "approval.html",

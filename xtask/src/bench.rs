@@ -8,6 +8,8 @@ use crate::run;
 pub(crate) enum Subject {
     /// Unlocking and saving, with a key file and with a real keyring
     Vault,
+    /// The app on a real desktop (Linux): start, memory, windows. Always an optimized build
+    Desktop,
 }
 
 /// Runs a benchmark. Without `release` it takes the unoptimized build that the tests have made already: what
@@ -18,6 +20,7 @@ pub(crate) enum Subject {
 pub(crate) fn bench(subject: Subject, release: bool) -> Result<(), Error> {
     let (package, bench) = match subject {
         Subject::Vault => ("drawbridge-vault", "vault"),
+        Subject::Desktop => return crate::package::measured(),
     };
     let mut command = run::cargo(&["bench", "--quiet", "--package", package, "--bench", bench]);
     command.args(["--profile", if release { "release" } else { "dev" }]);

@@ -5,6 +5,10 @@ use crate::{run, setup};
 use std::path::Path;
 use std::process::Command;
 
+/// The test that measures.
+const FIGURES: &str = "figures::figures";
+/// All that do not.
+const TRIED: [&str; 6] = ["--", "--ignored", "--test-threads", "1", "--skip", FIGURES];
 /// Names the app to try to the tests.
 const APP: &str = "DRAWBRIDGE_TEST_APP";
 
@@ -47,7 +51,19 @@ pub(crate) fn real_on(app: &Path) -> Result<(), Error> {
     run::succeed(
         run::cargo(&["test", "--quiet", "--workspace", "--test", "real"])
             .env(APP, app)
-            .args(["--", "--ignored", "--test-threads", "1"]),
+            .args(TRIED),
+    )
+}
+
+/// Measures an app that is there already.
+///
+/// # Errors
+/// When a budget is exceeded.
+pub(crate) fn figures_of(app: &Path) -> Result<(), Error> {
+    run::succeed(
+        run::cargo(&["test", "--quiet", "--workspace", "--test", "real"])
+            .env(APP, app)
+            .args(["--", "--ignored", "--nocapture", "--test-threads", "1", FIGURES]),
     )
 }
 
@@ -60,14 +76,12 @@ pub(crate) fn real(built: &[&str]) -> Result<(), Error> {
         println!("desktop: left out, because only Linux has a tray host and a driver for tests");
         return Ok(());
     }
-    run::succeed(run::cargo(&["test", "--quiet"]).args(built).args([
-        "--test",
-        "real",
-        "--",
-        "--ignored",
-        "--test-threads",
-        "1",
-    ]))
+    run::succeed(
+        run::cargo(&["test", "--quiet"])
+            .args(built)
+            .args(["--test", "real"])
+            .args(TRIED),
+    )
 }
 
 /// Everything from nothing.

@@ -106,6 +106,26 @@ pub(crate) fn packed_and_tried() -> Result<(), Error> {
     desktop::real_on(&unpacked.join("usr/bin/drawbridge-desktop"))
 }
 
+/// Packs an optimized build and measures the app out of its package.
+///
+/// # Errors
+/// The step that failed, or that a budget is exceeded.
+pub(crate) fn measured() -> Result<(), Error> {
+    setup::setup()?;
+    desktop::windows()?;
+    let made = make(&["deb".to_owned()], false)?;
+    let deb = made.bundles.first().ok_or(Error::NoBundle("deb"))?;
+    let unpacked = unpack(deb, &made.scratch, false)?;
+    let size = std::fs::metadata(deb).map_or(0, |found| found.len());
+    println!(
+        "{:<52} {:>8.1} MB  (budget {:.0})",
+        ".deb",
+        megabytes(size),
+        megabytes(BUDGET)
+    );
+    desktop::figures_of(&unpacked.join("usr/bin/drawbridge-desktop"))
+}
+
 fn megabytes(bytes: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "for people")]
     let bytes = bytes as f64;

@@ -75,11 +75,19 @@ const DESKTOP: [Group; 2] = [
             "openbox",
             "webkit2gtk-driver",
             "at-spi2-core",
+            "wmctrl",
         ],
         there: || {
-            ["Xvfb", "dbus-daemon", "xfce4-panel", "openbox", "WebKitWebDriver"]
-                .iter()
-                .all(|program| on_path(program))
+            [
+                "Xvfb",
+                "dbus-daemon",
+                "xfce4-panel",
+                "openbox",
+                "WebKitWebDriver",
+                "wmctrl",
+            ]
+            .iter()
+            .all(|program| on_path(program))
         },
     },
     Group {

@@ -53,6 +53,9 @@ pub struct Settings {
     pub version: String,
     /// The first pause before a host that ended is started again; each next one is twice as long.
     pub first_pause: Duration,
+    /// How long a tray may be missing before a window takes its place: at login the panel may come later
+    /// than the app, and a panel that is started again is gone for a moment.
+    pub tray_patience: Duration,
     /// Whether to begin without a window.
     pub hidden: bool,
 }
@@ -113,6 +116,8 @@ pub struct Controller<D> {
     windows: BTreeSet<Window>,
     /// Whether there is a tray, once that is known.
     tray: Option<bool>,
+    /// When a window takes the place of a tray that is missing.
+    window_at: Option<Instant>,
     start_at_login: bool,
     painted: Option<Tray>,
     /// When windows are told, when there is something to tell.
@@ -148,6 +153,7 @@ impl<D: Desktop> Controller<D> {
             known: BTreeSet::new(),
             windows: BTreeSet::new(),
             tray: None,
+            window_at: None,
             start_at_login,
             painted: None,
             tell_at: None,
@@ -266,9 +272,9 @@ impl<D: Desktop> Controller<D> {
         let before = self.tray.replace(there);
         if there {
             self.painted = None;
-        } else if before != Some(false) && self.windows.is_empty() {
-            // Without a tray a window is the only way to the app. It says so.
-            self.show(Window::Main);
+            self.window_at = None;
+        } else if before != Some(false) {
+            self.window_at = Some(Instant::now() + self.settings.tray_patience);
         }
         self.tell_soon();
     }
@@ -359,6 +365,7 @@ impl<D: Desktop> Controller<D> {
         [
             self.tell_at,
             self.retry_at,
+            self.window_at,
             paused,
             self.dialog.leaves_at().map(at),
             counting.then(|| Instant::now() + SECOND),
@@ -376,6 +383,13 @@ impl<D: Desktop> Controller<D> {
             if !self.windows.is_empty() {
                 let view = self.desktop_view();
                 self.desktop.tell(&view);
+            }
+        }
+        if self.window_at.is_some_and(|at| at <= now) {
+            self.window_at = None;
+            if self.windows.is_empty() {
+                // Without a tray a window is the only way to the app. It says so.
+                self.show(Window::Main);
             }
         }
         if self.retry_at.is_some_and(|at| at <= now) {

@@ -10,7 +10,9 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
-use common::{App, Did, FakeHost, HostEnd, action, approval, headline, lease, link, place, thread, view};
+use common::{
+    App, Did, FakeHost, HostEnd, TRAY_PATIENCE, action, approval, headline, lease, link, place, thread, view,
+};
 use drawbridge_core::tray::{Action, Icon};
 use drawbridge_desk::{Ask, LOOK_FIRST, Page, Window};
 use drawbridge_wire::buses::WhichBus;
@@ -103,6 +105,17 @@ async fn without_a_tray_the_window_opens_and_says_so() {
     assert_eq!(told["tray"], json!(false));
     assert_eq!(told["version"], json!("9.9.9"));
     assert_eq!(told["supervisor"], json!({"state": "up", "pid": 4711}));
+}
+
+/// At login the panel may come after the app.
+#[tokio::test]
+async fn a_tray_that_comes_late_needs_no_window() {
+    let dir = place();
+    let (mut app, _host, _end) = begin(dir.path(), &view(dir.path())).await;
+    app.desk.tray_host(false);
+    app.desk.tray_host(true);
+    let shown = app.until(|did| (did == Did::Show(Window::Main)).then_some(()));
+    assert!(tokio::time::timeout(TRAY_PATIENCE * 2, shown).await.is_err());
 }
 
 #[tokio::test]

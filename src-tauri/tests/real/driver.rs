@@ -132,6 +132,31 @@ impl Browser {
         }
     }
 
+    /// Types into the field with this id, after emptying it.
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        let element = self.element(&format!("//*[@id='{id}']")).await;
+        let clear = format!("/element/{element}/clear");
+        self.call("POST", &clear, Some(json!({}))).await.unwrap();
+        let value = format!("/element/{element}/value");
+        self.call("POST", &value, Some(json!({"text": text})))
+            .await
+            .unwrap();
+    }
+
+    /// Waits for an element.
+    async fn element(&self, xpath: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let by = json!({"using": "xpath", "value": xpath});
+            if let Ok(found) = self.call("POST", "/element", Some(by)).await {
+                let id = found.as_object().and_then(|found| found.values().next());
+                return id.and_then(Value::as_str).unwrap().to_owned();
+            }
+            assert!(begin.elapsed() < SOON, "no {xpath}");
+            sleep(STEP).await;
+        }
+    }
+
     /// The page as base64 of a PNG.
     pub(crate) async fn screenshot(&self) -> String {
         let shot = self.call("GET", "/screenshot", None).await.unwrap();

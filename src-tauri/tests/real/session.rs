@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+/// Names another app than the one that was built with these tests, with its `drawbridge` beside it.
+const APP: &str = "DRAWBRIDGE_TEST_APP";
 /// Where a caller of these tests wants the screenshots.
 const SHOTS: &str = "DRAWBRIDGE_SCREENSHOTS";
 
@@ -25,6 +27,12 @@ const PANEL: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
   <property name="plugin-ids" type="array"><value type="int" value="1"/></property></property></property>
  <property name="plugins" type="empty"><property name="plugin-1" type="string" value="systray"/></property></channel>
 "#;
+
+/// What a program logs.
+pub(crate) type Lines = tokio::io::Lines<BufReader<tokio::process::ChildStderr>>;
+
+/// Of who runs the bus.
+const ADMIN: &str = "canary-admin";
 
 /// The desktop.
 pub(crate) struct Session {
@@ -74,6 +82,7 @@ impl Session {
         session.bus = session
             .says("dbus-daemon", &["--session", "--nofork", "--print-address"])
             .await;
+        session.keyring().await;
         session.runs("openbox", &[]);
         session.runs("xfce4-panel", &["--disable-wm-check"]);
         let port = format!("--port={}", session.driver_port);
@@ -97,7 +106,7 @@ impl Session {
             .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
             .env("CODEX_HOME", self.home.path())
             .env("DRAWBRIDGE_DATA_DIR", place.join("d"))
-            .env("DRAWBRIDGE_KEY_FILE", place.join("u/key"))
+            .env("DRAWBRIDGE_CONFIG", place.join("u/config.toml"))
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())
@@ -124,14 +133,225 @@ impl Session {
         line
     }
 
+    /// A real Secret Service, unlocked.
+    async fn keyring(&mut self) {
+        let mut command = self.command(
+            "gnome-keyring-daemon",
+            &["--foreground", "--unlock", "--components=secrets"],
+        );
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"correct horse")
+            .await
+            .unwrap();
+        self.running.push(child);
+    }
+
+    /// A connection of the test's own to the session bus.
+    pub(crate) async fn dbus(&self) -> zbus::Connection {
+        let bus = zbus::connection::Builder::address(self.bus.as_str())
+            .unwrap()
+            .build();
+        timeout(SOON, bus).await.unwrap().unwrap()
+    }
+
     /// The app, started by the driver, with its window.
     pub(crate) async fn app(&self) -> Browser {
-        let program = env!("CARGO_BIN_EXE_drawbridge-desktop");
-        let slim = Path::new(program).with_file_name("drawbridge");
-        assert!(slim.exists(), "build drawbridge-cli first: `cargo xtask desktop`");
-        let browser = Browser::start(self.driver_port, program).await;
+        let browser = Browser::start(self.driver_port, &program().to_string_lossy()).await;
         browser.until_text("Drawbridge").await;
         browser
+    }
+
+    /// The app, started as a desktop does, with its output for the test.
+    pub(crate) fn start_app(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(&program().to_string_lossy(), arguments);
+        command.spawn().unwrap()
+    }
+
+    /// The same; what it logs comes line by line.
+    pub(crate) fn start_app_that_tells(&self, arguments: &[&str]) -> (Child, Lines) {
+        let mut command = self.command(&program().to_string_lossy(), arguments);
+        command.env("DRAWBRIDGE_LOG", "info").stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        (child, lines)
+    }
+
+    /// The command beside the app, as a person runs it here.
+    pub(crate) async fn cli(&self, arguments: &[&str]) -> String {
+        let mut command = self.command(&slim().to_string_lossy(), arguments);
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+        let output = timeout(SOON, output).await.unwrap().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A bus on this computer.
+    pub(crate) async fn bus(&mut self) -> Bus {
+        let slim = slim();
+        let mut command = self.command(&slim.to_string_lossy(), &["bus", "--listen", "127.0.0.1:0"]);
+        command
+            .env("CODEX_BUS_CONNECT_TOKEN", "canary-connect")
+            .env("CODEX_BUS_HTTP_TOKEN", "canary-http")
+            .env("DRAWBRIDGE_BUS_CLIENT_TOKEN", "canary-client")
+            .env("DRAWBRIDGE_BUS_ADMIN_TOKEN", ADMIN)
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let at = line.find("127.0.0.1:").unwrap_or_else(|| panic!("{line}"));
+        let address = line[at..].split_whitespace().next().unwrap().to_owned();
+        self.running.push(child);
+        Bus {
+            api: format!("http://{address}"),
+        }
+    }
+
+    /// Runs `bus pair` or `bus hosts` as who runs it.
+    pub(crate) async fn admin(&self, bus: &Bus, what: &str) -> String {
+        let mut command = self.command(&slim().to_string_lossy(), &["bus", what, "--bus", &bus.api]);
+        command.env("DRAWBRIDGE_BUS_ADMIN_TOKEN", ADMIN);
+        let output = command.stdout(Stdio::piped()).output();
+        let output = timeout(SOON, output).await.unwrap().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until `bus hosts` says this.
+    pub(crate) async fn until_hosts(&self, bus: &Bus, word: &str) {
+        let begin = Instant::now();
+        loop {
+            let hosts = self.admin(bus, "hosts").await;
+            if hosts.contains(word) {
+                return;
+            }
+            assert!(begin.elapsed() < SOON, "not {word}: {hosts}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Every process of the app that lives: itself, host, connector, app-server and what they started.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let mark = format!("DRAWBRIDGE_DATA_DIR={}", self.data().display());
+        let ours = ["drawbridge", "codex", "WebKit"];
+        let entries = std::fs::read_dir("/proc").unwrap();
+        let lives = entries.filter_map(Result::ok).filter_map(|entry| {
+            let read = |what: &str| std::fs::read(entry.path().join(what)).ok();
+            let environment = read("environ")?;
+            let marked = environment
+                .split(|byte| *byte == 0)
+                .any(|one| one == mark.as_bytes());
+            let line = String::from_utf8_lossy(&read("cmdline")?).replace('\0', " ");
+            (marked && !line.contains("WebDriver") && ours.iter().any(|name| line.contains(name)))
+                .then(|| format!("{} {line}", entry.file_name().display()))
+        });
+        lives.collect()
+    }
+
+    /// Proportional size of everything of the app but Codex, in MB, by what each process is.
+    fn sizes(&self) -> Vec<(String, f64)> {
+        let of = |line: &String| {
+            let (pid, command) = line.split_once(' ')?;
+            if command.contains("codex") && !command.contains("drawbridge") {
+                return None;
+            }
+            let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+            let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+            let kilobytes: f64 = pss.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            let program = command.split(' ').next()?.rsplit('/').next()?;
+            let part = ["host", "connector"].iter().find(|part| command.contains(*part));
+            Some((
+                format!("{program} {}", part.unwrap_or(&"")),
+                kilobytes * 1024.0 / 1e6,
+            ))
+        };
+        self.processes().iter().filter_map(of).collect()
+    }
+
+    /// The sum of it.
+    pub(crate) fn megabytes(&self) -> f64 {
+        self.sizes().iter().map(|(_, size)| size).sum()
+    }
+
+    /// The parts of it.
+    pub(crate) fn by_process(&self) -> String {
+        let parts = self.sizes();
+        let parts: Vec<String> = parts
+            .iter()
+            .map(|(name, size)| format!("{} {size:.1}", name.trim()))
+            .collect();
+        format!("    {}", parts.join(", "))
+    }
+
+    /// The sum once it is below `budget`, or after the patience is at its end.
+    pub(crate) async fn settled_megabytes(&self, budget: f64, patience: Duration) -> f64 {
+        let begin = Instant::now();
+        loop {
+            let now = self.megabytes();
+            if now <= budget || begin.elapsed() > patience {
+                return now;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Closes every window of the app as its close button does.
+    pub(crate) async fn close_windows(&self) {
+        for line in self.windows().await {
+            let id = line.split(' ').next().unwrap();
+            let mut close = self.command("wmctrl", &["-ic", id]);
+            assert!(timeout(SOON, close.status()).await.unwrap().unwrap().success());
+        }
+    }
+
+    /// The processes that are the app itself.
+    pub(crate) fn of_the_app(&self) -> Vec<String> {
+        let mut all = self.processes();
+        all.retain(|line| line.contains("drawbridge-desktop"));
+        all
+    }
+
+    /// Waits until nothing of the app lives.
+    pub(crate) async fn until_nothing_runs(&self) {
+        let begin = Instant::now();
+        loop {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            assert!(begin.elapsed() < SOON, "left: {left:#?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits for the number of windows of the app.
+    pub(crate) async fn until_windows(&self, count: usize) {
+        let begin = Instant::now();
+        loop {
+            let windows = self.windows().await;
+            if windows.len() == count {
+                return;
+            }
+            assert!(begin.elapsed() < SOON, "not {count} windows: {windows:#?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The windows of the app as the window manager lists them: its name for each first.
+    async fn windows(&self) -> Vec<String> {
+        let mut list = self.command("wmctrl", &["-lx"]);
+        let output = timeout(SOON, list.stdout(Stdio::piped()).output())
+            .await
+            .unwrap()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let ours = said
+            .lines()
+            .filter(|line| line.to_lowercase().contains("drawbridge"));
+        ours.map(str::to_owned).collect()
     }
 
     pub(crate) fn work(&self) -> PathBuf {
@@ -151,20 +371,50 @@ impl Session {
         }
     }
 
-    /// Quits the app as the end of a session would, and sees host and agent end.
+    /// Ends the host, whoever else uses it, and sees it go; then the desktop.
     pub(crate) async fn end(mut self) {
-        let slim = Path::new(env!("CARGO_BIN_EXE_drawbridge-desktop")).with_file_name("drawbridge");
-        let stopped = self.command(&slim.to_string_lossy(), &["stop"]).status();
-        assert!(timeout(SOON, stopped).await.unwrap().unwrap().success());
+        self.cli(&["stop"]).await;
         let begin = Instant::now();
         while self.data().join("run/control.sock").exists() {
             assert!(begin.elapsed() < SOON, "the host stays");
             sleep(Duration::from_millis(50)).await;
         }
+        self.end_desktop().await;
+    }
+
+    /// Ends the desktop, when the app has ended already.
+    pub(crate) async fn end_desktop(&mut self) {
         for child in self.running.iter_mut().rev() {
             let _ = child.kill().await;
         }
     }
+}
+
+/// A bus that runs here.
+pub(crate) struct Bus {
+    pub(crate) api: String,
+}
+
+impl Bus {
+    /// A code for one enrollment.
+    pub(crate) async fn code(&self, session: &Session) -> String {
+        let said = session.admin(self, "pair").await;
+        let code = said.lines().find_map(|line| line.strip_prefix("Code: "));
+        code.unwrap_or_else(|| panic!("{said}")).to_owned()
+    }
+}
+
+/// The app.
+fn program() -> PathBuf {
+    let named = std::env::var_os(APP).map(PathBuf::from);
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_drawbridge-desktop").into())
+}
+
+/// The command beside it.
+fn slim() -> PathBuf {
+    let slim = program().with_file_name("drawbridge");
+    assert!(slim.exists(), "build drawbridge-cli first: `cargo xtask desktop`");
+    slim
 }
 
 fn free_port() -> u16 {

@@ -42,6 +42,16 @@ async function call<T>(command: string, args: Record<string, unknown> = {}): Pro
   }
 }
 
+let painted = false;
+
+/** Tells once that the frame with this window's content is on the screen. */
+export function tellPainted(): void {
+  if (painted) return;
+  painted = true;
+  // The first callback comes before the frame is drawn, the second after it.
+  requestAnimationFrame(() => requestAnimationFrame(() => void call<null>("painted").catch(() => undefined)));
+}
+
 export type EnrollForm = { api: string; token?: string; code?: string; name?: string; caFile?: string };
 
 export const main = {

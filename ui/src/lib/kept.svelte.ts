@@ -20,10 +20,13 @@ function put(key: string): void {
 
 class FirstRunKept {
   done = $state(has(DONE));
+  /** It is on display; a bus that is enrolled on the way does not end it. */
+  begun = $state(false);
   trayTold = $state(has(TRAY));
 
   finish(): void {
     this.done = true;
+    this.begun = false;
     put(DONE);
   }
   tellTray(): void {

@@ -120,6 +120,9 @@ pub(crate) struct App {
     pub(crate) tray: Option<Tray>,
 }
 
+/// How long a tray may be missing in these tests.
+pub(crate) const TRAY_PATIENCE: Duration = Duration::from_millis(300);
+
 impl App {
     pub(crate) fn start(dir: &Path) -> Self {
         Self::start_with(dir, true, true)
@@ -137,6 +140,7 @@ impl App {
             setup: HostSetup::default(),
             version: "9.9.9".to_owned(),
             first_pause: Duration::from_millis(40),
+            tray_patience: TRAY_PATIENCE,
             hidden,
         };
         Self::start_as(settings, takes_login)

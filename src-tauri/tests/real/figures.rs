@@ -1,0 +1,131 @@
+//! What the app costs, held to its budgets: `cargo xtask bench desktop`.
+
+use crate::driver::SOON;
+use crate::session::{Agent, Lines, Session};
+use crate::tray::Tray;
+use drawbridge_testkit::model::ScriptedModel;
+use futures_util::StreamExt;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// Starts, and windows, that are measured.
+const STARTS: usize = 7;
+const WINDOWS: usize = 7;
+/// A tray has to be there after this.
+const TRAY: Duration = Duration::from_millis(300);
+/// A window has to show what it is for after this.
+const WINDOW: Duration = Duration::from_millis(300);
+/// Proportional sizes of app, host, connector and web view, in MB of 10^6 bytes.
+const RESTING: f64 = 90.0;
+const OPEN: f64 = 320.0;
+const CLOSED: f64 = 120.0;
+/// How long memory is looked at until it has fallen: what a window leaves goes within seconds.
+const SETTLING: Duration = Duration::from_secs(20);
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all[all.len() / 2]
+}
+
+fn held(what: &str, figure: f64, unit: &str, budget: f64) -> bool {
+    let ok = figure <= budget;
+    let word = if ok { "ok" } else { "OVER" };
+    println!("{what:<52} {figure:>8.1} {unit:<3} (budget {budget:.0})  {word}");
+    ok
+}
+
+/// Waits until the app says that a window is painted, and how long that took.
+async fn painted(lines: &mut Lines) -> Duration {
+    loop {
+        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
+        if let Some((_, rest)) = line.split_once("took_ms").filter(|_| line.contains("painted")) {
+            let digits: String = rest.chars().skip_while(|c| !c.is_ascii_digit()).collect();
+            // Behind the figure there may be colours of the terminal.
+            let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            return Duration::from_millis(digits[..end].parse().unwrap());
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask bench desktop"]
+async fn figures() {
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
+    let dbus = session.dbus().await;
+    let mut good = true;
+
+    // The first start makes folders and the file of the record; it counts like the others.
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let mut registered = Tray::registrations(&dbus).await;
+        let begin = Instant::now();
+        let mut app = session.start_app(&["--hidden"]);
+        registered.next().await;
+        starts.push(begin.elapsed());
+        let tray = Tray::of(&dbus).await;
+        tray.click("Quit").await;
+        app.wait().await.unwrap();
+        session.until_nothing_runs().await;
+    }
+    good &= held(
+        "process start to item in the tray, median of 7",
+        milliseconds(median(starts)),
+        "ms",
+        milliseconds(TRAY),
+    );
+
+    let bus = session.bus().await;
+    let code = bus.code(&session).await;
+    session.cli(&["enroll", "--api", &bus.api, "--code", &code]).await;
+    let (mut app, mut lines) = session.start_app_that_tells(&["--hidden"]);
+    let tray = Tray::of(&dbus).await;
+    session.until_hosts(&bus, "connected").await;
+    let mut agent = Agent::connect(&session).await;
+    let resting = session.settled_megabytes(RESTING, SETTLING).await;
+    good &= held("app, host and connector, no window yet", resting, "MB", RESTING);
+    println!("{}", session.by_process());
+
+    let mut opened = Vec::new();
+    for _ in 0..WINDOWS {
+        tray.click("Open Drawbridge").await;
+        opened.push(painted(&mut lines).await);
+        session.close_windows().await;
+        session.until_windows(0).await;
+    }
+    good &= held(
+        "first window asked for to painted",
+        milliseconds(opened[0]),
+        "ms",
+        milliseconds(WINDOW),
+    );
+    good &= held(
+        "window asked for to painted, median of 7",
+        milliseconds(median(opened)),
+        "ms",
+        milliseconds(WINDOW),
+    );
+    tray.click("Open Drawbridge").await;
+    session.until_windows(1).await;
+    let work = session.work();
+    agent.turn(&work, "ESC: printf a > a.txt\nSAY: done").await;
+    session.until_windows(2).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    good &= held("with window and dialog", session.megabytes(), "MB", OPEN);
+    println!("{}", session.by_process());
+    session.close_windows().await;
+    session.until_windows(0).await;
+    let closed = session.settled_megabytes(CLOSED, SETTLING).await;
+    good &= held("both closed again", closed, "MB", CLOSED);
+    println!("{}", session.by_process());
+
+    tray.click("Quit").await;
+    let _ = app.wait().await;
+    session.end_desktop().await;
+    model.shutdown().await;
+    assert!(good, "a budget is exceeded");
+}

@@ -1,0 +1,92 @@
+//! Starting, starting twice, being killed, and quitting.
+
+use crate::session::{Agent, Session};
+use crate::tray::Tray;
+use drawbridge_testkit::model::ScriptedModel;
+use std::time::Duration;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// Started at login there is a tray and no window; a second start ends at once and opens the window of the
+/// first. Quit in the menu leaves no process of any kind.
+// proves S0.01, S0.05
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask desktop"]
+async fn a_second_start_opens_the_window_and_quit_leaves_no_process() {
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
+    let mut app = session.start_app(&["--hidden"]);
+    let dbus = session.dbus().await;
+    let tray = Tray::of(&dbus).await;
+    Agent::connect(&session).await;
+    session.until_windows(0).await;
+
+    let mut second = session.start_app(&[]);
+    let ended = timeout(SOON, second.wait()).await.unwrap().unwrap();
+    assert!(ended.success(), "{ended}");
+    session.until_windows(1).await;
+    assert_eq!(
+        session.of_the_app().len(),
+        1,
+        "one app: {:#?}",
+        session.processes()
+    );
+
+    // The app, its host, and Codex are among them.
+    let running = session.processes();
+    for part in ["drawbridge-desktop", "host --setup-stdin", "codex"] {
+        assert!(
+            running.iter().any(|line| line.contains(part)),
+            "{part}: {running:#?}"
+        );
+    }
+    tray.click("Quit").await;
+    let ended = timeout(SOON, app.wait()).await.unwrap().unwrap();
+    assert!(ended.success(), "{ended}");
+    session.until_nothing_runs().await;
+    session.end_desktop().await;
+    model.shutdown().await;
+}
+
+/// Killed and started again at once, the app finds its host and the turn that runs in it. Quitting with a turn
+/// asks first.
+// proves S0.05, S0.10
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask desktop"]
+async fn an_app_that_was_killed_finds_the_turn_running_and_quit_asks_about_it() {
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
+    let mut app = session.start_app(&["--hidden"]);
+    let dbus = session.dbus().await;
+    Tray::of(&dbus).await;
+    let work = session.work();
+    let mut agent = Agent::connect(&session).await;
+    agent.turn(&work, "ESC: printf late > late.txt\nSAY: done").await;
+    // The dialog came by itself.
+    session.until_windows(1).await;
+    app.kill().await.unwrap();
+
+    let browser = session.app().await;
+    let main = browser.window().await;
+    let dialog = browser.other_window(&main).await;
+    browser.switch(&dialog).await;
+    browser.until_text("printf late > late.txt").await;
+    let tray = Tray::of(&dbus).await;
+    tray.until("1 thread running", |_| true).await;
+    tray.click("Quit").await;
+    browser.switch(&main).await;
+    browser.until_text("One turn is running").await;
+    browser.click_button("Go on").await;
+    browser.switch(&dialog).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    browser.read_to_the_end().await;
+    browser.click_button("Run once").await;
+    agent.until_completed().await;
+    assert_eq!(std::fs::read_to_string(work.join("late.txt")).unwrap(), "late");
+    browser.only_window(&main).await;
+    tray.click("Quit").await;
+    session.until_nothing_runs().await;
+    session.end_desktop().await;
+    model.shutdown().await;
+}
