@@ -46,6 +46,7 @@ async fn the_app() {
         },
         version: "9.9.9".to_owned(),
         first_pause: Duration::from_secs(1),
+            tray_patience: Duration::from_secs(1),
         hidden: true,
     };
     App::start_as(settings, true).ended().await;
@@ -132,7 +133,7 @@ impl Computer {
 }
 
 /// Whether a process runs. One that ended and that nobody asked about does not.
-fn runs(pid: u32) -> bool {
+pub(crate) fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     let state = stat.ok().and_then(|stat| {
         let (_, rest) = stat.rsplit_once(')')?;
@@ -141,7 +142,7 @@ fn runs(pid: u32) -> bool {
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
-async fn until_gone(pid: u32) {
+pub(crate) async fn until_gone(pid: u32) {
     let begin = Instant::now();
     while runs(pid) {
         assert!(begin.elapsed() < SOON, "{pid} stays");
@@ -150,7 +151,7 @@ async fn until_gone(pid: u32) {
     }
 }
 
-// proves S0.05, S0.06
+// proves S0.05
 #[tokio::test]
 async fn killed_and_started_again_it_finds_the_turn_running_and_quits_with_all_of_it() {
     let computer = Computer::new().await;

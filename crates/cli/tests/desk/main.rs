@@ -14,3 +14,4 @@ mod world;
 
 mod life;
 mod threads;
+mod toggle;

@@ -12,8 +12,6 @@ struct Page {
     items: Vec<Value>,
     seq: u64,
     turn: Option<TurnState>,
-    /// What was told before the thread was opened.
-    early: Vec<(u64, Vec<ThreadChange>)>,
     /// How often it was told something.
     events: usize,
     away: Vec<String>,
@@ -31,7 +29,6 @@ impl Page {
             items: Vec::new(),
             seq: 0,
             turn: None,
-            early: Vec::new(),
             events: 0,
             away: Vec::new(),
             resets: 0,
@@ -131,7 +128,7 @@ async fn send(app: &App, page: &mut Page, text: &str) {
 }
 
 /// The app first; `connect` waits for the end of a host that only it keeps up.
-async fn end(app: App, world: World) {
+pub(crate) async fn end(app: App, world: World) {
     app.desk.terminate();
     app.ended().await;
     world.until(|view| view.leases.len() == 1).await;
@@ -217,6 +214,7 @@ async fn a_thread_streams_is_steered_and_interrupted_from_the_window() {
     end(app, world).await;
 }
 
+// proves S0.05, S0.10
 /// A file change and a message that began before the page was opened; and the agent dies under the page.
 #[tokio::test]
 async fn an_open_thread_shows_file_changes_and_outlives_its_agent() {
