@@ -27,6 +27,7 @@ macro_rules! commands {
 
 /// The page has been painted with what it is for.
 #[tauri::command]
+#[allow(clippy::needless_pass_by_value, reason = "a command is given its window")]
 pub(crate) fn painted<R: Runtime>(window: WebviewWindow<R>) {
     crate::windows::painted(&window);
 }

@@ -128,13 +128,14 @@ fn granted(label: &str) -> BTreeSet<String> {
     permissions
         .iter()
         .map(|permission| permission.as_str().unwrap())
-        .filter_map(|permission| match permission.strip_prefix("allow-") {
-            Some(command) => Some(command.replace('-', "_")),
-            None => {
-                let listens = ["core:event:allow-listen", "core:event:allow-unlisten"];
-                assert!(listens.contains(&permission), "{label} has {permission}");
-                None
-            }
+        .filter_map(|permission| {
+            let command = permission.strip_prefix("allow-");
+            let listens = ["core:event:allow-listen", "core:event:allow-unlisten"];
+            assert!(
+                command.is_some() || listens.contains(&permission),
+                "{label} has {permission}"
+            );
+            command.map(|command| command.replace('-', "_"))
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! What the app costs, held to its budgets: `cargo xtask bench desktop`.
 
+#![allow(clippy::print_stdout, reason = "a person reads the figures")]
+
 use crate::driver::SOON;
 use crate::session::{Agent, Lines, Session};
 use crate::tray::Tray;
