@@ -46,7 +46,7 @@ async fn the_app() {
         },
         version: "9.9.9".to_owned(),
         first_pause: Duration::from_secs(1),
-            tray_patience: Duration::from_secs(1),
+        tray_patience: Duration::from_secs(1),
         hidden: true,
     };
     App::start_as(settings, true).ended().await;

@@ -255,3 +255,21 @@ async fn an_open_thread_shows_file_changes_and_outlives_its_agent() {
     assert_eq!(page.last_said(), "back again ");
     end(app, world).await;
 }
+
+#[tokio::test]
+async fn a_thread_of_the_older_kind_opens_too() {
+    let world = World::start().await;
+    let app = App::start(&world.data);
+    let mut local = world.local().await;
+    let params = json!({ "cwd": world.work, "historyMode": "legacy" });
+    let started = local.call("thread/start", params).await.unwrap();
+    assert_eq!(started["thread"]["historyMode"], "legacy");
+    let thread = started["thread"]["id"].as_str().unwrap().to_owned();
+    local.turn(&thread, "SAY: as ever").await.unwrap();
+    local.method("turn/completed").await;
+    let page = Page::open(&app, &thread).await;
+    assert_eq!(page.of("userMessage").len(), 1, "{:#?}", page.items);
+    assert_eq!(page.last_said(), "as ever ");
+    assert!(page.turn_is("completed"));
+    end(app, world).await;
+}
