@@ -67,6 +67,7 @@ fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
             .center(),
     };
     let made = builder.build()?;
+    crate::os::lighten(&made);
     let (app, label) = (app.clone(), window.label());
     made.on_window_event(move |event| {
         if matches!(event, WindowEvent::Destroyed) {
@@ -77,6 +78,10 @@ fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
 }
 
 fn closed<R: Runtime>(app: &AppHandle<R>, label: &str) {
+    // The one that closes may still be counted.
+    if app.webview_windows().keys().all(|other| other == label) {
+        crate::os::tidy_after_windows();
+    }
     if let Some(desk) = app.try_state::<Handle>() {
         desk.closed(label);
     }

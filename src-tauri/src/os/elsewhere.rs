@@ -4,6 +4,7 @@ use drawbridge_desk::{Handle, Notice};
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use tauri::{Runtime, WebviewWindow};
 
 /// Notifications are not shown here yet; the dialog is.
 pub(crate) struct Notices;
@@ -19,6 +20,12 @@ impl Notices {
 
     pub(crate) fn withdraw(&self) {}
 }
+
+/// Nothing is to be saved here.
+pub(crate) fn lighten<R: Runtime>(_window: &WebviewWindow<R>) {}
+
+/// Nothing stays here.
+pub(crate) fn tidy_after_windows() {}
 
 /// Opens a file with what the person opens such files with.
 pub(crate) fn open(file: &Path) -> io::Result<()> {

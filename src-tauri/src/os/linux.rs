@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use tauri::{Runtime, WebviewWindow};
+use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt, WebViewExt};
 
 /// Who shows trays.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
@@ -104,6 +106,38 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+/// Draws the window without a graphics card: text needs none, and the libraries of one take some 60 MB for
+/// each window (`cargo xtask bench desktop`).
+pub(crate) fn lighten<R: Runtime>(window: &WebviewWindow<R>) {
+    let done = window.with_webview(|view| {
+        if let Some(settings) = WebViewExt::settings(&view.inner()) {
+            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
+        }
+    });
+    if let Err(error) = done {
+        tracing::debug!(%error, "the window is drawn as it comes");
+    }
+}
+
+/// Ends the process that the windows fetched their pages through: WebKit keeps it for the next window, and
+/// starts another when there is none.
+pub(crate) fn tidy_after_windows() {
+    let this = std::process::id().to_string();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // 7 (WebKitNetworkPr) S 5 ...: process, name, state, parent
+        let Some((head, rest)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        let ours = rest.split_whitespace().nth(1) == Some(&this) && head.ends_with("(WebKitNetworkPr");
+        let pid = head.split(' ').next().and_then(|pid| pid.parse().ok());
+        if let (true, Some(pid)) = (ours, pid) {
+            let ended = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM);
+            tracing::debug!(?ended, "no window is left");
+        }
+    }
 }
 
 /// Opens a file with what the person opens such files with.

@@ -100,6 +100,43 @@ impl Browser {
         }
     }
 
+    /// Begins to note how long the main thread of the page is busy in one piece, in milliseconds.
+    pub(crate) async fn note_busy(&self) {
+        // A message to itself every few milliseconds; what comes late was held up by a task that was long.
+        let script = "const pause = 4; const busy = { longest: 0, over: 0 }; window.__busy = busy; \
+            let at = performance.now(); \
+            const again = () => { const now = performance.now(); const late = now - at - pause; at = now; \
+              if (late > busy.longest) busy.longest = late; if (late > 50) busy.over += 1; setTimeout(again, pause); }; \
+            setTimeout(again, pause);";
+        self.script(script, json!([])).await.unwrap();
+    }
+
+    /// The longest of it, and how many were over 50.
+    pub(crate) async fn busy(&self) -> (f64, u64) {
+        let script = "return [window.__busy.longest, window.__busy.over]";
+        let noted = self.script(script, json!([])).await.unwrap();
+        (noted[0].as_f64().unwrap(), noted[1].as_u64().unwrap())
+    }
+
+    /// Waits until a script says true.
+    pub(crate) async fn until(&self, script: &str) {
+        let begin = Instant::now();
+        loop {
+            let said = self.script(script, json!([])).await;
+            if said.as_ref().is_ok_and(|said| *said == json!(true)) {
+                return;
+            }
+            assert!(begin.elapsed() < SOON, "{script}: {said:?}");
+            sleep(STEP).await;
+        }
+    }
+
+    /// What a script says, as text.
+    pub(crate) async fn says(&self, script: &str) -> String {
+        let said = self.script(script, json!([])).await.unwrap();
+        said.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Scrolls everything to its end, as a person who reads to the end does.
     pub(crate) async fn read_to_the_end(&self) {
         let scroll = "for (const e of document.querySelectorAll('*')) e.scrollTop = e.scrollHeight;";
@@ -112,24 +149,25 @@ impl Browser {
             format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
         let begin = Instant::now();
         loop {
-            let by = json!({"using": "xpath", "value": xpath});
-            if let Ok(found) = self.call("POST", "/element", Some(by)).await {
-                let id = found
-                    .as_object()
-                    .unwrap()
-                    .values()
-                    .next()
-                    .unwrap()
-                    .as_str()
-                    .unwrap();
-                let click = format!("/element/{id}/click");
-                if self.call("POST", &click, Some(json!({}))).await.is_ok() {
-                    return;
-                }
+            let refused = match self.try_click(&xpath).await {
+                Ok(()) => return,
+                Err(refused) => refused,
+            };
+            if begin.elapsed() > SOON {
+                let page = self.script("return document.body.innerHTML", json!([])).await;
+                panic!("no button `{text}`: {refused}\n{page:?}");
             }
-            assert!(begin.elapsed() < SOON, "no button `{text}`");
             sleep(STEP).await;
         }
+    }
+
+    async fn try_click(&self, xpath: &str) -> Result<(), String> {
+        let by = json!({"using": "xpath", "value": xpath});
+        let found = self.call("POST", "/element", Some(by)).await?;
+        let id = found.as_object().and_then(|found| found.values().next());
+        let id = id.and_then(Value::as_str).unwrap_or_default();
+        let click = format!("/element/{id}/click");
+        self.call("POST", &click, Some(json!({}))).await.map(|_| ())
     }
 
     /// Types into the field with this id, after emptying it.

@@ -13,6 +13,8 @@ use tokio::time::timeout;
 /// Starts, and windows, that are measured.
 const STARTS: usize = 7;
 const WINDOWS: usize = 7;
+/// Of the long turn.
+const DELTAS: usize = 20_000;
 /// A tray has to be there after this.
 const TRAY: Duration = Duration::from_millis(300);
 /// A window has to show what it is for after this.
@@ -127,7 +129,49 @@ async fn figures() {
 
     tray.click("Quit").await;
     let _ = app.wait().await;
+    session.until_nothing_runs().await;
+
+    good &= long_turn(&session).await;
     session.end_desktop().await;
     model.shutdown().await;
     assert!(good, "a budget is exceeded");
+}
+
+/// A thread with a turn of 20,000 deltas, in the window.
+async fn long_turn(session: &Session) -> bool {
+    let browser = session.app().await;
+    let mut agent = Agent::connect(session).await;
+    let work = session.work();
+    agent.turn(&work, "SAY: before").await;
+    agent.until_completed().await;
+    browser
+        .until("const one = document.querySelector('a.thread'); if (one) one.click(); return one !== null")
+        .await;
+    browser
+        .until("return document.querySelector('.items .item') !== null")
+        .await;
+    browser.note_busy().await;
+    let begin = Instant::now();
+    agent.again(&format!("STREAM: {DELTAS} 0")).await;
+    agent.until_completed().await;
+    let sent: String = (0..DELTAS).map(|n| format!("tok{n} ")).collect();
+    let last = format!("tok{} ", DELTAS - 1);
+    let shown = "[...document.querySelectorAll('.said')].map((one) => one.textContent).join('')";
+    browser
+        .until(&format!("return {shown}.trim().endsWith('{}')", last.trim()))
+        .await;
+    let took = begin.elapsed();
+    let (longest, over) = browser.busy().await;
+    let shown = browser.says(&format!("return {shown}")).await;
+    let whole = shown.trim().ends_with(sent.trim());
+    println!(
+        "a turn of {DELTAS} deltas: {:.1} s, text {}, {over} tasks over 50 ms",
+        took.as_secs_f64(),
+        if whole { "as sent" } else { "NOT as sent" }
+    );
+    let good = held("longest task of the window's main thread", longest, "ms", 50.0);
+    let dbus = session.dbus().await;
+    Tray::of(&dbus).await.click("Quit").await;
+    session.until_nothing_runs().await;
+    good && whole
 }

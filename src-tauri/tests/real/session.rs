@@ -174,7 +174,10 @@ impl Session {
     /// The same; what it logs comes line by line.
     pub(crate) fn start_app_that_tells(&self, arguments: &[&str]) -> (Child, Lines) {
         let mut command = self.command(&program().to_string_lossy(), arguments);
-        command.env("DRAWBRIDGE_LOG", "info").stderr(Stdio::piped());
+        command
+            .env("DRAWBRIDGE_LOG", "info")
+            .env("NO_COLOR", "1")
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         (child, lines)
@@ -255,7 +258,9 @@ impl Session {
     fn sizes(&self) -> Vec<(String, f64)> {
         let of = |line: &String| {
             let (pid, command) = line.split_once(' ')?;
-            if command.contains("codex") && !command.contains("drawbridge") {
+            // Codex is not ours, and the bus is elsewhere.
+            let codex = command.contains("codex") && !command.contains("drawbridge");
+            if codex || command.contains("bus --listen") {
                 return None;
             }
             let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
@@ -426,6 +431,7 @@ fn free_port() -> u16 {
 pub(crate) struct Agent {
     socket: WebSocketStream<UnixStream>,
     next: i64,
+    thread: Value,
 }
 
 impl Agent {
@@ -442,7 +448,11 @@ impl Agent {
             assert!(begin.elapsed() < SOON, "no agent");
             sleep(Duration::from_millis(100)).await;
         };
-        let mut this = Self { socket, next: 0 };
+        let mut this = Self {
+            socket,
+            next: 0,
+            thread: Value::Null,
+        };
         let hello = json!({"clientInfo": {"name": "desktop-test", "version": "1"}, "capabilities": {}});
         this.call("initialize", hello).await;
         this.send(&json!({"method": "initialized"})).await;
@@ -482,12 +492,15 @@ impl Agent {
     pub(crate) async fn turn(&mut self, work: &Path, script: &str) {
         let params = json!({"cwd": work, "approvalPolicy": "on-request", "sandbox": "read-only"});
         let started = self.call("thread/start", params).await;
+        self.thread = started["thread"]["id"].clone();
+        self.again(script).await;
+    }
+
+    /// One more turn of the thread that was made last.
+    pub(crate) async fn again(&mut self, script: &str) {
         let input = json!([{"type": "text", "text": script}]);
-        self.call(
-            "turn/start",
-            json!({"threadId": started["thread"]["id"], "input": input}),
-        )
-        .await;
+        let params = json!({"threadId": self.thread, "input": input});
+        self.call("turn/start", params).await;
     }
 
     pub(crate) async fn until_completed(&mut self) {
