@@ -265,9 +265,9 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
     if told.is_empty() {
         Finding::ok(id, well)
     } else if has_errors(problems) {
-        Finding::fail(id, told.join("\n"), remedy)
+        Finding::fail(id, told.join("\n"), remedy).as_laid_out()
     } else {
-        Finding::warn(id, told.join("\n"), "correct it when you like")
+        Finding::warn(id, told.join("\n"), "correct it when you like").as_laid_out()
     }
 }
 

@@ -4,6 +4,7 @@ use super::finding::{Check, Finding, Level};
 use crate::control_client::{ControlClient, ControlError};
 use drawbridge_process::proc::Process;
 use drawbridge_process::{Ledger, LedgerError};
+use drawbridge_wire::buses::{ConfigView, ConfirmedState};
 use drawbridge_wire::control::{AppServerState, HostView};
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +54,11 @@ pub(super) fn findings(data_dir: &Path, host: &Host) -> Vec<Finding> {
             &error.to_string(),
             "`drawbridge stop` ends it",
         )],
-        Host::Runs(view) => vec![of_host(view), of_app_server(view)],
+        Host::Runs(view) => {
+            let mut out = vec![of_host(view), of_app_server(view)];
+            out.extend(view.config.as_ref().map(of_waiting));
+            out
+        }
     }
 }
 
@@ -88,6 +93,30 @@ fn of_app_server(view: &HostView) -> Finding {
             Finding::warn(id, "the host is stopping", "look again")
         }
     }
+}
+
+/// What the file wants and nobody has confirmed.
+pub(super) fn of_waiting(config: &ConfigView) -> Finding {
+    let id = Check::ConfigWaits;
+    let unreadable = config.confirmed == ConfirmedState::Unreadable && config.digest.is_some();
+    let mut lines: Vec<String> = config
+        .waiting
+        .iter()
+        .map(|wider| format!("{}: in force is {}; {} waits", wider.key, wider.from, wider.to))
+        .collect();
+    if unreadable {
+        lines.push(
+            "what was confirmed for remote clients cannot be read; only what flags gave counts".to_owned(),
+        );
+    }
+    if lines.is_empty() {
+        return Finding::ok(id, "nothing waits to be confirmed");
+    }
+    Finding::warn(
+        id,
+        lines.join("\n"),
+        "if that is what you want, put it in force with `drawbridge config accept`",
+    )
 }
 
 /// What hosts that were killed have left. Blocks.

@@ -277,6 +277,69 @@ fn leftovers_are_named_and_not_ended() {
     ]);
 }
 
+/// proves S5.45
+#[test]
+fn problems_of_a_file_look_as_in_config_check() {
+    let text = "[security]\n\t  role = \"ve\u{1b}[2Jwer\" # ‹\n";
+    let wrong = drawbridge_config::parse_bytes(text.as_bytes(), "c.toml").1;
+    let as_checked = wrong[0].to_string();
+    assert!(as_checked.contains("‹U+001B ESCAPE›"), "{as_checked}");
+    let examined = Examined::of(vec![folders::of_config_file(
+        Some(Path::new("c.toml")),
+        &ConfigFile::Read(wrong),
+    )]);
+    let shown = examined.text();
+    for line in as_checked.lines() {
+        assert!(shown.contains(&format!("{line}\n")), "{line}\n{shown}");
+    }
+    assert_eq!(
+        shown.matches("U+001B").count(),
+        as_checked.matches("U+001B").count()
+    );
+}
+
+#[test]
+fn what_waits_for_a_person_is_told_with_its_keys() {
+    use drawbridge_wire::buses::{ConfigInForce, ConfigView, ConfirmedState, WideningView};
+    let view = |waiting: &[&str], confirmed, digest: Option<&str>| ConfigView {
+        file: at(),
+        in_force: ConfigInForce::File,
+        problems: Vec::new(),
+        confirmed,
+        waiting: waiting
+            .iter()
+            .map(|key| WideningView {
+                key: (*key).to_owned(),
+                from: "local".to_owned(),
+                to: "both".to_owned(),
+            })
+            .collect(),
+        digest: digest.map(str::to_owned),
+        at_next_start: Vec::new(),
+    };
+    let kept = ConfirmedState::Kept;
+    let waits = host::of_waiting(&view(&["security.answer", "security.role"], kept, Some("d")));
+    check(vec![
+        (
+            host::of_waiting(&view(&[], kept, None)),
+            Level::Ok,
+            "nothing waits",
+        ),
+        (
+            waits.clone(),
+            Level::Warn,
+            "security.answer: in force is local; both waits",
+        ),
+        (waits.clone(), Level::Warn, "security.role"),
+        (waits, Level::Warn, "`drawbridge config accept`"),
+        (
+            host::of_waiting(&view(&[], ConfirmedState::Unreadable, Some("d"))),
+            Level::Warn,
+            "`drawbridge config accept`",
+        ),
+    ]);
+}
+
 #[test]
 fn the_text_shows_each_with_its_remedy_and_nothing_moves_the_cursor() {
     let examined = Examined::of(vec![
