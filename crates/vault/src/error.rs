@@ -209,7 +209,8 @@ pub enum VaultError {
     Key(#[from] KeyError),
     /// There are files, but the key they were made for is gone.
     #[error(
-        "the vault {} has {files} file(s), but {place} has no key for them; put the key back, or start anew with \
+        "the vault {} has {files} file(s), but {place} has no key for them; if you started it with --key-file (or a \
+         systemd credential), give it again. If not, the key is lost: put it back, or start anew with \
          `drawbridge vault reset` (keeps the files aside) and `drawbridge vault import` or `drawbridge enroll`",
         .dir.display()
     )]

@@ -30,7 +30,7 @@ pub use handle::VaultHandle;
 pub use id::BusId;
 pub use key::{Glance, KeySource, KeyStore, LoadedKey, Watched, glance};
 pub use state::{Condition, FileState, KeyPlace, Notice, VaultState};
-pub use vault::{ImportReport, Vault, decode_sealed};
+pub use vault::{FileLook, ImportReport, Look, Vault, decode_sealed};
 
 #[cfg(feature = "fault-points")]
 pub use steps::watch_steps;

@@ -38,9 +38,9 @@ pub(super) fn stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
 }
 
 /// A file that can be used.
-struct Good {
+pub(super) struct Good {
     sealed: Vec<u8>,
-    content: Content,
+    pub(super) content: Content,
     saved_at: u64,
 }
 
@@ -120,6 +120,30 @@ impl Vault {
         self.files.insert(stem.to_owned(), condition);
     }
 
+    /// Reads every file anew, as it was read when the vault was opened: what was damaged on the disk meanwhile
+    /// is put right from its copy, or told. Memory follows the disk.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; then nothing is changed.
+    pub fn reread(&mut self) -> Result<(), VaultError> {
+        let mut stems = stems(&self.folder)?;
+        stems.extend(self.files.keys().cloned());
+        stems.sort();
+        stems.dedup();
+        for stem in stems {
+            let before = self.files.get(&stem).cloned();
+            self.read_file(&stem);
+            let now = match (before, self.files.get(&stem)) {
+                // Its later changes are lost all the same: that stays worth telling.
+                (Some(restored @ FileCondition::Restored { .. }), Some(FileCondition::Good)) => restored,
+                (Some(_), None) => FileCondition::Unreadable(FileFault::Damaged { what: "it is gone" }),
+                _ => continue,
+            };
+            self.files.insert(stem, now);
+        }
+        Ok(())
+    }
+
     fn mend_copy(&mut self, stem: &str, sealed: &[u8]) {
         let same = matches!(self.folder.read(&copy(stem)), Ok(Found::File(found)) if found == sealed);
         if !same {
@@ -164,7 +188,12 @@ impl Vault {
 }
 
 /// Reads one file and makes sure that it is what belongs under that name.
-fn examine(folder: &Folder, keys: &Keys, stem: &str, name: &str) -> Result<Option<Good>, FileFault> {
+pub(super) fn examine(
+    folder: &Folder,
+    keys: &Keys,
+    stem: &str,
+    name: &str,
+) -> Result<Option<Good>, FileFault> {
     let sealed = match folder.read(name) {
         Ok(Found::Nothing) => return Ok(None),
         Ok(Found::File(sealed)) => sealed,

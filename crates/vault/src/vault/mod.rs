@@ -1,10 +1,12 @@
 //! The vault itself: blocking, for one thread.
 
 mod files;
+mod look;
 mod open;
 mod rotate;
 mod transfer;
 
+pub use look::{FileLook, Look};
 pub use transfer::{ImportReport, decode_sealed};
 
 use crate::disk::Folder;

@@ -194,11 +194,7 @@ fn vault_id(folder: &Folder) -> Result<String, VaultError> {
 fn new_id(folder: &Folder) -> Result<String, VaultError> {
     let files = stems(folder)?.len();
     if files > 0 {
-        return Err(VaultError::KeyLost {
-            dir: folder.path().to_owned(),
-            files,
-            place: format!("the file {ID} is gone that names its entry; so the keyring"),
-        });
+        return Err(no_entry(folder, files));
     }
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| VaultError::Io {
@@ -207,6 +203,28 @@ fn new_id(folder: &Folder) -> Result<String, VaultError> {
         source: error.into(),
     })?;
     Ok(hex::encode(random))
+}
+
+/// No file says which entry of the keyring has the key: that of a vault whose key never was there, too.
+pub(super) fn no_entry(folder: &Folder, files: usize) -> VaultError {
+    let there = [ID, ID_COPY]
+        .iter()
+        .any(|name| !matches!(folder.read(name), Ok(Found::Nothing)));
+    let place = if there {
+        format!("the keyring (the file {ID} does not name an entry in it as it should)")
+    } else {
+        format!("the keyring (no file {ID} names an entry in it)")
+    };
+    VaultError::KeyLost {
+        dir: folder.path().to_owned(),
+        files,
+        place,
+    }
+}
+
+/// The entry of the keyring as it is named now.
+pub(super) fn named_entry(folder: &Folder) -> Result<Option<String>, VaultError> {
+    Ok(read_id(folder, ID)?.or(read_id(folder, ID_COPY)?))
 }
 
 fn read_id(folder: &Folder, name: &str) -> Result<Option<String>, VaultError> {

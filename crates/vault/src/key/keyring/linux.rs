@@ -26,7 +26,7 @@ const SERVICE: Duration = Duration::from_secs(30);
 const TOO_QUICK: Duration = Duration::from_millis(700);
 
 /// How often to look whether it was unlocked some other way than by our prompt.
-const GLANCE: Duration = Duration::from_millis(500);
+const GLANCE: Duration = Duration::from_millis(150);
 
 /// The path of the collection that lives in memory only.
 const SESSION: &str = "/org/freedesktop/secrets/collection/session";
@@ -67,6 +67,9 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
         });
     }
     if let Some(item) = found.locked.first() {
+        if need == Need::Peek {
+            return Err(KeyError::KeyringLocked);
+        }
         unlock(&Locked::Item(item), waits).await?;
     }
     let volatile = found
@@ -74,19 +77,23 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
         .iter()
         .chain(&found.unlocked)
         .any(|item| in_session(item.item_path.as_str()));
+    if need == Need::Peek && count == 0 {
+        // One that was never unlocked also says that there is no such entry.
+        return match keyring.get_default_collection().await {
+            Err(Error::NoResult) => Err(never_unlocked()),
+            other => match other.map_err(explain)?.is_locked().await.map_err(explain)? {
+                true => Err(KeyError::KeyringLocked),
+                false => Ok(Outlook::default()),
+            },
+        };
+    }
     if need == Need::Write {
         if volatile {
             return Err(KeyError::KeyringVolatile);
         }
         if count == 0 {
             let collection = match keyring.get_default_collection().await {
-                Err(Error::NoResult) => {
-                    return Err(KeyError::KeyringAbsent {
-                        detail:
-                            "the keyring service runs, but has no default collection or it was never unlocked"
-                                .into(),
-                    });
-                }
+                Err(Error::NoResult) => return Err(never_unlocked()),
                 other => other.map_err(explain)?,
             };
             if in_session(collection.collection_path.as_str()) {
@@ -147,10 +154,14 @@ async fn unlock(locked: &Locked<'_>, waits: &dyn Fn()) -> Result<(), KeyError> {
     waits();
     let begun = Instant::now();
     let asked = async {
-        locked.unlock().await.map_err(|error| match error {
-            Error::Prompt if begun.elapsed() < TOO_QUICK => KeyError::KeyringLocked,
-            error => explain(error),
-        })
+        match locked.unlock().await {
+            // It may have been unlocked in another way since it was looked at.
+            Err(Error::Prompt) if begun.elapsed() < TOO_QUICK => match locked.is_locked().await {
+                Ok(false) => Ok(()),
+                _ => Err(KeyError::KeyringLocked),
+            },
+            asked => asked.map_err(explain),
+        }
     };
     let seen = async {
         loop {
@@ -181,6 +192,10 @@ fn explain(error: Error) -> KeyError {
         },
         other => failure(&other),
     }
+}
+
+fn never_unlocked() -> KeyError {
+    absent("the keyring service runs, but has no default collection or it was never unlocked")
 }
 
 fn absent(detail: &str) -> KeyError {

@@ -12,7 +12,12 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 /// The system itself asks for what it needs; nothing can be known beforehand.
-pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
+pub(super) fn look(_: &str, _: &str, need: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
+    if need == Need::Peek {
+        return Err(KeyError::KeyringDenied {
+            detail: "it is not read here without asking you".into(),
+        });
+    }
     Ok(Outlook::default())
 }
 

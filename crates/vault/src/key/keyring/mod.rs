@@ -32,6 +32,8 @@ pub(super) struct Keyring {
 /// What a call wants of the keyring.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
+    /// To read an entry that may be there, if that goes without unlocking anything or asking anybody.
+    Peek,
     /// To read or remove an entry that may be there.
     Find,
     /// To write, where the keyring writes by default.
@@ -63,6 +65,15 @@ impl Keyring {
     fn look(&self, user: &str, need: Need) -> Result<Outlook, KeyError> {
         self.waits.store(false, Ordering::SeqCst);
         platform::look(SERVICE, user, need, &|| self.waits.store(true, Ordering::SeqCst))
+    }
+
+    fn load_if(&self, need: Need) -> Result<Option<LoadedKey>, KeyError> {
+        let outlook = self.look(&self.user, need)?;
+        let text = self.read(&self.user)?;
+        Ok(text.map(|text| LoadedKey {
+            text,
+            volatile: outlook.volatile,
+        }))
     }
 
     fn name(&self) -> String {
@@ -135,12 +146,11 @@ impl Keyring {
 
 impl KeyStore for Keyring {
     fn load(&self) -> Result<Option<LoadedKey>, KeyError> {
-        let outlook = self.look(&self.user, Need::Find)?;
-        let text = self.read(&self.user)?;
-        Ok(text.map(|text| LoadedKey {
-            text,
-            volatile: outlook.volatile,
-        }))
+        self.load_if(Need::Find)
+    }
+
+    fn peek(&self) -> Result<Option<LoadedKey>, KeyError> {
+        self.load_if(Need::Peek)
     }
 
     fn save(&self, key: &Secret) -> Result<(), KeyError> {
