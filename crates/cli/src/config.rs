@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod accept;
+pub(crate) mod set;
 
 /// Where the file is.
 pub(crate) fn path(named: Option<&Path>) -> Result<PathBuf, CliError> {
@@ -33,16 +34,8 @@ pub(crate) async fn run(place: &Place, file: &Path, action: ConfigAction) -> Res
         }
         ConfigAction::Check => check(file),
         ConfigAction::Show(args) => show(file, &place.data_dir, args.json),
-        ConfigAction::Set { key, value } => {
-            let value = drawbridge_config::set(file, &key, &value)?;
-            screen::line(&format!("{key} = {value}"))?;
-            Ok(Exit::Done)
-        }
-        ConfigAction::Unset { key } => {
-            let was_there = drawbridge_config::unset(file, &key)?;
-            screen::line(if was_there { "removed" } else { "it was not set" })?;
-            Ok(Exit::Done)
-        }
+        ConfigAction::Set { key, value } => set::set(file, &key, &value),
+        ConfigAction::Unset { key } => set::unset(file, &key),
         ConfigAction::Edit => edit(file),
         ConfigAction::Accept { yes } => accept::run(place, yes).await,
     }

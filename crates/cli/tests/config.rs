@@ -70,3 +70,45 @@ fn a_file_is_set_shown_checked_and_told_of() {
     );
     assert_eq!(json["problems"][0]["source"]["name"], file.display().to_string());
 }
+
+/// proves S5.45
+#[test]
+fn what_cannot_be_set_is_shown_with_a_caret_under_the_wrong_part() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = |key: &str, value: &str| {
+        let ended = run(home.path(), &["set", key, value]);
+        assert_eq!(ended.status.code(), Some(2), "{key}");
+        text(&ended.stderr)
+    };
+    let role = "drawbridge: nothing was changed: security.role: `vewer` is no role; did you mean \"viewer\"?\n  |\n  \
+                | drawbridge config set security.role vewer\n  |                                     ^^^^^\n  = write \
+                \"viewer\" or \"operator\" [config_would_be_wrong]\n";
+    assert_eq!(refused("security.role", "vewer"), role);
+    let key = "drawbridge: nothing was changed: there is no key `security.rol`; did you mean `security.role`?\n  |\n  | \
+               drawbridge config set security.rol …\n  |                                ^^^ [config_no_such_key]\n";
+    assert_eq!(refused("security.rol", "viewer"), key);
+    let roots = refused("security.roots", r#"["/a", "b c"]"#);
+    let caret = roots.lines().find(|line| line.contains('^')).unwrap();
+    let line = roots.lines().find(|line| line.contains("config set")).unwrap();
+    assert_eq!(line.find("b c"), caret.find("^^^"), "{roots}");
+    // What may be a secret is not repeated.
+    for (key, value) in [
+        ("bus.api", "https://me:CANARY@bus.example"),
+        ("bus.token", "CANARY"),
+        ("bus.tokn", "CANARY"),
+    ] {
+        assert!(!refused(key, value).contains("CANARY"), "{key}");
+    }
+    // Where the file itself is wrong, it has the place.
+    let file = home.path().join("my.toml");
+    std::fs::write(&file, "[security]\nanswer = \"locl\"\n").unwrap();
+    let wrong = refused("security.role", "viewer");
+    assert!(
+        wrong.contains(&format!("{}:2:10: security.answer:", file.display())),
+        "{wrong}"
+    );
+    assert!(
+        wrong.contains("2 | answer = \"locl\"\n  |          ^^^^^^"),
+        "{wrong}"
+    );
+}
