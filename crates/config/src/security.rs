@@ -106,7 +106,8 @@ fn reach(answer: WhoMayAnswer) -> u8 {
 }
 
 /// The folders that both lists contain: of two nested ones the inner.
-fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
+#[must_use]
+pub fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
     let mut out: Vec<PathBuf> = Vec::new();
     let inner = right
         .iter()
@@ -122,6 +123,22 @@ fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
 
 fn contains(roots: &[PathBuf], path: &Path) -> bool {
     roots.iter().any(|root| path.starts_with(root))
+}
+
+/// A setting as [`Widening`] has it. `of_start`: the folders are the one that drawbridge is started in.
+#[must_use]
+pub fn words(security: &Security, name: Name, of_start: bool) -> String {
+    match name {
+        Name::Role => word(&security.role),
+        Name::Answer => word(&security.answer),
+        Name::Roots if of_start => format!(
+            "the folder that drawbridge is started in (now {})",
+            paths(&security.roots)
+        ),
+        Name::Roots => paths(&security.roots),
+        Name::Ceilings => pairs(&security.ceilings),
+        _ => String::new(),
+    }
 }
 
 fn word(value: &impl Serialize) -> String {

@@ -235,3 +235,21 @@ fn another_working_directory_in_the_file_is_another_root() {
     assert_eq!(narrowed.waiting[0].key, "security.roots");
     assert_eq!(narrowed.waiting[0].from, "nothing");
 }
+
+/// No pair at all is a value: a remote starts nothing, and every pair is wider.
+#[test]
+fn no_pair_at_all_is_a_ceiling() {
+    let (config, problems) = drawbridge_config::parse("[security]\nceilings = []\n", "c.toml");
+    assert!(problems.is_empty(), "{problems:?}");
+    let config = config.unwrap();
+    assert_eq!(config.values().ceilings(), Some(&[][..]));
+    let settings = resolve(&Values::default(), |_: &str| None, &config, "c.toml").settings;
+    let (none, _) = security_of(&settings, Path::new("/"), None);
+    assert_eq!(none.ceilings, []);
+    let empty = resolve(&Values::default(), |_: &str| None, &Default::default(), "c.toml").settings;
+    let (all, _) = security_of(&empty, Path::new("/"), None);
+    assert!(narrow(&all, &none).waiting.is_empty());
+    let back = narrow(&none, &all);
+    assert_eq!(back.in_force.ceilings, []);
+    assert_eq!(back.waiting[0].key, "security.ceilings");
+}
