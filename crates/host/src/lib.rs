@@ -24,5 +24,6 @@ mod room;
 mod run;
 mod settings;
 
+pub use config::why_not;
 pub use error::HostError;
 pub use run::{HostOptions, run};

@@ -1,6 +1,6 @@
 //! Putting a host together.
 
-use crate::agent::{self, AgentPlan};
+use crate::agent::{self, AgentHandle, AgentPlan};
 use crate::ask::ConnectorBase;
 use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader};
 use crate::doors::{self, Doors};
@@ -13,6 +13,7 @@ use crate::policy::{self, Guarded, Policy};
 use crate::room::Limits;
 use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
+use drawbridge_codex::HomeError;
 use drawbridge_config::{Name, Origin, Security};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
 use drawbridge_vault::KeySource;
@@ -58,7 +59,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let (events, queue) = mpsc::channel(EVENT_QUEUE);
     let noticing = Noticing::begin(setup.config.as_deref(), events.clone());
     let layers = Layers::open(&setup, layout.root(), &environment);
-    let (settings, _) = layers.settings();
+    let (settings, problems) = layers.settings();
     let values = settings.values();
     log_level(values.text(Name::LogLevel).unwrap_or_default());
     let identity = Identity::load(
@@ -79,8 +80,18 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         .find(|(name, _)| name == "PATH")
         .map(|(_, value)| value.clone());
     let program = layers.path(&settings, Name::CodexBin);
-    let binary = drawbridge_codex::locate(program.as_deref(), path.as_deref())?;
-    let codex_home = drawbridge_codex::codex_home(&environment)?;
+    let binary = match setup.visit {
+        true => None,
+        false => Some(
+            drawbridge_codex::locate(program.as_deref(), path.as_deref())
+                .map_err(|error| HostError::from(error).with_missing(&problems))?,
+        ),
+    };
+    let codex_home = match drawbridge_codex::codex_home(&environment) {
+        Ok(home) => home,
+        Err(error) if setup.visit => guarded_all_the_same(error, layout.root()),
+        Err(error) => return Err(HostError::from(error).with_missing(&problems)),
+    };
     let cwd = working_directory(layers.path(&settings, Name::HostCwd))?;
     let started_in = working_directory(setup.cwd.clone())?;
     let host = values
@@ -161,18 +172,23 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         nonce: nonce.clone(),
     };
     let (tokens, tokens_known) = watch::channel(None);
-    let plan = AgentPlan {
-        binary,
-        cwd: cwd.clone(),
-        host,
-        port,
-        codex_home,
-        env: child_environment,
-        nonce: nonce.clone(),
-        log_file: layout.log_file("app-server"),
-        tokens: tokens_known,
+    let agent = match binary {
+        Some(binary) => {
+            let plan = AgentPlan {
+                binary,
+                cwd: cwd.clone(),
+                host,
+                port,
+                codex_home,
+                env: child_environment,
+                nonce: nonce.clone(),
+                log_file: layout.log_file("app-server"),
+                tokens: tokens_known,
+            };
+            agent::start(plan, spawner.clone(), events.clone())
+        }
+        None => AgentHandle::none(),
     };
-    let agent = agent::start(plan, spawner.clone(), events.clone());
     let moves = watch::Sender::new(0);
     let known = watch::Sender::new(Arc::default());
     let policies = watch::Sender::new(policy.clone());
@@ -215,6 +231,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         tokens,
         limits,
         service: setup.service,
+        visit: setup.visit,
     };
     Box::pin(Hub::new(parts)?.run(queue)).await;
     for task in serving {
@@ -239,6 +256,17 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
     match wanted.canonicalize() {
         Ok(cwd) if cwd.is_dir() => Ok(cwd),
         _ => Err(HostError::Cwd(wanted)),
+    }
+}
+
+/// The folder that a host without an app-server keeps from remotes, although codex could not use it.
+fn guarded_all_the_same(error: HomeError, root: &Path) -> PathBuf {
+    match error {
+        HomeError::Missing(path)
+        | HomeError::NotADirectory(path)
+        | HomeError::Unreadable { path, .. }
+        | HomeError::Relative(path) => path,
+        HomeError::NoHome => root.to_owned(),
     }
 }
 

@@ -220,6 +220,9 @@ pub struct HostSetup {
     pub service: bool,
     /// Where the key of the vault is; default the keyring.
     pub vault_key: VaultKey,
+    /// Only for short commands that look after vault, enrollments and configuration: no app-server is
+    /// started, no bus is dialled, and who wants a whole host is asked to wait until it has ended.
+    pub visit: bool,
 }
 
 /// Where the key of the vault is. One never stands in for another.

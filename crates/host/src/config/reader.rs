@@ -8,7 +8,7 @@ use crate::hub::now_ms;
 use crate::policy::{self, Guarded};
 use drawbridge_config::{
     Config, ConfigState, Loaded, Name, Origin, Problem, Security, Settings, Severity, Store, Values, Watch,
-    resolve, security_of,
+    resolve_usable, security_of,
 };
 use drawbridge_wire::pipe::{BusSetup, HostSetup};
 use std::ffi::OsString;
@@ -64,10 +64,18 @@ impl Layers {
         let nothing = Config::default();
         let file = state.map_or_else(String::new, |state| state.file.display().to_string());
         let in_force = state.map_or(&nothing, |state| &state.in_force);
-        let resolved = resolve(&self.given, variable, in_force, &file);
+        let search = variable("PATH");
+        let why_not = |name, path: &Path| super::reach::why_not(name, path, search.as_deref());
+        let resolved = resolve_usable(&self.given, variable, in_force, &file, self.home(), why_not);
         let mut problems = state.map_or_else(Vec::new, |state| state.problems.clone());
         problems.extend(resolved.problems);
         (resolved.settings, problems)
+    }
+
+    /// Whether the file names the folder the agent works in, one that is there or not.
+    fn names_cwd(&self, settings: &Settings) -> bool {
+        let in_file = |store: &Store| store.state().in_force.values().get(Name::HostCwd).is_some();
+        !matches!(settings.origin(Name::HostCwd), Origin::Flag(_)) && self.store.as_ref().is_some_and(in_file)
     }
 
     /// A path among the settings, with `~` replaced.
@@ -144,7 +152,7 @@ impl Reader {
         let wanted = match settings.values().paths(Name::Roots) {
             _ if of_file(Name::Roots) => return Ok(()),
             Some(paths) => paths.iter().map(|path| path.as_path().to_owned()).collect(),
-            None if with_bus && !of_file(Name::HostCwd) => vec![self.cwd.clone()],
+            None if with_bus && !self.layers.names_cwd(settings) => vec![self.cwd.clone()],
             None => return Ok(()),
         };
         policy::roots(&wanted, &self.guarded).map(drop)

@@ -57,11 +57,13 @@ impl Hub {
             Request::Connect(which) => self.set_wanted(which.bus.as_deref(), true),
             Request::Disconnect(which) => self.set_wanted(which.bus.as_deref(), false),
             Request::CheckMcp(which) => self.check_mcp(which.bus.as_deref()),
+            Request::OfferConfig {} => self.offer_config(),
             // These take their time and answer when they are done.
             Request::Enroll(params) => return self.enroll(*params, reply),
             Request::SetEnrollment(params) => return self.set_enrollment(*params, reply),
             Request::Forget { bus } => return self.forget(&bus, reply),
             Request::OpenVault {} => return self.open_vault(Some(reply)),
+            Request::CheckVault {} => return self.check_vault(reply),
             Request::ResetVault {} => return self.reset_vault(reply),
             Request::RotateVault {} => return self.rotate_vault(reply),
             Request::ExportVault { recipient } => return self.export_vault(recipient, reply),
@@ -104,6 +106,12 @@ impl Hub {
             return error(
                 "unsupported_version",
                 "this host speaks another version; update the older of the two",
+            );
+        }
+        if self.visit && params.lease && !params.visit {
+            return error(
+                "host_visiting",
+                "a short command uses this data directory just now; its host ends by itself, try again in a moment",
             );
         }
         let Some(client) = self.controls.get_mut(&connection) else {

@@ -11,7 +11,11 @@ use drawbridge_vault::{BusId, Condition, Disabled, KeySource, Notice, VaultError
 use drawbridge_wire::buses::{BusSource, DisabledView, NoticeView, VaultCondition, VaultFileView, VaultView};
 use drawbridge_wire::control::{Change, Exported, Import, Imported};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How long what is being saved may take when the host ends.
+const CLOSES: Duration = Duration::from_secs(8);
 
 /// How far the vault is.
 pub(super) enum Slot {
@@ -53,6 +57,33 @@ impl Hub {
             let result = open(&dir, &key).await;
             Some(Event::Vault(VaultEvent::Opened { result, reply }))
         });
+    }
+
+    /// Reads every file anew and tells what is found. A vault that is not open is told as it is.
+    pub(super) fn check_vault(&mut self, reply: Reply) {
+        let Slot::Open(handle) = &self.vault else {
+            return answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
+        };
+        let handle = handle.clone();
+        self.spawn(async move {
+            match handle.reread().await {
+                Ok(()) => Some(Event::Vault(VaultEvent::Checked { reply })),
+                Err(wrong) => {
+                    answer(Some(reply), error(wrong.code(), &wrong.to_string()));
+                    None
+                }
+            }
+        });
+    }
+
+    /// Waits, bounded, until what is being saved is saved.
+    pub(super) async fn close_vault(&mut self) {
+        let Slot::Open(handle) = std::mem::replace(&mut self.vault, Slot::None) else {
+            return;
+        };
+        if !matches!(tokio::time::timeout(CLOSES, handle.close()).await, Ok(Ok(()))) {
+            tracing::warn!("the vault is still in use; a change of it may be lost");
+        }
     }
 
     pub(super) fn reset_vault(&mut self, reply: Reply) {
@@ -140,6 +171,14 @@ impl Hub {
             VaultEvent::Confirmed { kept, reply } => {
                 self.config_accepted(kept, reply);
                 self.vault_changed();
+            }
+            VaultEvent::Narrowed { added } => {
+                self.narrower_is_kept(added);
+                self.vault_changed();
+            }
+            VaultEvent::Checked { reply } => {
+                self.vault_changed();
+                answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
             }
             VaultEvent::Changed => self.vault_changed(),
         }
