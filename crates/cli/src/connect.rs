@@ -134,6 +134,8 @@ async fn bring_up(
             return Ok(client);
         }
         Err(ControlError::NotRunning(_)) => {}
+        // It is waited for below.
+        Err(error) if error.is_visited() => {}
         Err(error) => return Err(error.into()),
     }
     let current_dir = std::env::current_dir().map_err(|source| CliError::File {
@@ -150,7 +152,8 @@ async fn bring_up(
 }
 
 /// Starts a host, or attaches to the one that another process was faster to start. One that is just ending
-/// holds its lock a moment longer than its socket: then the next attempt starts ours.
+/// holds its lock a moment longer than its socket, and one for a short command ends soon: then the next
+/// attempt starts ours.
 pub(crate) async fn start(
     data_dir: &Path,
     client: &str,
@@ -162,12 +165,21 @@ pub(crate) async fn start(
             Started::Host(child) => Some(child),
             Started::AlreadyRunning => None,
         };
-        match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok((client, child)),
-            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
-                sleep(ATTACH_STEP).await;
+        loop {
+            let attached = match setup.visit {
+                true => ControlClient::visit(data_dir, client).await,
+                false => ControlClient::connect(data_dir, client, true).await,
+            };
+            let late = Instant::now() >= deadline;
+            match attached {
+                Ok(client) => return Ok((client, child)),
+                Err(error) if error.is_visited() && !late => sleep(ATTACH_STEP).await,
+                Err(ControlError::NotRunning(_)) if child.is_none() && !late => {
+                    sleep(ATTACH_STEP).await;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -62,7 +62,7 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
             token: mcp_token,
         },
     };
-    let mut visit = Visit::begin(place, CLIENT).await?;
+    let mut visit = Visit::begin_whole(place, CLIENT).await?;
     let mut view = visit.settled().await?;
     let link: LinkView = match visit.ask_for(&Request::Enroll(Box::new(enroll))).await {
         Ok(link) => link,
@@ -73,8 +73,13 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     };
     let there = |view: &drawbridge_wire::control::HostView| {
         let found = view.links.iter().find(|known| known.id == link.id);
-        found
-            .is_some_and(|known| matches!(known.link, LinkState::Connected { .. } | LinkState::Failed { .. }))
+        // A host without codex dials nobody.
+        found.is_some_and(|known| {
+            matches!(
+                known.link,
+                LinkState::Connected { .. } | LinkState::Failed { .. } | LinkState::Disconnected
+            )
+        })
     };
     visit.until(&mut view, CONNECTS, there).await?;
     let link = view

@@ -105,6 +105,9 @@ pub enum CliError {
     /// The configuration file was not changed.
     #[error(transparent)]
     Config(#[from] drawbridge_config::FileError),
+    /// It is not known which enrollment is meant, or it cannot be used.
+    #[error(transparent)]
+    Which(#[from] crate::enrollments::which::WhichError),
     /// A key was not set.
     #[error(transparent)]
     ConfigSet(#[from] crate::config::set::SetError),
@@ -135,6 +138,7 @@ impl CliError {
             CliError::NoConfigDir => "no_config_dir",
             CliError::Config(error) => error.code(),
             CliError::ConfigSet(error) => error.code(),
+            CliError::Which(error) => error.code(),
             CliError::Runtime(_) => "runtime",
         }
     }
@@ -153,6 +157,7 @@ impl CliError {
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,
             CliError::HostStart { .. }
+            | CliError::Which(_)
             | CliError::HostKeepsEnding(..)
             | CliError::Bus { .. }
             | CliError::Connector { .. }

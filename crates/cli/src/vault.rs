@@ -45,13 +45,19 @@ async fn act(visit: &mut Visit, action: VaultAction, import: Option<Import>) -> 
     let view = visit.settled().await?;
     match action {
         VaultAction::Status(args) => {
+            // The host read the files when it opened the vault, which may be long ago.
+            let vault: VaultView = match view.vault.state {
+                VaultCondition::Open => visit.ask_for(&Request::CheckVault {}).await?,
+                _ => view.vault,
+            };
             if args.json {
-                screen::json(&view.vault)?;
+                screen::json(&vault)?;
             } else {
-                screen::out(&text(&view.vault))?;
+                screen::out(&text(&vault))?;
             }
-            let failed = matches!(view.vault.state, VaultCondition::Failed { .. });
-            return Ok(if failed { Exit::Failed } else { Exit::Done });
+            let failed = matches!(vault.state, VaultCondition::Failed { .. });
+            let good = vault.files.iter().all(|file| file.code == "good");
+            return Ok(if failed || !good { Exit::Failed } else { Exit::Done });
         }
         VaultAction::Open => {
             visit.ask(&Request::OpenVault {}).await?;

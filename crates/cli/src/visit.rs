@@ -14,6 +14,9 @@ use tokio::time::timeout;
 /// Longest for the vault to open when a host was just started: the keyring's own deadline and some.
 const OPENS: Duration = Duration::from_secs(15);
 
+/// How a host says that it found no codex.
+const NO_CODEX: &str = "codex_not_found";
+
 /// A visit.
 pub(crate) struct Visit {
     client: ControlClient,
@@ -21,9 +24,25 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// Attaches to the host, or starts one without any bus of flags.
+    /// Attaches to the host, or starts one that has neither app-server nor links.
     pub(crate) async fn begin(place: &Place, client: &str) -> Result<Self, CliError> {
-        match ControlClient::connect(&place.data_dir, client, true).await {
+        Self::attach_or_start(place, client, true).await
+    }
+
+    /// Attaches to the host, or starts a whole one that dials the buses; without codex one that cannot.
+    pub(crate) async fn begin_whole(place: &Place, client: &str) -> Result<Self, CliError> {
+        match Self::attach_or_start(place, client, false).await {
+            Err(CliError::HostStart { code, .. }) if code == NO_CODEX => Self::begin(place, client).await,
+            begun => begun,
+        }
+    }
+
+    async fn attach_or_start(place: &Place, client: &str, visit: bool) -> Result<Self, CliError> {
+        let attached = match visit {
+            true => ControlClient::visit(&place.data_dir, client).await,
+            false => ControlClient::connect(&place.data_dir, client, true).await,
+        };
+        match attached {
             Ok(client) => {
                 return Ok(Self {
                     client,
@@ -31,11 +50,13 @@ impl Visit {
                 });
             }
             Err(ControlError::NotRunning(_)) => {}
+            Err(error) if error.is_visited() => {}
             Err(error) => return Err(error.into()),
         }
         let setup = HostSetup {
             config: place.config.clone(),
             vault_key: place.vault_key.clone(),
+            visit,
             ..HostSetup::default()
         };
         let (client, started) = start(&place.data_dir, client, &setup).await?;

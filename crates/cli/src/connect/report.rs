@@ -196,8 +196,8 @@ pub(crate) fn link(view: &LinkView) -> String {
     };
     match &view.disabled {
         Some(disabled) => format!(
-            "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again, or try with \
-             `drawbridge enrollments on {}`",
+            "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again with \
+             `drawbridge enroll --api {}`",
             visible_line(&disabled.reason),
             view.id
         ),
@@ -414,6 +414,7 @@ mod tests {
             disabled: None,
             mcp: None,
         }
+            ca_file: None,
     }
 
     fn running() -> ThreadView {

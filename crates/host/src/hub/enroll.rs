@@ -176,7 +176,9 @@ impl Hub {
         }
         self.publish_buses();
         self.bus_changed(&id);
-        self.look_at_mcp(&id);
+        if !self.visit {
+            self.look_at_mcp(&id);
+        }
     }
 
     pub(super) fn set_enrollment(&mut self, params: SetEnrollment, reply: Reply) {

@@ -109,6 +109,8 @@ pub(crate) struct Parts {
     pub limits: Limits,
     pub service: bool,
 }
+    /// See `HostSetup::visit`.
+    pub visit: bool,
 
 /// The state and the loop.
 pub(crate) struct Hub {
@@ -153,6 +155,8 @@ pub(crate) struct Hub {
     /// Number of the last change.
     seq: u64,
     stopping: Option<String>,
+    /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
+    visit: bool,
 }
 
 impl Hub {
@@ -183,7 +187,10 @@ impl Hub {
             observer: None,
             app_server: AppServerView {
                 generation: 0,
-                state: AppServerState::Starting,
+                state: match parts.visit {
+                    true => AppServerState::Stopped,
+                    false => AppServerState::Starting,
+                },
                 pid: None,
                 user_agent: None,
             },
@@ -201,6 +208,7 @@ impl Hub {
             raw: HashMap::new(),
             seq: 0,
             stopping: None,
+            visit: parts.visit,
         };
         if let Some(bus) = flagged {
             hub.add_flagged(bus)?;

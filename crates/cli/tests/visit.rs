@@ -1,0 +1,252 @@
+//! Short commands where no host runs: they start one that needs no codex and dials nobody, and it ends.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what it needs by failing"
+)]
+
+mod common;
+
+use common::FakeHost;
+use drawbridge_testkit::home::{Scratch, scratch_dir};
+use drawbridge_vault::{BusId, Enrollment, KeySource, McpServer, Vault};
+use drawbridge_wire::Secret;
+use drawbridge_wire::control::Request;
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+/// Nothing that was found here takes longer than this, the start of a host included.
+const BOUND: Duration = Duration::from_secs(12);
+
+/// A computer without codex that is enrolled at a bus.
+struct Desk {
+    scratch: Scratch,
+    bus: TcpListener,
+}
+
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let scratch = scratch_dir("visit").unwrap();
+        let bus = TcpListener::bind("127.0.0.1:0").unwrap();
+        bus.set_nonblocking(true).unwrap();
+        let desk = Self { scratch, bus };
+        std::fs::create_dir_all(desk.data()).unwrap();
+        let api = format!("http://{}", desk.bus.local_addr().unwrap());
+        let mut vault = desk.open_vault();
+        for (id, on) in [("one", true), ("two", false)] {
+            vault
+                .put(Enrollment {
+                    id: BusId::new(id).unwrap(),
+                    name: format!("bus {id}"),
+                    api_origin: api.clone(),
+                    host_id: None,
+                    token: Secret::new("token"),
+                    on,
+                    disabled: None,
+                    mcp: Some(McpServer {
+                        name: "agents".to_owned(),
+                        url: format!("{api}/mcp"),
+                        token: None,
+                    }),
+                    ca_file: None,
+                    made_at: 1,
+                })
+                .unwrap();
+        }
+        desk
+    }
+
+    fn data(&self) -> PathBuf {
+        self.scratch.path().join("d")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.scratch.path().join("key")
+    }
+
+    fn open_vault(&self) -> Vault {
+        Vault::open(&self.data().join("vault"), &KeySource::KeyFile(self.key())).unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = common::drawbridge(&self.data());
+        command
+            .env("HOME", self.scratch.path())
+            .env("CODEX_HOME", self.scratch.path().join("no such folder"))
+            .env("DRAWBRIDGE_CONFIG", self.scratch.path().join("my.toml"))
+            .env(
+                "FORGE_CODEX_CONNECTOR_CODEX_BIN",
+                self.scratch.path().join("no/codex"),
+            )
+            .arg("--key-file")
+            .arg(self.key())
+            .args(args);
+        command
+    }
+
+    async fn run(&self, args: &[&str]) -> Ended {
+        let began = Instant::now();
+        let output = self.command(args).output().await.unwrap();
+        assert!(began.elapsed() < BOUND, "{args:?} took {:?}", began.elapsed());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    async fn well(&self, args: &[&str]) -> String {
+        let ended = self.run(args).await;
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+        // Its host is gone, not only asked to go.
+        assert!(!self.data().join("run/control.sock").exists(), "{args:?}");
+        drop(self.open_vault());
+        ended.stdout
+    }
+
+    fn nobody_came(&self) {
+        assert_eq!(
+            self.bus.accept().unwrap_err().kind(),
+            ErrorKind::WouldBlock,
+            "somebody dialled"
+        );
+    }
+}
+
+/// proves S1.24, S5.43
+#[tokio::test]
+async fn a_short_command_needs_no_codex_and_dials_nobody() {
+    let desk = Desk::new();
+    let listed = desk.well(&["enrollments"]).await;
+    assert!(
+        listed.contains("one  on   bus bus one") && listed.contains("not connected"),
+        "{listed}"
+    );
+    let status = desk.well(&["vault", "status"]).await;
+    assert!(status.contains("file one: good"), "{status}");
+    // What is changed is saved before the host has gone.
+    desk.well(&["enrollments", "off", "one"]).await;
+    desk.well(&["enrollments", "on", "bus two"]).await;
+    desk.well(&["enrollments", "set", "two", "--name", "shop"]).await;
+    let kept: Vec<(String, bool)> = {
+        let vault = desk.open_vault();
+        vault.list().map(|kept| (kept.name.clone(), kept.on)).collect()
+    };
+    assert_eq!(kept, [("bus one".to_owned(), false), ("shop".to_owned(), true)]);
+    desk.well(&["vault", "rotate"]).await;
+    desk.well(&["forget", "shop"]).await;
+    let json: Value = serde_json::from_str(&desk.well(&["enrollments", "--json"]).await).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 1, "{json:#}");
+    assert_eq!(json[0]["name"], "bus one");
+    desk.nobody_came();
+    // No app-server was tried either.
+    assert!(!desk.data().join("logs/app-server.log").exists());
+}
+
+/// proves S5.40
+#[tokio::test]
+async fn the_status_of_a_damaged_vault_names_the_file_and_is_no_success() {
+    let desk = Desk::new();
+    for name in ["two.age", "two.age.bak"] {
+        std::fs::write(desk.data().join("vault").join(name), "no age file").unwrap();
+    }
+    let ended = desk.run(&["vault", "status"]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for line in ["file one: good", "file two: file_damaged", "[file_damaged]"] {
+        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    }
+}
+
+/// A host that was started for a short command is nothing to attach to for long: it is waited for.
+#[tokio::test]
+async fn connect_waits_for_the_host_of_a_short_command_to_end() {
+    let desk = Desk::new();
+    let host = FakeHost::at(&desk.data());
+    let mut child = desk.command(&["connect"]).spawn().unwrap();
+    let mut client = host.client().await;
+    let (id, request) = client.request().await;
+    assert!(
+        matches!(&request, Request::Initialize(hello) if !hello.visit),
+        "{request:?}"
+    );
+    client.reject(id, "host_visiting").await;
+    drop((client, host));
+    std::fs::remove_file(desk.data().join("run/control.sock")).unwrap();
+    let status = tokio::time::timeout(common::SOON, child.wait())
+        .await
+        .unwrap()
+        .unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    // It went on to start a host of its own, which needs codex.
+    assert!(said.contains("codex_not_found"), "{said}");
+    assert_eq!(status.code(), Some(1));
+}
+
+/// proves S5.40
+#[tokio::test]
+async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
+    use tokio::io::AsyncWriteExt as _;
+    let desk = Desk::new();
+    let mut host = desk.command(&["host", "--setup-stdin"]);
+    let mut host = host.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let setup = drawbridge_wire::pipe::HostSetup {
+        vault_key: drawbridge_wire::pipe::VaultKey::File(desk.key()),
+        visit: true,
+        ..Default::default()
+    };
+    let line = format!("{}\n", serde_json::to_string(&setup).unwrap());
+    host.stdin
+        .take()
+        .unwrap()
+        .write_all(line.as_bytes())
+        .await
+        .unwrap();
+    let mut ready = String::new();
+    let mut stdout = tokio::io::BufReader::new(host.stdout.take().unwrap());
+    let said = tokio::io::AsyncBufReadExt::read_line(&mut stdout, &mut ready);
+    tokio::time::timeout(common::SOON, said).await.unwrap().unwrap();
+    // Somebody who stays, so that it does not end with the first command.
+    let stays = drawbridge_cli::control_client::ControlClient::visit(&desk.data(), "stays")
+        .await
+        .unwrap();
+    let status = || desk.run(&["vault", "status"]);
+    let before = status().await;
+    assert_eq!(before.code, Some(0), "{}", before.stdout);
+    for name in ["two.age", "two.age.bak"] {
+        std::fs::write(desk.data().join("vault").join(name), "no age file").unwrap();
+    }
+    for _ in 0..2 {
+        let after = status().await;
+        assert_eq!(after.code, Some(1), "{}", after.stdout);
+        assert!(
+            after.stdout.contains("file two: file_damaged"),
+            "{}",
+            after.stdout
+        );
+        assert!(after.stdout.contains("file one: good"), "{}", after.stdout);
+    }
+    let doctor = desk.run(&["doctor", "--json"]).await;
+    let examined: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    let checks = examined["checks"].as_array().unwrap();
+    let vault = checks.iter().find(|check| check["id"] == "vault").unwrap();
+    assert_eq!(vault["level"], "fail", "{vault:#}");
+    drop(stays);
+    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
+    tokio::time::timeout(common::SOON, host.wait())
+        .await
+        .unwrap()
+        .unwrap();
+}
