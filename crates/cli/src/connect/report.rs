@@ -199,7 +199,7 @@ pub(crate) fn link(view: &LinkView) -> String {
             "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again with \
              `drawbridge enroll --api {}`",
             visible_line(&disabled.reason),
-            view.id
+            visible_line(&view.api)
         ),
         None => format!("bus {name}: {state}"),
     }
@@ -413,8 +413,8 @@ mod tests {
             pong_at_ms: None,
             disabled: None,
             mcp: None,
-        }
             ca_file: None,
+        }
     }
 
     fn running() -> ThreadView {

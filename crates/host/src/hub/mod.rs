@@ -154,9 +154,9 @@ pub(crate) struct Hub {
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
     /// Number of the last change.
     seq: u64,
-    stopping: Option<String>,
     /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
     visit: bool,
+    stopping: Option<String>,
 }
 
 impl Hub {
@@ -207,8 +207,8 @@ impl Hub {
             holders: HashMap::new(),
             raw: HashMap::new(),
             seq: 0,
-            stopping: None,
             visit: parts.visit,
+            stopping: None,
         };
         if let Some(bus) = flagged {
             hub.add_flagged(bus)?;
