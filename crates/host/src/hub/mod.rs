@@ -108,9 +108,9 @@ pub(crate) struct Parts {
     pub tokens: watch::Sender<Option<Tokens>>,
     pub limits: Limits,
     pub service: bool,
-}
     /// See `HostSetup::visit`.
     pub visit: bool,
+}
 
 /// The state and the loop.
 pub(crate) struct Hub {
