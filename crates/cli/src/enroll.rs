@@ -8,7 +8,7 @@ use crate::visit::Visit;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_wire::Secret;
-use drawbridge_wire::buses::{Enroll, LinkView, McpSetting, Permission};
+use drawbridge_wire::buses::{BusSource, Enroll, LinkView, McpSetting, Permission};
 use drawbridge_wire::control::Request;
 use drawbridge_wire::enroll::normal_code;
 use drawbridge_wire::pipe::LinkState;
@@ -71,6 +71,12 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
             return Err(error);
         }
     };
+    let known = |known: &LinkView| known.id == link.id && known.source == BusSource::Vault;
+    let before = view
+        .links
+        .iter()
+        .find(|link| known(link))
+        .map(|link| link.api.clone());
     let there = |view: &drawbridge_wire::control::HostView| {
         let found = view.links.iter().find(|known| known.id == link.id);
         // A host without codex dials nobody.
@@ -103,6 +109,13 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         visible_line(&host),
         visible_line(&view.vault.place)
     ))?;
+    if let Some(before) = before {
+        screen::line(&format!(
+            "it was enrolled here already, as {} under {}; that address and its token are replaced",
+            visible_line(&link.name),
+            visible_line(&before)
+        ))?;
+    }
     screen::line(&report::link(&link))?;
     screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
     Ok(exit)

@@ -159,7 +159,8 @@ fn bye_remedy(reason: ByeReason) -> &'static str {
             "the enrollment was taken back or the host key is not accepted; enroll this host again"
         }
         ByeReason::Replaced => {
-            "the same host connected again from elsewhere; end one of the two, then connect again"
+            "the same host connected again, from elsewhere or to this bus under another address; end one of the two, \
+             then connect again"
         }
         ByeReason::Unsupported => "there is no common protocol version; update Drawbridge or the bus",
         ByeReason::Draining => "it is going down; nothing to do, the host comes back by itself",

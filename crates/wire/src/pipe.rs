@@ -18,6 +18,11 @@ pub enum Ask {
         #[serde(serialize_with = "secret::expose")]
         token: Secret,
     },
+    /// Which bus is that? Sends no token.
+    Bus {
+        /// `ws://` or `wss://` URL of `/connect`.
+        connect_url: String,
+    },
     /// Trade a code for a token.
     Trade {
         /// `http://` or `https://` URL of `/api/enroll`.
@@ -140,6 +145,11 @@ pub enum AskAnswer {
         /// Token of this host.
         #[serde(serialize_with = "secret::expose")]
         token: Secret,
+    },
+    /// Something answers there.
+    Bus {
+        /// What it says of which bus it is, if it does.
+        id: Option<String>,
     },
     /// It is not so.
     Bad {

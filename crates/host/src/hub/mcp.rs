@@ -184,6 +184,10 @@ impl Hub {
         };
         mcp.check = match answer {
             AskAnswer::Bad { code, message } => McpCheck::Bad { code, message },
+            AskAnswer::Bus { .. } => McpCheck::Bad {
+                code: "bad_answer".to_owned(),
+                message: "the connector answered something else; try again".to_owned(),
+            },
             AskAnswer::Good | AskAnswer::Traded { .. } => McpCheck::Good { at_ms: now_ms() },
         };
         self.bus_changed(id);

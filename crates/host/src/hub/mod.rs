@@ -14,6 +14,7 @@ mod mcp;
 mod places;
 mod refusals;
 mod stop;
+mod twice;
 mod vault;
 mod view;
 
