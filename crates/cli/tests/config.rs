@@ -63,7 +63,14 @@ fn a_file_is_set_shown_checked_and_told_of() {
     assert!(text(&check.stderr).starts_with(&told), "{}", text(&check.stderr));
     let json: serde_json::Value =
         serde_json::from_slice(&run(home.path(), &["show", "--json"]).stdout).unwrap();
-    assert_eq!(json["from"], "last_good");
+    assert_eq!(json["from"], "narrowed_defaults", "no host ever ran");
+    assert_eq!(json["host_runs"], false);
+    assert_eq!(json["keys"][11]["key"], "security.role");
+    assert_eq!(json["keys"][11]["waits"], serde_json::Value::Null);
+    let words = "no host ever had a good one here; until it is right the defaults count, and of the file what narrows them";
+    assert!(text(&check.stderr).contains(words), "{}", text(&check.stderr));
+    let shown = text(&run(home.path(), &["show"]).stdout);
+    assert!(shown.contains(words), "{shown}");
     assert_eq!(
         json["problems"][0]["range"]["start"],
         serde_json::json!({ "line": 2, "column": 8 })
@@ -111,4 +118,54 @@ fn what_cannot_be_set_is_shown_with_a_caret_under_the_wrong_part() {
         wrong.contains("2 | answer = \"locl\"\n  |          ^^^^^^"),
         "{wrong}"
     );
+}
+
+#[test]
+fn without_a_host_it_is_said_what_will_wait() {
+    let home = tempfile::tempdir().unwrap();
+    let narrow = run(home.path(), &["set", "security.role", "viewer"]);
+    assert_eq!(text(&narrow.stderr), "", "what narrows waits for nobody");
+    let wide = run(home.path(), &["set", "security.answer", "both"]);
+    assert!(wide.status.success());
+    assert_eq!(
+        text(&wide.stderr),
+        "no host runs; if this goes past what was last confirmed for security.answer, it waits for `drawbridge config \
+         accept`\n"
+    );
+    let unset = run(home.path(), &["unset", "security.role"]);
+    assert!(
+        text(&unset.stderr).contains("for security.role, it waits"),
+        "{unset:?}"
+    );
+    let other = run(home.path(), &["set", "log.level", "debug"]);
+    assert_eq!(text(&other.stderr), "");
+    let shown = text(&run(home.path(), &["show"]).stdout);
+    assert!(
+        shown.contains("past what was last confirmed will wait for `drawbridge config accept`"),
+        "{shown}"
+    );
+}
+
+/// What only this computer can tell: the file is as it should be, and names what is not there.
+#[test]
+fn a_path_that_leads_nowhere_is_a_warning_with_its_place() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("my.toml");
+    std::fs::write(&file, "[codex]\nbin = \"/gone/codex\"\n").unwrap();
+    let check = run(home.path(), &["check"]);
+    assert!(check.status.success());
+    let told = format!(
+        "{}:2:7: warning: codex.bin: `/gone/codex` does not exist; codex counts instead\n  |\n2 | bin = \"/gone/codex\"\n  \
+         |       ^^^^^^^^^^^^^\n  = name a program that is there, or take the line out with `drawbridge config unset \
+         codex.bin`\n",
+        file.display()
+    );
+    assert!(text(&check.stderr).starts_with(&told), "{}", text(&check.stderr));
+    assert_eq!(
+        text(&check.stdout),
+        "the file counts, except for what the warnings name\n"
+    );
+    let shown = run(home.path(), &["show"]);
+    assert!(text(&shown.stdout).contains("codex.bin = \"codex\"  # default\n"));
+    assert!(text(&shown.stderr).contains("my.toml:2:7"));
 }

@@ -116,10 +116,11 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
     match view.in_force {
         ConfigInForce::Defaults | ConfigInForce::File => {}
         ConfigInForce::LastGood => lines.push(format!(
-            "{file}: the file is wrong; what it said when it was last right counts"
+            "{file}: the file is wrong; the last good configuration stays in force"
         )),
         ConfigInForce::NarrowedDefaults => lines.push(format!(
-            "{file}: the file is wrong; the defaults count, and of the file what narrows them"
+            "{file}: the file is wrong, and there is no earlier good one; the defaults count, and of the file what \
+             narrows them"
         )),
     }
     if view.confirmed == ConfirmedState::Unreadable && view.digest.is_some() {
@@ -129,7 +130,7 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
                 .to_owned(),
         );
     }
-    lines.extend(waiting(view));
+    lines.extend(waiting(&view.waiting));
     if !view.waiting.is_empty() {
         lines.push("`drawbridge config accept` puts in force what waits".to_owned());
     }
@@ -143,7 +144,7 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
 }
 
 /// What waits for a person, one setting a line.
-pub(crate) fn waiting(view: &ConfigView) -> Vec<String> {
+pub(crate) fn waiting(waiting: &[WideningView]) -> Vec<String> {
     let line = |wider: &WideningView| {
         format!(
             "{}: in force is {}; {} waits until you confirm it",
@@ -152,7 +153,7 @@ pub(crate) fn waiting(view: &ConfigView) -> Vec<String> {
             visible_line(&wider.to)
         )
     };
-    view.waiting.iter().map(line).collect()
+    waiting.iter().map(line).collect()
 }
 
 /// Text of several lines that is laid out already, by blanks too.

@@ -2,6 +2,7 @@
 //! host with its connectors.
 
 mod canaries;
+mod confirmed;
 mod keys;
 mod marks;
 mod several;
