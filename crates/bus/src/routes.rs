@@ -89,16 +89,17 @@ async fn threshold(State(doors): State<Arc<Doors>>, mut request: Request, next: 
     let mut response = match checked {
         Ok(reached_as) => {
             request.extensions_mut().insert(reached_as);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(id) = doors.id.as_ref().filter(|_| to_hosts) {
+                response.headers_mut().insert(BUS_HEADER, id.clone());
+            }
+            response
         }
         Err(refusal) => {
             tracing::info!(code = refusal.code(), "request refused");
             refusal.into_response()
         }
     };
-    if let Some(id) = doors.id.as_ref().filter(|_| to_hosts) {
-        response.headers_mut().insert(BUS_HEADER, id.clone());
-    }
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

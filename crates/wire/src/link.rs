@@ -29,8 +29,8 @@ pub const SOCKET_BUFFER: usize = 16 * 1024;
 /// Header of the request that dials a tunnel: the id of the dialling host.
 pub const TUNNEL_HOST_HEADER: &str = "x-drawbridge-host";
 
-/// Header of every answer at `/connect` but a link's: an id of the bus, the same at each of its addresses.
-/// It tells nobody who the bus is; it is made anew at each start.
+/// Header of every answer at `/connect`: an id of the bus, the same at each of its addresses. It tells
+/// nobody who the bus is; it is made anew at each start.
 pub const BUS_HEADER: &str = "x-drawbridge-bus";
 /// Longest id in [`BUS_HEADER`]; letters, digits, dash and underscore.
 pub const LONGEST_BUS_ID: usize = 64;

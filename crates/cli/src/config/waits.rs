@@ -72,7 +72,9 @@ async fn find_out(place: &Place, file: &Path, key: &str) -> Result<(), CliError>
         )),
         Ok(Err(error)) => return Err(error),
         Err(_) => {
-            screen::note_line("`drawbridge config show` says whether it waits for `drawbridge config accept`")
+            screen::note_line(
+                "`drawbridge config show` says whether it waits for `drawbridge config accept`",
+            );
         }
     }
     Ok(())
