@@ -119,8 +119,15 @@ fn saved_survives_inside() {
     assert_eq!(vault.state().notices, []);
     drop(vault);
 
+    // A look reads it as well; where it would have to ask, it does not.
+    let look = || Vault::look(&dir, &KeySource::Keyring);
+    assert_eq!(look().unwrap().enrollments[0].name, "first");
+
     // Locked and unlocked again.
     session.lock().unwrap();
+    let begin = Instant::now();
+    assert_eq!(look().unwrap_err().code(), "keyring_locked");
+    assert!(begin.elapsed() < Duration::from_secs(2), "it waited for somebody");
     assert_eq!(code(open(&dir)), "keyring_locked");
     session.unlock(PASSWORD).unwrap();
     let mut vault = open(&dir).unwrap();
@@ -130,6 +137,7 @@ fn saved_survives_inside() {
 
     // The service itself restarted: first gone, then there but locked, then unlocked.
     session.stop_keyring().unwrap();
+    assert_eq!(look().unwrap_err().code(), "keyring_absent");
     assert_eq!(code(open(&dir)), "keyring_absent");
     session.start_keyring(None).unwrap();
     assert_eq!(code(open(&dir)), "keyring_locked");

@@ -23,10 +23,25 @@ pub(super) struct Bus {
     pub name: String,
     pub api: String,
     pub ca_file: Option<PathBuf>,
-    /// A token that was given here. The host's own stay with the host.
+    /// A token that was given here, or that of an enrollment while no host runs. A running host's own stay
+    /// with it.
     pub token: Option<Secret>,
-    /// What the running host says of it.
-    pub view: Option<LinkView>,
+    /// How this computer is enrolled there.
+    pub known: Known,
+}
+
+/// How this computer is enrolled at a bus.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// It is not; the bus was only named.
+    Not,
+    /// A running host says so.
+    ByHost(Box<LinkView>),
+    /// The vault says so; no host runs.
+    InVault {
+        on: bool,
+        disabled: Option<DisabledView>,
+    },
 }
 
 /// What was seen of it.
@@ -47,8 +62,10 @@ pub(super) struct Seen {
 /// Whether a token is taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// None was given here.
+    /// There is none here to be tried.
     NotTried,
+    /// The bus was only named, and no token was.
+    NotGiven,
     Taken,
     Refused(u16),
     Unclear(String),
@@ -58,16 +75,20 @@ pub(super) enum Token {
 pub(super) async fn look(bus: Bus) -> Seen {
     let (health, token) = tokio::join!(health(&bus), token(&bus));
     let (health, skew) = health;
-    let view = bus.view;
+    let (wanted, disabled, mcp, link) = match bus.known {
+        Known::Not => (true, None, None, None),
+        Known::ByHost(view) => (view.wanted, view.disabled, view.mcp, Some(view.link)),
+        Known::InVault { on, disabled } => (on, disabled, None, None),
+    };
     Seen {
         name: bus.name,
         health,
         skew,
         token,
-        wanted: view.as_ref().is_none_or(|view| view.wanted),
-        disabled: view.as_ref().and_then(|view| view.disabled.clone()),
-        mcp: view.as_ref().and_then(|view| view.mcp.clone()),
-        link: view.map(|view| view.link),
+        wanted,
+        disabled,
+        mcp,
+        link,
     }
 }
 
@@ -115,8 +136,10 @@ fn skew(before: SystemTime, after: SystemTime, theirs: SystemTime) -> i64 {
 
 /// A plain request to `/connect`: a bus looks at the token first and then asks for an upgrade.
 async fn token(bus: &Bus) -> Token {
-    let Some(token) = &bus.token else {
-        return Token::NotTried;
+    let token = match (&bus.token, &bus.known) {
+        (None, Known::Not) => return Token::NotGiven,
+        (None, _) => return Token::NotTried,
+        (Some(token), _) => token,
     };
     match ask(&bus.api, "connect", bus.ca_file.as_deref(), Some(token)).await {
         Ok(answer) if answer.status == StatusCode::UPGRADE_REQUIRED.as_u16() => Token::Taken,
@@ -231,6 +254,11 @@ fn of_token(seen: &Seen) -> Option<Finding> {
             format!("it could not be tried: {why}"),
             "correct what is wrong with the bus first",
         )),
+        (_, Token::NotGiven) => Some(Finding::warn(
+            Check::BusToken,
+            "no token given, so none was tried",
+            "give one with FORGE_CODEX_CONNECTOR_TOKEN, or enroll with `drawbridge enroll --api URL`",
+        )),
         (None, Token::NotTried) => None,
         (Some(_), Token::NotTried) => Some(Finding::warn(
             Check::BusToken,
@@ -332,6 +360,13 @@ mod tests {
                     ..seen()
                 },
                 vec![(reach, Well), (clock, Fail)],
+            ),
+            (
+                Seen {
+                    token: Token::NotGiven,
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Warn)],
             ),
             (
                 Seen {

@@ -4,13 +4,13 @@ use super::finding::{Check, Finding, Level};
 use crate::control_client::{ControlClient, ControlError};
 use drawbridge_process::proc::Process;
 use drawbridge_process::{Ledger, LedgerError};
-use drawbridge_wire::buses::{ConfigView, ConfirmedState};
-use drawbridge_wire::control::{AppServerState, HostView};
+use drawbridge_wire::buses::{ConfigView, ConfirmedState, VaultCondition};
+use drawbridge_wire::control::{AppServerState, HostView, Request};
 use std::path::Path;
 use std::time::Duration;
 
 /// How long a host may take to show itself.
-const WITHIN: Duration = Duration::from_secs(4);
+const WITHIN: Duration = Duration::from_secs(6);
 
 /// A host as it is.
 pub(super) enum Host {
@@ -32,7 +32,14 @@ impl Host {
 pub(super) async fn look(data_dir: &Path) -> Host {
     let ask = async {
         let mut client = ControlClient::connect(data_dir, "drawbridge doctor", false).await?;
-        client.snapshot().await
+        let mut view = client.snapshot().await?;
+        if view.vault.state == VaultCondition::Open {
+            // The host read the files when it opened the vault, which may be long ago.
+            let vault = client.request(&Request::CheckVault {}).await?;
+            view.vault = serde_json::from_value(vault)
+                .map_err(|error| ControlError::NotUnderstood(error.to_string()))?;
+        }
+        Ok(view)
     };
     match tokio::time::timeout(WITHIN, Box::pin(ask)).await {
         Ok(Ok(view)) => Host::Runs(Box::new(view)),

@@ -1,11 +1,12 @@
 //! From facts to lines, by tables.
 
 use super::codex::{self, Handshake, Holder, Login, Others, Sandbox, Version};
+use super::enrolled::{self, Closed, Seen};
 use super::finding::{Check, Examined, Finding, Level};
 use super::folders::{self, CodexHome, ConfigFile, DataDir, Insides, Room};
 use super::{host, vault};
 use drawbridge_codex::{CodexBinary, HomeError, LocateError};
-use drawbridge_vault::{Glance, KeyError};
+use drawbridge_vault::{FileFault, FileLook, Glance, KeyError, VaultError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -263,8 +264,73 @@ fn facts_about_the_vault_become_lines() {
             Level::Warn,
             "chown",
         ),
-        (vault::of_files(&[], None), Level::Ok, "none yet"),
-        (vault::of_files(&["b".to_owned()], None), Level::Ok, "1 file(s)"),
+    ]);
+    let file = |fault: Option<FileFault>, good_copy| FileLook {
+        name: "b".to_owned(),
+        fault,
+        good_copy,
+    };
+    let read = |files| {
+        enrolled::of_vault(&Seen::Read {
+            files,
+            enrollments: Vec::new(),
+        })
+    };
+    let damaged = || Some(FileFault::Damaged { what: "cut" });
+    let closed = |why: Closed| Seen::Closed {
+        files: vec!["b".to_owned(), "confirmed".to_owned()],
+        why,
+    };
+    let locked = || closed(VaultError::from(KeyError::KeyringLocked).into());
+    let lost = closed(Closed::Vault(VaultError::KeyLost {
+        dir: at(),
+        files: 2,
+        place: "the keyring".to_owned(),
+    }));
+    check(vec![
+        (enrolled::of_vault(&Seen::Nothing), Level::Ok, "none yet"),
+        (read(vec![file(None, true)]), Level::Ok, "all of them good"),
+        (
+            read(vec![file(damaged(), true)]),
+            Level::Warn,
+            "its copy can [file_damaged]",
+        ),
+        (
+            read(vec![file(damaged(), false)]),
+            Level::Fail,
+            "put the file back",
+        ),
+        (
+            read(vec![
+                file(damaged(), true),
+                file(Some(FileFault::WrongKey), false),
+            ]),
+            Level::Fail,
+            "[wrong_key]",
+        ),
+        (enrolled::of_vault(&locked()), Level::Warn, "b, confirmed"),
+        (
+            enrolled::of_vault(&lost),
+            Level::Fail,
+            "if you started it with --key-file",
+        ),
+        (
+            enrolled::of_vault(&closed(Closed::Late)),
+            Level::Warn,
+            "look again",
+        ),
+    ]);
+    // The buses of a closed vault are known by the names of their files.
+    let unseen = enrolled::not_looked_at(&locked());
+    assert_eq!(unseen.len(), 1);
+    assert_eq!(unseen[0].about.as_deref(), Some("b"));
+    check(vec![
+        (
+            unseen[0].clone(),
+            Level::Warn,
+            "enrolled, not looked at: the keyring is locked",
+        ),
+        (unseen[0].clone(), Level::Warn, "unlock it"),
     ]);
 }
 
