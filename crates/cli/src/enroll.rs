@@ -78,7 +78,9 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         .find(|link| known(link))
         .map(|link| link.api.clone());
     let there = |view: &drawbridge_wire::control::HostView| {
-        let found = view.links.iter().find(|known| known.id == link.id);
+        // Not the link of an earlier enrollment there, whose end may be told only now.
+        let anew = |known: &&LinkView| known.id == link.id && known.since_ms >= link.since_ms;
+        let found = view.links.iter().find(anew);
         // A host without codex dials nobody.
         found.is_some_and(|known| {
             matches!(
