@@ -147,6 +147,9 @@ impl LinkError {
 fn http_remedy(status: u16) -> &'static str {
     match status {
         300..=399 => "redirects are not followed; give the final address of the bus",
+        400 => {
+            "if the bus speaks https, give its address as https://HOST; otherwise check any proxy before it"
+        }
         429 => "it is asked too often; wait",
         500..=599 => "the bus or a proxy before it is not well; look at its log if this stays",
         _ => "check the bus address and any proxy before it",
