@@ -150,7 +150,7 @@ impl Finding {
     }
 
     /// See [`Finding::laid_out`].
-    pub(crate) fn as_laid_out(mut self) -> Self {
+    pub(crate) fn laid_out_already(mut self) -> Self {
         self.laid_out = true;
         self
     }

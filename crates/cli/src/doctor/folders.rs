@@ -23,7 +23,7 @@ pub(super) enum DataDir {
     /// The first host makes it.
     Missing,
     NotAFolder,
-    Unreadable(String),
+    Unreadable(std::io::Error),
     There {
         mode: u32,
         ours: bool,
@@ -36,7 +36,7 @@ pub(super) enum DataDir {
 pub(super) fn data_dir(path: &Path) -> DataDir {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => DataDir::Missing,
-        Err(error) => DataDir::Unreadable(error.to_string()),
+        Err(error) => DataDir::Unreadable(error),
         Ok(found) if !found.is_dir() => DataDir::NotAFolder,
         Ok(found) => {
             let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -265,9 +265,9 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
     if told.is_empty() {
         Finding::ok(id, well)
     } else if has_errors(problems) {
-        Finding::fail(id, told.join("\n"), remedy).as_laid_out()
+        Finding::fail(id, told.join("\n"), remedy).laid_out_already()
     } else {
-        Finding::warn(id, told.join("\n"), "correct it when you like").as_laid_out()
+        Finding::warn(id, told.join("\n"), "correct it when you like").laid_out_already()
     }
 }
 
@@ -275,16 +275,15 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
 #[derive(Debug)]
 pub(super) struct Room {
     pub path: PathBuf,
-    pub free: Result<u64, String>,
+    pub free: Result<u64, nix::Error>,
 }
 
 /// Asks the disk that the folder is or will be on. Blocks.
 #[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
 pub(super) fn room(path: &Path) -> Room {
     let there = path.ancestors().find(|at| at.exists()).unwrap_or(path);
-    let free = statvfs(there)
-        .map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()))
-        .map_err(|error| error.to_string());
+    let free =
+        statvfs(there).map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()));
     Room {
         path: path.to_owned(),
         free,

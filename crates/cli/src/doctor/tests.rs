@@ -157,7 +157,7 @@ fn facts_about_folders_become_lines() {
         (of_dir(&DataDir::Missing), Level::Ok, "makes it"),
         (of_dir(&DataDir::NotAFolder), Level::Fail, "--data-dir"),
         (
-            of_dir(&DataDir::Unreadable("denied".into())),
+            of_dir(&DataDir::Unreadable(std::io::ErrorKind::PermissionDenied.into())),
             Level::Fail,
             "denied",
         ),
@@ -188,7 +188,7 @@ fn facts_about_folders_become_lines() {
         (folders::of_rooms(&room(Ok(u64::MAX))), Level::Ok, "MiB"),
         (folders::of_rooms(&room(Ok(500 << 20))), Level::Warn, "500 MiB"),
         (folders::of_rooms(&room(Ok(99 << 20))), Level::Fail, "99 MiB"),
-        (folders::of_rooms(&room(Err("EIO".into()))), Level::Warn, "EIO"),
+        (folders::of_rooms(&room(Err(nix::Error::EIO))), Level::Warn, "EIO"),
         (
             folders::of_codex_home(&CodexHome::Good(at())),
             Level::Ok,
