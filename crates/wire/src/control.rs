@@ -72,13 +72,13 @@ pub enum Request {
     /// Puts files aside whose key is lost and begins anew.
     #[serde(rename = "vault/reset")]
     ResetVault {},
-    /// Asks what `config/accept` would confirm now; answered with a [`ConfigOffer`].
+    /// Asks what `config/accept` would confirm now; answered with a [`crate::buses::ConfigOffer`].
     #[serde(rename = "config/offer")]
     OfferConfig {},
-    /// Confirms what [`ConfigOffer`] names, saves that in the vault and applies what waits.
+    /// Confirms what [`crate::buses::ConfigOffer`] names, saves that in the vault and applies what waits.
     #[serde(rename = "config/accept")]
     AcceptConfig {
-        /// [`ConfigOffer::digest`] of what the person saw; another one is refused as `changed`.
+        /// [`crate::buses::ConfigOffer::digest`] of what the person saw; another one is refused as `changed`.
         digest: String,
     },
     /// Gives this connection's lease back on purpose. Without another lease the host ends at once.
