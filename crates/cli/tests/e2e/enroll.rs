@@ -287,8 +287,8 @@ async fn what_is_forgotten_is_gone_from_disk_and_from_the_bus() {
     }
     let hosts = bus.admin(&["hosts"]).await.well();
     assert!(hosts.contains("offline"), "{hosts}");
-    site.cli(&["forget", &link.id]).await.failed(1, "no_such_entry");
-    site.cli(&["forget", "../x"]).await.failed(1, "bad_id");
+    site.cli(&["forget", &link.id]).await.failed(1, "unknown_bus");
+    site.cli(&["forget", "../x"]).await.failed(1, "unknown_bus");
     site.stop(connect).await;
     // With nothing left there is nothing to connect to.
     site.cli(&["connect"]).await.failed(2, "usage");
