@@ -358,11 +358,14 @@ async fn around_host(subject: &Subject, home: Option<&Path>) -> Vec<Finding> {
 }
 
 /// Those of the host or the vault, and the one that was named here.
+///
+/// Whom a bus of the host or the vault is taken for is decided by what is kept with it, as the host does: an
+/// authority of the configuration file, or of a flag, must not get a token that it was not enrolled with.
 fn buses(subject: &Subject, links: &[LinkView], seen: Option<&Seen>) -> Vec<Bus> {
     let of_host = links.iter().map(|link| Bus {
         name: link.bus.clone(),
         api: link.api.clone(),
-        ca_file: link.ca_file.clone().or_else(|| subject.ca_file.clone()),
+        ca_file: link.ca_file.clone(),
         token: None,
         known: Known::ByHost(Box::new(link.clone())),
     });
@@ -373,7 +376,7 @@ fn buses(subject: &Subject, links: &[LinkView], seen: Option<&Seen>) -> Vec<Bus>
     let of_vault = enrollments.iter().map(|kept| Bus {
         name: kept.name.clone(),
         api: kept.api_origin.clone(),
-        ca_file: kept.ca_file.clone().or_else(|| subject.ca_file.clone()),
+        ca_file: kept.ca_file.clone(),
         // One that is off or ended is not shown its token.
         token: (kept.on && kept.disabled.is_none()).then(|| kept.token.clone()),
         known: Known::InVault {
