@@ -9,16 +9,21 @@
 mod common;
 
 use common::FakeHost;
+use drawbridge_cli::control_client::ControlClient;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_vault::{BusId, Enrollment, KeySource, McpServer, Vault};
 use drawbridge_wire::Secret;
 use drawbridge_wire::control::Request;
+use drawbridge_wire::pipe::{HostSetup, VaultKey};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 /// Nothing that was found here takes longer than this, the start of a host included.
 const BOUND: Duration = Duration::from_secs(12);
@@ -93,6 +98,26 @@ impl Desk {
             .arg(self.key())
             .args(args);
         command
+    }
+
+    /// A host for short commands, and somebody who stays, so that it does not end with the first of them.
+    async fn host(&self) -> (Child, ControlClient) {
+        let mut host = self.command(&["host", "--setup-stdin"]);
+        let mut host = host.stdin(Stdio::piped()).spawn().unwrap();
+        let setup = HostSetup {
+            vault_key: VaultKey::File(self.key()),
+            visit: true,
+            ..Default::default()
+        };
+        let line = format!("{}\n", serde_json::to_string(&setup).unwrap());
+        let mut stdin = host.stdin.take().unwrap();
+        stdin.write_all(line.as_bytes()).await.unwrap();
+        let mut ready = String::new();
+        let mut stdout = BufReader::new(host.stdout.take().unwrap());
+        let said = stdout.read_line(&mut ready);
+        timeout(common::SOON, said).await.unwrap().unwrap();
+        let stays = ControlClient::visit(&self.data(), "stays").await.unwrap();
+        (host, stays)
     }
 
     async fn run(&self, args: &[&str]) -> Ended {
@@ -198,30 +223,8 @@ async fn connect_waits_for_the_host_of_a_short_command_to_end() {
 /// proves S5.40
 #[tokio::test]
 async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
-    use tokio::io::AsyncWriteExt as _;
     let desk = Desk::new();
-    let mut host = desk.command(&["host", "--setup-stdin"]);
-    let mut host = host.stdin(std::process::Stdio::piped()).spawn().unwrap();
-    let setup = drawbridge_wire::pipe::HostSetup {
-        vault_key: drawbridge_wire::pipe::VaultKey::File(desk.key()),
-        visit: true,
-        ..Default::default()
-    };
-    let line = format!("{}\n", serde_json::to_string(&setup).unwrap());
-    host.stdin
-        .take()
-        .unwrap()
-        .write_all(line.as_bytes())
-        .await
-        .unwrap();
-    let mut ready = String::new();
-    let mut stdout = tokio::io::BufReader::new(host.stdout.take().unwrap());
-    let said = tokio::io::AsyncBufReadExt::read_line(&mut stdout, &mut ready);
-    tokio::time::timeout(common::SOON, said).await.unwrap().unwrap();
-    // Somebody who stays, so that it does not end with the first command.
-    let stays = drawbridge_cli::control_client::ControlClient::visit(&desk.data(), "stays")
-        .await
-        .unwrap();
+    let (mut host, stays) = desk.host().await;
     let status = || desk.run(&["vault", "status"]);
     let before = status().await;
     assert_eq!(before.code, Some(0), "{}", before.stdout);
@@ -249,4 +252,40 @@ async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
         .await
         .unwrap()
         .unwrap();
+}
+
+/// What could not be saved is not said to be done, and asking again saves it.
+// proves S1.23
+#[tokio::test]
+async fn a_bus_is_switched_only_when_that_is_saved() {
+    let desk = Desk::new();
+    let (mut host, stays) = desk.host().await;
+    for (id, wish, kept) in [("one", "off", false), ("two", "on", true)] {
+        // Nothing can be put in the place of a folder.
+        let file = desk.data().join("vault").join(format!("{id}.age"));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        std::fs::write(file.join("x"), "").unwrap();
+        let refused = desk.run(&["enrollments", wish, id]).await;
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        let told = format!("`{id}` is {wish} only until this host ends, because that was not saved");
+        assert!(
+            refused.stderr.contains(&told) && refused.stderr.contains("[vault_io]"),
+            "{}",
+            refused.stderr
+        );
+        // The vault has put its good copy there meanwhile.
+        let again = desk.run(&["enrollments", wish, id]).await;
+        assert_eq!(again.code, Some(0), "{}", again.stderr);
+        let listed = desk.run(&["enrollments", "--json"]).await.stdout;
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        let link = listed.as_array().unwrap().iter().find(|link| link["id"] == id);
+        assert_eq!(link.unwrap()["wanted"], kept);
+    }
+    drop(stays);
+    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
+    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+    let vault = desk.open_vault();
+    let kept: Vec<bool> = vault.list().map(|kept| kept.on).collect();
+    assert_eq!(kept, [false, true]);
 }

@@ -101,7 +101,9 @@ impl Request {
     #[must_use]
     pub fn patience(&self) -> Duration {
         match self {
-            Request::Enroll(_)
+            Request::Connect(_)
+            | Request::Disconnect(_)
+            | Request::Enroll(_)
             | Request::SetEnrollment(_)
             | Request::Forget { .. }
             | Request::OpenVault {}

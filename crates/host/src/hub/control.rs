@@ -54,11 +54,11 @@ impl Hub {
                 ControlReply::Snapshot(Box::new(self.view()))
             }
             Request::Answer(answer) => self.on_answer(connection, &answer),
-            Request::Connect(which) => self.set_wanted(which.bus.as_deref(), true),
-            Request::Disconnect(which) => self.set_wanted(which.bus.as_deref(), false),
             Request::CheckMcp(which) => self.check_mcp(which.bus.as_deref()),
             Request::OfferConfig {} => self.offer_config(),
             // These take their time and answer when they are done.
+            Request::Connect(which) => return self.set_wanted(which.bus.as_deref(), true, reply),
+            Request::Disconnect(which) => return self.set_wanted(which.bus.as_deref(), false, reply),
             Request::Enroll(params) => return self.enroll(*params, reply),
             Request::SetEnrollment(params) => return self.set_enrollment(*params, reply),
             Request::Forget { bus } => return self.forget(&bus, reply),

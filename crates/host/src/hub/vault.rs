@@ -212,12 +212,34 @@ impl Hub {
         }
     }
 
-    /// Remembers that a bus is wanted or not. When that cannot be saved, the next start asks anew.
-    pub(super) fn keep_wish(&mut self, id: &str, wanted: bool) {
-        self.change_kept(id, move |kept| {
-            kept.on = wanted;
-            kept.disabled = None;
+    /// Remembers which buses are wanted, and answers when that is kept. A bus that flags named is wanted for
+    /// this run only. What was wanted before is written all the same if that could not be kept.
+    pub(super) fn keep_wishes(&self, ids: &[String], wanted: bool, reply: Reply) {
+        let kept = ids.iter().filter(|id| self.is_kept(id));
+        let ids: Vec<BusId> = kept.filter_map(|id| BusId::new(id).ok()).collect();
+        if ids.is_empty() {
+            return answer(Some(reply), ControlReply::Done);
+        }
+        let handle = match self.vault_handle() {
+            Ok(handle) => handle,
+            Err(wrong) => return answer(Some(reply), wrong),
+        };
+        self.spawn(async move {
+            let mut said = ControlReply::Done;
+            for id in ids {
+                if let Err(wrong) = keep_wish(&handle, id.clone(), wanted).await {
+                    tracing::error!(code = wrong.code(), error = %wrong, "a wish was not saved");
+                    said = error(wrong.code(), &not_kept(&wrong, id.as_str(), wanted));
+                }
+            }
+            answer(Some(reply), said);
+            Some(Event::Vault(VaultEvent::Changed))
         });
+    }
+
+    fn is_kept(&self, id: &str) -> bool {
+        self.bus(id)
+            .is_some_and(|bus| bus.view.source == BusSource::Vault)
     }
 
     /// The bus does not take this host any more: it is not asked again until a person says so.
@@ -246,10 +268,7 @@ impl Hub {
         id: &str,
         change: impl FnOnce(&mut drawbridge_vault::Enrollment) + Send + 'static,
     ) {
-        let kept = self
-            .bus(id)
-            .is_some_and(|bus| bus.view.source == BusSource::Vault);
-        let (true, Ok(handle), Ok(id)) = (kept, self.vault_handle(), BusId::new(id)) else {
+        let (true, Ok(handle), Ok(id)) = (self.is_kept(id), self.vault_handle(), BusId::new(id)) else {
             return;
         };
         self.spawn(async move {
@@ -392,6 +411,26 @@ impl Hub {
         }
         view
     }
+}
+
+/// What comes back as done was read back from the disk.
+async fn keep_wish(handle: &VaultHandle, id: BusId, wanted: bool) -> Result<(), VaultError> {
+    let mut kept = handle.get(id).await?;
+    // Switching it off says nothing of what the bus said.
+    let tried_again = wanted && kept.disabled.is_some();
+    if kept.on == wanted && !tried_again {
+        return Ok(());
+    }
+    kept.on = wanted;
+    if wanted {
+        kept.disabled = None;
+    }
+    handle.put(kept).await
+}
+
+fn not_kept(wrong: &VaultError, id: &str, wanted: bool) -> String {
+    let now = if wanted { "on" } else { "off" };
+    format!("`{id}` is {now} only until this host ends, because that was not saved: {wrong}")
 }
 
 /// A vault for a task that is about to use it: the open one, or one that the task opens.
