@@ -70,6 +70,30 @@ pub enum KeyFileFault {
     Parent,
 }
 
+/// How a keyring is absent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Absence {
+    /// There is no bus to look for it on.
+    #[error("no session bus")]
+    NoBus,
+    /// There is a bus, and nobody answers to the keyring's name.
+    #[error("nobody on the session bus owns the keyring's name")]
+    NoOwner,
+    /// It was there, and was gone before it answered.
+    #[error("the keyring service went away during the call and was not back soon")]
+    WentAway,
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<&str> for Absence {
+    fn from(words: &str) -> Self {
+        Self::Other(words.to_owned())
+    }
+}
+
 /// Why the key is not to be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,7 +105,7 @@ pub enum KeyError {
     )]
     KeyringAbsent {
         /// What was found instead.
-        detail: String,
+        detail: Absence,
     },
     /// Locked, and nobody has unlocked it.
     #[error("the keyring is locked; unlock it (a prompt may be waiting on the screen), then try again")]

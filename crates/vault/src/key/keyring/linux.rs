@@ -4,13 +4,18 @@
 //! the service over a connection of its own, where every wait has an end: is it there, is what is needed
 //! locked, will it outlive the session.
 
+mod comeback;
+
 use super::{Need, Outlook};
 use crate::{Glance, KeyError};
 use keyring_core::CredentialStore;
 use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub(super) use comeback::steady;
 
 pub(super) const NAME: &str = "the keyring (Secret Service)";
 
@@ -37,20 +42,27 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 
 /// Looks, and unlocks what is locked; before that, `waits` says that a person is waited for.
 pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
-    // Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
+    on_a_runtime(async {
+        let looked = look_async(service, user, need, waits);
+        tokio::time::timeout(PROMPT + SERVICE, looked)
+            .await
+            .unwrap_or(Err(KeyError::KeyringSlow {
+                after: PROMPT + SERVICE,
+            }))
+    })
+}
+
+/// Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
+fn on_a_runtime<T>(body: impl Future<Output = Result<T, KeyError>>) -> Result<T, KeyError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| KeyError::KeyringFailed {
             detail: error.to_string(),
         })?;
-    let looked = runtime.block_on(async {
-        tokio::time::timeout(PROMPT + SERVICE, look_async(service, user, need, waits)).await
-    });
+    let done = runtime.block_on(body);
     runtime.shutdown_background();
-    looked.unwrap_or(Err(KeyError::KeyringSlow {
-        after: PROMPT + SERVICE,
-    }))
+    done
 }
 
 async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
@@ -109,6 +121,10 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
 
 /// Looks without asking anybody for anything: no prompt, no unlocking.
 pub(in crate::key) async fn glance() -> Result<Glance, KeyError> {
+    comeback::steady_async(glance_once).await
+}
+
+async fn glance_once() -> Result<Glance, KeyError> {
     let keyring = SecretService::connect(EncryptionType::Plain)
         .await
         .map_err(explain)?;
@@ -185,7 +201,6 @@ async fn unlock(locked: &Locked<'_>, waits: &dyn Fn()) -> Result<(), KeyError> {
 
 fn explain(error: Error) -> KeyError {
     match error {
-        Error::Unavailable => absent("no session bus, or no keyring service on it"),
         Error::Locked | Error::PromptDisconnected => KeyError::KeyringLocked,
         Error::Prompt => KeyError::KeyringDenied {
             detail: "the prompt was dismissed".into(),
@@ -214,24 +229,12 @@ pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
     }
 }
 
-/// Connection errors have many shapes, all of which mean that nobody is there.
 pub(super) fn failure(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    if let Some(detail) = why.downcast_ref().and_then(comeback::absence) {
+        return KeyError::KeyringAbsent { detail };
+    }
     let text = why.to_string();
-    let nobody = [
-        "ServiceUnknown",
-        "NameHasNoOwner",
-        "Spawn.",
-        "No such file or directory",
-        "Connection refused",
-        "no secret service provider",
-        "address",
-        "not provided by any .service files",
-        "NoReply",
-        "Disconnected",
-    ];
-    if nobody.iter().any(|word| text.contains(word)) {
-        absent("no session bus, or no keyring service on it")
-    } else if text.contains("AccessDenied") {
+    if text.contains("AccessDenied") {
         KeyError::KeyringDenied {
             detail: "access denied".into(),
         }

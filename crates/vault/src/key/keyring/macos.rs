@@ -1,7 +1,7 @@
 //! The login keychain of macOS.
 
 use super::{Need, Outlook};
-use crate::{Glance, KeyError};
+use crate::{Absence, Glance, KeyError};
 use keyring_core::CredentialStore;
 use std::sync::Arc;
 
@@ -26,9 +26,15 @@ pub(in crate::key) fn glance() -> std::future::Ready<Result<Glance, KeyError>> {
     std::future::ready(Ok(Glance::NotSeen))
 }
 
+/// Nothing has to be waited for: the system itself answers.
+pub(super) fn steady<T>(call: impl Fn() -> Result<T, KeyError>) -> Result<T, KeyError> {
+    call()
+}
+
 pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
-    let detail = why.to_string();
-    KeyError::KeyringAbsent { detail }
+    KeyError::KeyringAbsent {
+        detail: Absence::Other(why.to_string()),
+    }
 }
 
 /// The codes that the store does not tell apart: see Security/SecBase.h.

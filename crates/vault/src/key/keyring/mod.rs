@@ -68,12 +68,14 @@ impl Keyring {
     }
 
     fn load_if(&self, need: Need) -> Result<Option<LoadedKey>, KeyError> {
-        let outlook = self.look(&self.user, need)?;
-        let text = self.read(&self.user)?;
-        Ok(text.map(|text| LoadedKey {
-            text,
-            volatile: outlook.volatile,
-        }))
+        platform::steady(|| {
+            let outlook = self.look(&self.user, need)?;
+            let text = self.read(&self.user)?;
+            Ok(text.map(|text| LoadedKey {
+                text,
+                volatile: outlook.volatile,
+            }))
+        })
     }
 
     fn name(&self) -> String {
@@ -153,24 +155,33 @@ impl KeyStore for Keyring {
         self.load_if(Need::Peek)
     }
 
+    /// Twice is as once: what is there is replaced.
     fn save(&self, key: &Secret) -> Result<(), KeyError> {
-        self.look(&self.user, Need::Write)?;
-        self.write(&self.user, key)
+        platform::steady(|| {
+            self.look(&self.user, Need::Write)?;
+            self.write(&self.user, key)
+        })
     }
 
     fn delete(&self) -> Result<(), KeyError> {
-        self.look(&self.user, Need::Find)?;
-        self.remove(&self.user)
+        platform::steady(|| {
+            self.look(&self.user, Need::Find)?;
+            self.remove(&self.user)
+        })
     }
 
-    /// Writes an entry of its own, reads it back and removes it.
+    /// Writes an entry of its own, reads it back and removes it. Done twice, the second removes what the first
+    /// left: it has the same name.
     fn probe(&self) -> Result<(), KeyError> {
         let user = format!("{} probe", self.user);
-        self.look(&user, Need::Write)?;
         let text = Secret::new("probe");
-        self.write(&user, &text)?;
-        let kept = self.read(&user)?;
-        self.remove(&user)?;
+        let kept = platform::steady(|| {
+            self.look(&user, Need::Write)?;
+            self.write(&user, &text)?;
+            let kept = self.read(&user)?;
+            self.remove(&user)?;
+            Ok(kept)
+        })?;
         if kept.is_some_and(|kept| kept == text) {
             Ok(())
         } else {
