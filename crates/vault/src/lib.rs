@@ -26,6 +26,7 @@ mod vault;
 pub use content::{Content, decode};
 pub use entry::{Confirmed, Disabled, Enrollment, McpServer};
 pub use error::{Absence, FileFault, KeyError, KeyFileFault, VaultError};
+pub use error::{FileKind, LikelyKey};
 pub use handle::VaultHandle;
 pub use id::BusId;
 pub use key::{Glance, KeySource, KeyStore, LoadedKey, Watched, glance};

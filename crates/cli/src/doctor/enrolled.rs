@@ -3,7 +3,7 @@
 
 use super::finding::{Check, Finding, Level};
 use super::vault::Place;
-use drawbridge_vault::{Enrollment, FileLook, Glance, KeyError, KeySource, Vault, VaultError};
+use drawbridge_vault::{Enrollment, FileKind, FileLook, Glance, KeyError, KeySource, Vault, VaultError};
 use drawbridge_wire::pipe::VaultKey;
 use std::path::Path;
 use std::time::Duration;
@@ -100,30 +100,42 @@ pub(super) fn of_vault(seen: &Seen) -> Finding {
 fn of_files(files: &[FileLook]) -> Finding {
     let id = Check::Vault;
     let mut lines = Vec::new();
-    let mut lost = false;
+    let mut lost = Vec::new();
     for file in files {
         let Some(fault) = &file.fault else { continue };
         let (name, code) = (&file.name, fault.code());
-        lost |= !file.good_copy;
+        if !file.good_copy {
+            lost.push(name.as_str());
+        }
         lines.push(if file.good_copy {
             format!("{name}: the file cannot be used, its copy can [{code}]")
         } else {
-            format!("{name}: {fault} [{code}]")
+            format!("{name}: {} [{code}]", fault.told(FileKind::of(name)))
         });
     }
-    match (lines.is_empty(), lost) {
+    match (lines.is_empty(), lost.is_empty()) {
         (true, _) => Finding::ok(id, format!("{} file(s), all of them good", files.len())),
-        (_, true) => Finding::fail(
-            id,
-            lines.join("\n"),
-            "put the file back from a backup, or `drawbridge forget` that enrollment and enroll again",
-        ),
-        (_, false) => Finding::warn(
+        (_, false) => Finding::fail(id, lines.join("\n"), way_out(&lost)),
+        (_, true) => Finding::warn(
             id,
             lines.join("\n"),
             "the next start puts the copy in its place; look at the disk, which damaged the file",
         ),
     }
+}
+
+/// What to do about files of these names that are lost.
+pub(super) fn way_out(lost: &[&str]) -> String {
+    let mut ways = vec!["put the file back from a backup"];
+    if lost.iter().any(|name| FileKind::of(name) == FileKind::Enrollment) {
+        ways.push("`drawbridge forget` that enrollment and enroll again");
+    }
+    if lost.iter().any(|name| FileKind::of(name) == FileKind::Confirmed) {
+        ways.push(
+            "look at what is to count for remote clients and confirm it anew: `drawbridge config accept`",
+        );
+    }
+    ways.join(", or ")
 }
 
 /// A line for each enrollment whose bus could not be looked at.

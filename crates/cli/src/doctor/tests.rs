@@ -6,7 +6,8 @@ use super::finding::{Check, Examined, Finding, Level};
 use super::folders::{self, CodexHome, ConfigFile, DataDir, Insides, Room};
 use super::{host, vault};
 use drawbridge_codex::{CodexBinary, HomeError, LocateError};
-use drawbridge_vault::{FileFault, FileLook, Glance, KeyError, VaultError};
+use drawbridge_vault::{FileFault, FileLook, Glance, KeyError, LikelyKey, VaultError};
+use drawbridge_wire::buses::{VaultCondition, VaultFileView, VaultView};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -286,6 +287,7 @@ fn facts_about_the_vault_become_lines() {
         dir: at(),
         files: 2,
         place: "the keyring".to_owned(),
+        likely: LikelyKey::NotNamed,
     }));
     check(vec![
         (enrolled::of_vault(&Seen::Nothing), Level::Ok, "none yet"),
@@ -320,6 +322,26 @@ fn facts_about_the_vault_become_lines() {
             "look again",
         ),
     ]);
+    // The confirmed settings have a way out of their own, without a host and with one.
+    let lost = |name: &str| {
+        let of_look = FileLook {
+            name: name.to_owned(),
+            ..file(damaged(), false)
+        };
+        let of_host = vault::of_host(&open_with(name, "file_damaged"));
+        [read(vec![of_look]), of_host].map(|finding| (finding.level, finding.remedy.unwrap_or_default()))
+    };
+    for (level, remedy) in lost("confirmed") {
+        assert_eq!(level, Level::Fail);
+        assert!(remedy.contains("`drawbridge config accept`"), "{remedy}");
+        assert!(!remedy.contains("enroll"), "{remedy}");
+    }
+    for (_, remedy) in lost("b") {
+        assert!(remedy.contains("enroll again"), "{remedy}");
+        assert!(!remedy.contains("config accept"), "{remedy}");
+    }
+    let restored = vault::of_host(&open_with("b", "restored"));
+    check(vec![(restored, Level::Warn, "good copy")]);
     // The buses of a closed vault are known by the names of their files.
     let unseen = enrolled::not_looked_at(&locked());
     assert_eq!(unseen.len(), 1);
@@ -332,6 +354,21 @@ fn facts_about_the_vault_become_lines() {
         ),
         (unseen[0].clone(), Level::Warn, "unlock it"),
     ]);
+}
+
+/// A host's vault with one file.
+fn open_with(name: &str, code: &str) -> VaultView {
+    VaultView {
+        state: VaultCondition::Open,
+        key: "keyring".to_owned(),
+        place: "the keyring".to_owned(),
+        files: vec![VaultFileView {
+            name: name.to_owned(),
+            code: code.to_owned(),
+            message: "words".to_owned(),
+        }],
+        notices: Vec::new(),
+    }
 }
 
 #[test]

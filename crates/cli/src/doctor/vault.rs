@@ -120,10 +120,8 @@ pub(super) fn files(data_dir: &Path) -> Vec<String> {
 /// The vault as a running host has it.
 pub(super) fn of_host(view: &VaultView) -> Finding {
     let id = Check::Vault;
-    let damaged: Vec<String> = view
-        .files
-        .iter()
-        .filter(|file| file.code != "good")
+    let wrong = || view.files.iter().filter(|file| file.code != "good");
+    let damaged: Vec<String> = wrong()
         .map(|file| format!("{}: {} [{}]", file.name, file.message, file.code))
         .collect();
     match &view.state {
@@ -143,11 +141,16 @@ pub(super) fn of_host(view: &VaultView) -> Finding {
             id,
             format!("open, {} file(s), key in {}", view.files.len(), view.place),
         ),
-        VaultCondition::Open => Finding::fail(
-            id,
-            damaged.join("\n"),
-            "`drawbridge vault status` says more; put the file back from a backup, or forget that enrollment and \
-             enroll again",
-        ),
+        VaultCondition::Open => {
+            let lost: Vec<&str> = wrong()
+                .filter(|file| file.code != "restored")
+                .map(|file| file.name.as_str())
+                .collect();
+            if lost.is_empty() {
+                let remedy = "its good copy is in its place; look at the disk, which damaged the file";
+                return Finding::warn(id, damaged.join("\n"), remedy);
+            }
+            Finding::fail(id, damaged.join("\n"), super::enrolled::way_out(&lost))
+        }
     }
 }

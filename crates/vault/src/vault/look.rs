@@ -2,7 +2,7 @@
 
 use super::Vault;
 use super::files::{copy, examine, main, stems};
-use super::open::{named_entry, no_entry};
+use super::open::{likely_key, named_entry, no_entry};
 use crate::disk::Folder;
 use crate::keys::Keys;
 use crate::{Content, Enrollment, FileFault, KeyError, KeySource, VaultError};
@@ -50,6 +50,7 @@ impl Vault {
                 dir: dir.to_owned(),
                 files: stems.len(),
                 place: store.describe(),
+                likely: likely_key(&folder, store.as_ref()),
             });
         };
         let keys = Keys::parse(key.text.reveal()).map_err(|what| KeyError::Damaged {
