@@ -424,6 +424,46 @@ fn a_forgotten_key_file_is_the_first_thing_that_a_lost_key_makes_one_think_of() 
     }
 }
 
+/// proves S0.08
+#[test]
+fn a_key_file_for_a_vault_of_the_keyring_is_to_be_left_out() {
+    let place = Place::new();
+    std::fs::write(place.file("vault-id"), format!("{}\n", "0".repeat(32))).unwrap();
+    let (missing, other) = (place.scratch.path().join("no key"), Place::new());
+    for (key, code) in [(missing, "key_lost"), (other.key(), "wrong_key")] {
+        let source = KeySource::KeyFile(key);
+        let error = Vault::open(&place.dir(), &source).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains("leave --key-file"), "{error}");
+        assert!(!error.to_string().contains("give it again"), "{error}");
+    }
+    let source = KeySource::KeyFile(place.scratch.path().join("no key"));
+    let error = Vault::look(&place.dir(), &source).unwrap_err();
+    assert!(error.to_string().contains("leave --key-file"), "{error}");
+}
+
+/// proves S5.40
+#[test]
+fn what_helps_depends_on_what_a_damaged_file_holds() {
+    let place = Place::new();
+    let mut vault = place.open().unwrap();
+    vault.confirm(Confirmed::default()).unwrap();
+    for stem in ["one", "confirmed"] {
+        std::fs::write(place.file(&format!("{stem}.age")), "no age file").unwrap();
+        std::fs::write(place.file(&format!("{stem}.age.bak")), "no age file").unwrap();
+    }
+    vault.reread().unwrap();
+    let message = |stem: &str| match condition(&vault, stem) {
+        Condition::Unreadable { message, .. } => message,
+        other => panic!("{stem}: {other:?}"),
+    };
+    assert!(message("one").contains("enroll again"), "{}", message("one"));
+    for text in [message("confirmed"), vault.confirmed().unwrap_err().to_string()] {
+        assert!(text.contains("`drawbridge config accept`"), "{text}");
+        assert!(!text.contains("enroll"), "{text}");
+    }
+}
+
 fn write_private(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
     #[cfg(unix)]

@@ -4,7 +4,7 @@ use super::files::{copy, damaged, main, stems};
 use super::{FileCondition, Vault};
 use crate::disk::{Folder, Found, lock};
 use crate::keys::Keys;
-use crate::{FileFault, KeyError, KeySource, KeyStore, Notice, VaultError};
+use crate::{FileFault, KeyError, KeySource, KeyStore, LikelyKey, Notice, VaultError};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -105,10 +105,18 @@ impl Vault {
         let foreign =
             |condition: &FileCondition| matches!(condition, FileCondition::Unreadable(FileFault::WrongKey));
         match self.files.keys().next() {
-            Some(first) if self.files.values().all(foreign) => Err(VaultError::File {
-                path: self.folder.file(&main(first)),
-                fault: FileFault::WrongKey,
-            }),
+            Some(first) if self.files.values().all(foreign) => {
+                Err(match likely_key(&self.folder, self.store.as_ref()) {
+                    LikelyKey::InKeyring => VaultError::OtherPlace {
+                        dir: self.folder.path().to_owned(),
+                        place: self.store.describe(),
+                    },
+                    LikelyKey::NotNamed => VaultError::File {
+                        path: self.folder.file(&main(first)),
+                        fault: FileFault::WrongKey,
+                    },
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -154,6 +162,7 @@ fn key(folder: &Folder, store: &dyn KeyStore, files: usize) -> Result<(Keys, Opt
             dir: folder.path().to_owned(),
             files,
             place: store.describe(),
+            likely: likely_key(folder, store),
         });
     }
     let keys = Keys::generate();
@@ -219,6 +228,16 @@ pub(super) fn no_entry(folder: &Folder, files: usize) -> VaultError {
         dir: folder.path().to_owned(),
         files,
         place,
+        likely: LikelyKey::NotNamed,
+    }
+}
+
+/// Only a vault whose key is in a keyring has the name of an entry in one.
+pub(super) fn likely_key(folder: &Folder, store: &dyn KeyStore) -> LikelyKey {
+    if store.kind() != "keyring" && matches!(named_entry(folder), Ok(Some(_))) {
+        LikelyKey::InKeyring
+    } else {
+        LikelyKey::NotNamed
     }
 }
 
