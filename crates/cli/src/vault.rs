@@ -18,6 +18,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 const CLIENT: &str = "drawbridge vault";
+/// The vault's file with what was confirmed.
+const CONFIRMED: &str = "confirmed";
 /// Largest export or identity that is read.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
@@ -93,6 +95,13 @@ async fn act(visit: &mut Visit, action: VaultAction, import: Option<Import>) -> 
         VaultAction::Reset => {
             visit.ask(&Request::ResetVault {}).await?;
             screen::note_line("the old files were put aside beside the vault; it is empty and has a new key");
+            let vault: VaultView = visit.ask_for(&Request::CheckVault {}).await?;
+            if vault.files.iter().any(|file| file.name == CONFIRMED) {
+                screen::note_line(
+                    "what was confirmed of the configuration was put aside too: until `drawbridge config accept` \
+                     confirms it anew, remote clients may do the least there is",
+                );
+            }
         }
     }
     Ok(Exit::Done)

@@ -332,6 +332,58 @@ fn without_its_key_it_is_lost_and_nothing_is_overwritten() {
     assert_eq!(aside.list().count(), 2);
 }
 
+/// What was confirmed and is put aside is not the same as nothing that was ever confirmed.
+// proves S5.47
+#[test]
+fn after_a_reset_what_was_confirmed_is_unknown_until_it_is_confirmed_anew() {
+    let confirmed = || Confirmed {
+        settings: [("answer".to_owned(), "local".into())].into(),
+        at: 1,
+    };
+    for lost in [&["confirmed.age.bak"][..], &["confirmed.age"], &[]] {
+        let place = Place::new();
+        place.open().unwrap().confirm(confirmed()).unwrap();
+        for name in lost {
+            std::fs::remove_file(place.file(name)).unwrap();
+        }
+        for number in 1..=2 {
+            std::fs::remove_file(place.key()).unwrap();
+            // Without anything that a key opens it is no lost one.
+            let opened = place.open().map_err(|error| error.code());
+            assert_eq!(opened.err(), (number == 1).then_some("key_lost"));
+            drop(Vault::reset(&place.dir(), &place.source()).unwrap());
+            for _ in 0..2 {
+                let vault = place.open().unwrap();
+                assert_eq!(vault.confirmed().unwrap_err().code(), "file_damaged");
+            }
+            assert!(place.file(&format!("lost-{number}/confirmed.age")).exists());
+        }
+        let mut vault = place.open().unwrap();
+        vault.put(common::enrollment("later", "new")).unwrap();
+        vault.rotate().unwrap();
+        drop(vault);
+        let look = Vault::look(&place.dir(), &place.source()).unwrap();
+        let faults: Vec<_> = look
+            .files
+            .iter()
+            .map(|file| (&file.name[..], file.fault.is_some()))
+            .collect();
+        assert_eq!(faults, [("confirmed", true), ("later", false)]);
+        // Another key is another key all the same.
+        let own = std::fs::read(place.key()).unwrap();
+        let other = Place::new();
+        write_private(&place.key(), &std::fs::read(other.key()).unwrap());
+        assert_eq!(place.open().unwrap_err().code(), "wrong_key");
+        write_private(&place.key(), &own);
+        let mut vault = place.open().unwrap();
+        assert!(vault.confirmed().is_err());
+        vault.forget_confirmed().unwrap();
+        vault.confirm(confirmed()).unwrap();
+        drop(vault);
+        assert_eq!(place.open().unwrap().confirmed().unwrap(), Some(&confirmed()));
+    }
+}
+
 /// proves S5.40
 #[test]
 fn what_is_damaged_while_the_vault_is_open_is_found_when_it_is_read_again() {

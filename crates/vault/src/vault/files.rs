@@ -37,6 +37,25 @@ pub(super) fn stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
     Ok(stems)
 }
 
+/// The stems of the files that need a key.
+pub(super) fn sealed_stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
+    let mut stems = stems(folder)?;
+    stems.retain(|stem| !is_put_aside(folder, stem));
+    Ok(stems)
+}
+
+/// Whether only an empty file is left of the confirmed settings. It stands for those that a reset put aside:
+/// something was confirmed and is not known, which is not the same as nothing.
+pub(super) fn is_put_aside(folder: &Folder, stem: &str) -> bool {
+    let names = [main(stem), copy(stem)];
+    let left = names.map(|name| match folder.read(&name) {
+        Ok(Found::Nothing) => Some(true),
+        Ok(Found::File(bytes)) if bytes.is_empty() => Some(false),
+        _ => None,
+    });
+    stem == CONFIRMED && left.iter().all(Option::is_some) && left.contains(&Some(false))
+}
+
 /// A file that can be used.
 pub(super) struct Good {
     sealed: Vec<u8>,
@@ -196,6 +215,9 @@ pub(super) fn examine(
 ) -> Result<Option<Good>, FileFault> {
     let sealed = match folder.read(name) {
         Ok(Found::Nothing) => return Ok(None),
+        Ok(Found::File(sealed)) if sealed.is_empty() => {
+            return Err(FileFault::Damaged { what: "it is empty" });
+        }
         Ok(Found::File(sealed)) => sealed,
         Ok(Found::Foreign(what)) => return Err(FileFault::Damaged { what }),
         Err(VaultError::Io { source, .. }) => return Err(FileFault::Io { kind: source.kind() }),

@@ -1,7 +1,7 @@
 //! Looking at a vault that nobody has open.
 
 use super::Vault;
-use super::files::{copy, examine, main, stems};
+use super::files::{copy, examine, is_put_aside, main, stems};
 use super::open::{likely_key, named_entry, no_entry};
 use crate::disk::Folder;
 use crate::keys::Keys;
@@ -37,8 +37,17 @@ impl Vault {
     pub fn look(dir: &Path, source: &KeySource) -> Result<Look, VaultError> {
         let folder = Folder::existing(dir);
         let stems = stems(&folder)?;
-        if stems.is_empty() {
-            return Ok(Look::default());
+        // For these alone no key is needed, and there may be none.
+        if stems.iter().all(|stem| is_put_aside(&folder, stem)) {
+            let empty = |name| FileLook {
+                name,
+                fault: Some(FileFault::Damaged { what: "it is empty" }),
+                good_copy: false,
+            };
+            return Ok(Look {
+                files: stems.into_iter().map(empty).collect(),
+                enrollments: Vec::new(),
+            });
         }
         let entry = match source {
             KeySource::Keyring => named_entry(&folder)?.ok_or_else(|| no_entry(&folder, stems.len()))?,

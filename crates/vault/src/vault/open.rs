@@ -1,7 +1,7 @@
 //! Opening: whose key, and is it the one for these files.
 
-use super::files::{copy, damaged, main, stems};
-use super::{FileCondition, Vault};
+use super::files::{copy, damaged, is_put_aside, main, sealed_stems, stems};
+use super::{CONFIRMED, FileCondition, Vault};
 use crate::disk::{Folder, Found, lock};
 use crate::keys::Keys;
 use crate::{FileFault, KeyError, KeySource, KeyStore, LikelyKey, Notice, VaultError};
@@ -47,7 +47,8 @@ impl Vault {
     }
 
     /// Starts anew: all files go aside, into a folder `lost-<number>` beside them, and the vault gets a key of
-    /// its own. For a vault whose key is lost.
+    /// its own. For a vault whose key is lost. What was confirmed is not known then, which stays so until it is
+    /// confirmed anew.
     ///
     /// # Errors
     /// As for [`Vault::open`]; also when the files cannot be moved.
@@ -63,7 +64,19 @@ impl Vault {
         // Copies first, so that a crash in between leaves no copy to be restored; the id last, because
         // without files it does no harm.
         for stem in stems(&folder)? {
-            for name in [damaged(&stem), copy(&stem), main(&stem)] {
+            let (first, second) = (main(&stem), copy(&stem));
+            move_aside(&folder, &names, &damaged(&stem), &aside)?;
+            if stem == CONFIRMED {
+                // There is at every moment one of its files.
+                match names.contains(&first) {
+                    true => move_aside(&folder, &names, &second, &aside)?,
+                    false => folder.shift(&second, &first)?,
+                }
+                folder.place(&second, b"")?;
+                folder.shift(&first, &format!("{aside}/{first}"))?;
+                continue;
+            }
+            for name in [second, first] {
                 move_aside(&folder, &names, &name, &aside)?;
             }
         }
@@ -78,7 +91,7 @@ impl Vault {
     fn open_held(folder: Folder, held: std::fs::File, store: Arc<dyn KeyStore>) -> Result<Self, VaultError> {
         let swept = folder.sweep(None)?;
         let stems = stems(&folder)?;
-        let (keys, key_notice) = key(&folder, store.as_ref(), stems.len())?;
+        let (keys, key_notice) = key(&folder, store.as_ref(), sealed_stems(&folder)?.len())?;
         let mut vault = Self {
             folder,
             store,
@@ -104,8 +117,12 @@ impl Vault {
     fn refuse_foreign_key(&self) -> Result<(), VaultError> {
         let foreign =
             |condition: &FileCondition| matches!(condition, FileCondition::Unreadable(FileFault::WrongKey));
-        match self.files.keys().next() {
-            Some(first) if self.files.values().all(foreign) => {
+        let sealed = || {
+            let files = self.files.iter();
+            files.filter(|(stem, _)| !is_put_aside(&self.folder, stem))
+        };
+        match sealed().next() {
+            Some((first, _)) if sealed().all(|(_, condition)| foreign(condition)) => {
                 Err(match likely_key(&self.folder, self.store.as_ref()) {
                     LikelyKey::InKeyring => VaultError::OtherPlace {
                         dir: self.folder.path().to_owned(),
@@ -201,7 +218,7 @@ fn vault_id(folder: &Folder) -> Result<String, VaultError> {
 
 /// Only for a vault without files: those of another id belong to another key.
 fn new_id(folder: &Folder) -> Result<String, VaultError> {
-    let files = stems(folder)?.len();
+    let files = sealed_stems(folder)?.len();
     if files > 0 {
         return Err(no_entry(folder, files));
     }
