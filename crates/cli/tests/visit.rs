@@ -11,9 +11,10 @@ mod common;
 use common::FakeHost;
 use drawbridge_cli::control_client::ControlClient;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
-use drawbridge_vault::{BusId, Enrollment, KeySource, McpServer, Vault};
+use drawbridge_vault::{BusId, Confirmed, Enrollment, KeySource, McpServer, Vault};
+use drawbridge_wire::Role;
 use drawbridge_wire::Secret;
-use drawbridge_wire::control::Request;
+use drawbridge_wire::control::{PolicyView, Request};
 use drawbridge_wire::pipe::{HostSetup, VaultKey};
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -106,6 +107,7 @@ impl Desk {
         let mut host = host.stdin(Stdio::piped()).spawn().unwrap();
         let setup = HostSetup {
             vault_key: VaultKey::File(self.key()),
+            config: Some(self.scratch.path().join("my.toml")),
             visit: true,
             ..Default::default()
         };
@@ -139,6 +141,12 @@ impl Desk {
         assert!(!self.data().join("run/control.sock").exists(), "{args:?}");
         drop(self.open_vault());
         ended.stdout
+    }
+
+    /// What a host that runs lets remote clients do.
+    async fn policy(&self) -> PolicyView {
+        let mut client = ControlClient::visit(&self.data(), "looks").await.unwrap();
+        client.snapshot().await.unwrap().policy
     }
 
     fn nobody_came(&self) {
@@ -288,4 +296,59 @@ async fn a_bus_is_switched_only_when_that_is_saved() {
     let vault = desk.open_vault();
     let kept: Vec<bool> = vault.list().map(|kept| kept.on).collect();
     assert_eq!(kept, [false, true]);
+}
+
+/// Settings that are gone or damaged are confirmed anew, also at a host that runs.
+// proves S5.40, S5.47
+#[tokio::test]
+async fn confirmed_settings_that_are_lost_while_a_host_runs_are_confirmed_anew() {
+    let desk = Desk::new();
+    let settings = [("security.role".to_owned(), "operator".into())].into();
+    let confirmed = Confirmed { settings, at: 1 };
+    desk.open_vault().confirm(confirmed).unwrap();
+    let (mut host, stays) = desk.host().await;
+    let files = ["confirmed.age", "confirmed.age.bak"].map(|name| desk.data().join("vault").join(name));
+    let damages: [fn(&PathBuf); 2] = [
+        |file| std::fs::remove_file(file).unwrap(),
+        |file| std::fs::write(file, "no age file").unwrap(),
+    ];
+    for damage in damages {
+        files.iter().for_each(damage);
+        let lost = desk.run(&["vault", "status"]).await;
+        assert_eq!(lost.code, Some(1), "{}", lost.stdout);
+        assert!(
+            lost.stdout.contains("`drawbridge config accept`"),
+            "{}",
+            lost.stdout
+        );
+        assert!(!lost.stdout.contains("enroll"), "{}", lost.stdout);
+        // What nobody knows to be confirmed allows nothing.
+        let narrow = desk.policy().await;
+        assert_eq!(narrow.role, Role::Viewer);
+        assert!(narrow.ceilings.is_empty(), "{narrow:?}");
+
+        let accepted = desk.run(&["config", "accept", "--yes"]).await;
+        assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
+        let good = desk.run(&["vault", "status"]).await;
+        assert_eq!(good.code, Some(0), "{}", good.stdout);
+        assert_eq!(desk.policy().await.role, Role::Operator);
+    }
+    drop(stays);
+    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
+    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+}
+
+/// proves S5.40
+#[tokio::test]
+async fn how_much_is_lost_with_a_restored_file_is_said_as_a_time() {
+    let desk = Desk::new();
+    std::fs::write(desk.data().join("vault/two.age"), "no age file").unwrap();
+    let status = desk.run(&["vault", "status"]).await;
+    let told = status.stdout.lines().find(|line| line.contains("are lost"));
+    let told = told.unwrap_or_else(|| panic!("{}", status.stdout));
+    let (_, after) = told.split_once("changes after ").unwrap();
+    let (time, _) = after.split_once(" are lost").unwrap();
+    let time = httpdate::parse_http_date(&time.replace("UTC", "GMT")).unwrap();
+    let ago = std::time::SystemTime::now().duration_since(time).unwrap();
+    assert!(ago < common::SOON, "{told}");
 }

@@ -371,6 +371,9 @@ pub(crate) enum VaultEvent {
     },
     /// Its files were read anew.
     Checked {
+        /// What was known to be confirmed before, and what is found to be.
+        before: crate::config::Confirmed,
+        confirmed: crate::config::Confirmed,
         reply: Reply,
     },
     /// Something else changed in it.

@@ -246,6 +246,11 @@ impl Configuration {
         self.confirm(Confirmed::Kept(kept));
     }
 
+    /// What is known of what was confirmed.
+    pub(crate) fn confirmed(&self) -> &Confirmed {
+        &self.confirmed
+    }
+
     /// What is kept, if it is known.
     pub(crate) fn kept(&self) -> Option<&Kept> {
         match &self.confirmed {

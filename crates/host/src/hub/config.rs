@@ -50,6 +50,15 @@ impl Hub {
         self.keep_what_is_narrower();
     }
 
+    /// The vault's files were read again. `before` is what was confirmed when that began: what a person has
+    /// confirmed since is newer than what was read.
+    pub(super) fn found_confirmed(&mut self, before: &Confirmed, found: Confirmed) {
+        let known = self.config.confirmed();
+        if known == before && *known != found {
+            self.learn_confirmed(found);
+        }
+    }
+
     /// Keeps as confirmed what the file narrows and nobody ever confirmed. Only in a vault that is open:
     /// none is made for this, and no keyring asked.
     fn keep_what_is_narrower(&self) {

@@ -11,11 +11,14 @@ use drawbridge_vault::{BusId, Condition, Disabled, KeySource, Notice, VaultError
 use drawbridge_wire::buses::{BusSource, DisabledView, NoticeView, VaultCondition, VaultFileView, VaultView};
 use drawbridge_wire::control::{Change, Exported, Import, Imported};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 
 /// How long what is being saved may take when the host ends.
 const CLOSES: Duration = Duration::from_secs(8);
+
+/// Years have four digits.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// How far the vault is.
 pub(super) enum Slot {
@@ -65,9 +68,14 @@ impl Hub {
             return answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
         };
         let handle = handle.clone();
+        let before = self.config.confirmed().clone();
         self.spawn(async move {
             match handle.reread().await {
-                Ok(()) => Some(Event::Vault(VaultEvent::Checked { reply })),
+                Ok(()) => Some(Event::Vault(VaultEvent::Checked {
+                    before,
+                    confirmed: super::config::confirmed_in(&handle).await,
+                    reply,
+                })),
                 Err(wrong) => {
                     answer(Some(reply), error(wrong.code(), &wrong.to_string()));
                     None
@@ -176,7 +184,12 @@ impl Hub {
                 self.narrower_is_kept(added);
                 self.vault_changed();
             }
-            VaultEvent::Checked { reply } => {
+            VaultEvent::Checked {
+                before,
+                confirmed,
+                reply,
+            } => {
+                self.found_confirmed(&before, confirmed);
                 self.vault_changed();
                 answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
             }
@@ -504,13 +517,19 @@ fn file_view(name: String, condition: Condition) -> VaultFileView {
         Condition::Restored { why, saved_at } => (
             "restored".to_owned(),
             format!(
-                "the file was not usable ({why}) and its good copy was put in its place; changes after second \
-                 {saved_at} are lost"
+                "the file was not usable ({why}) and its good copy was put in its place; changes after {} are lost",
+                in_utc(saved_at)
             ),
         ),
         Condition::Unreadable { code, message } => (code.to_owned(), message),
     };
     VaultFileView { name, code, message }
+}
+
+/// As a person reads it.
+fn in_utc(seconds: u64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND));
+    httpdate::fmt_http_date(time).replace("GMT", "UTC")
 }
 
 fn notice_view(notice: &Notice) -> NoticeView {
