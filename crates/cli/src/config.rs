@@ -13,6 +13,8 @@ pub(crate) mod set;
 mod show;
 mod waits;
 
+pub(crate) use show::wrong_with;
+
 /// Where the file is.
 pub(crate) fn path(named: Option<&Path>) -> Result<PathBuf, CliError> {
     let found = drawbridge_config::config_path(
@@ -42,12 +44,12 @@ pub(crate) async fn run(place: &Place, file: &Path, action: ConfigAction) -> Res
             waits::tell(place, file, &key).await;
             Ok(exit)
         }
-        ConfigAction::Edit => edit(file),
+        ConfigAction::Edit => edit(file, &place.data_dir),
         ConfigAction::Accept { yes } => accept::run(place, yes).await,
     }
 }
 
-fn edit(file: &Path) -> Result<Exit, CliError> {
+fn edit(file: &Path, data_dir: &Path) -> Result<Exit, CliError> {
     if !screen::can_ask() {
         return Err(CliError::Usage(
             "config edit needs a terminal; use config set, or write the file and run config check".to_owned(),
@@ -68,7 +70,11 @@ fn edit(file: &Path) -> Result<Exit, CliError> {
         }
     };
     let (text, exit) = match drawbridge_config::edit(file, run, ask)? {
-        Edited::Written => ("written", Exit::Done),
+        Edited::Written => {
+            // It counts; some of it may lead nowhere on this computer.
+            tell(&wrong_with(file, data_dir).unwrap_or_default());
+            ("written", Exit::Done)
+        }
         Edited::Unchanged => ("nothing was changed", Exit::Done),
         Edited::GivenUp => ("the file is as it was", Exit::Failed),
     };
@@ -77,9 +83,11 @@ fn edit(file: &Path) -> Result<Exit, CliError> {
 }
 
 fn tell(problems: &[Problem]) {
-    for problem in problems {
-        screen::note_line(&format!("{problem}\n"));
-    }
+    problems.iter().for_each(tell_one);
+}
+
+fn tell_one(problem: &Problem) {
+    screen::note_line(&format!("{problem}\n"));
 }
 
 fn now() -> u64 {

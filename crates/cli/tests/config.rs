@@ -169,3 +169,59 @@ fn a_path_that_leads_nowhere_is_a_warning_with_its_place() {
     assert!(text(&shown.stdout).contains("codex.bin = \"codex\"  # default\n"));
     assert!(text(&shown.stderr).contains("my.toml:2:7"));
 }
+
+/// What no remote client may have is told of wherever a person looks, with its place.
+// proves S5.45
+#[test]
+fn folders_that_no_remote_gets_are_told_of_where_a_person_checks() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("my.toml");
+    let tells = |said: &str| {
+        for why in ["`/` is or contains", "`/nope` does not exist"] {
+            assert!(
+                said.contains(&format!("warning: security.roots: {why}")),
+                "{said}"
+            );
+        }
+        let place = format!("{}:2:9: warning: ", file.display());
+        assert_eq!(said.matches(&place).count(), 2, "{said}");
+        assert_eq!(
+            said.matches("2 | roots = [\"/\", \"/nope\"]\n  |         ^^^^^^^^^^^^^^")
+                .count(),
+            2,
+            "{said}"
+        );
+    };
+    let set = run(home.path(), &["set", "security.roots", r#"["/","/nope"]"#]);
+    assert!(set.status.success());
+    tells(&text(&set.stderr));
+    let check = run(home.path(), &["check"]);
+    tells(&text(&check.stderr));
+    assert!(check.status.success());
+    let said = "the file counts, except for what the warnings name\n";
+    assert_eq!(text(&check.stdout), said);
+    tells(&text(&run(home.path(), &["show"]).stderr));
+    let shown = run(home.path(), &["show", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(json["problems"][1]["code"], "bad_root");
+
+    // Our own folder and codex's are no less closed; a project is right.
+    let project = home.path().join("project");
+    for folder in ["data", ".codex", "project"] {
+        std::fs::create_dir(home.path().join(folder)).unwrap();
+    }
+    for closed in ["data", ".codex"] {
+        std::fs::write(
+            &file,
+            format!("[security]\nroots = [{:?}]\n", home.path().join(closed)),
+        )
+        .unwrap();
+        let check = text(&run(home.path(), &["check"]).stderr);
+        assert!(
+            check.contains(":2:9: warning: security.roots: "),
+            "{closed}: {check}"
+        );
+    }
+    std::fs::write(&file, format!("[security]\nroots = [{project:?}]\n")).unwrap();
+    assert_eq!(text(&run(home.path(), &["check"]).stdout), "the file is right\n");
+}

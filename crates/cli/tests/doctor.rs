@@ -142,6 +142,18 @@ fn folders_that_cannot_be_used_are_named_with_their_remedy() {
     assert!(says(&examined, "config_file", "my.toml:2:8"));
 }
 
+#[test]
+fn folders_that_no_remote_gets_are_named() {
+    let patient = Patient::new();
+    let file = patient.scratch.path().join("my.toml");
+    std::fs::write(file, "[security]\nroots = [\"/\", \"/nope\"]\n").unwrap();
+    let (_, examined) = patient.doctor(&[]);
+    assert_eq!(level(&examined, "config_file"), "warn", "{examined:#}");
+    for word in ["my.toml:2:9", "`/` is or contains", "`/nope` does not exist"] {
+        assert!(says(&examined, "config_file", word), "{word}: {examined:#}");
+    }
+}
+
 /// Answers every request with these headers, until the test ends; takes the one token.
 fn server(headers: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -24,6 +24,6 @@ mod room;
 mod run;
 mod settings;
 
-pub use config::why_not;
+pub use config::{security_here, why_not};
 pub use error::HostError;
 pub use run::{HostOptions, run};

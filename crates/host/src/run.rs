@@ -2,18 +2,17 @@
 
 use crate::agent::{self, AgentHandle, AgentPlan};
 use crate::ask::ConnectorBase;
-use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader};
+use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader, guarded, guarded_all_the_same};
 use crate::doors::{self, Doors};
 use crate::event::{EVENT_QUEUE, Event};
 use crate::hub::config::something_is_confirmed;
 use crate::hub::{Hub, Parts, now_ms};
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::policy::{self, Guarded, Policy};
+use crate::policy::{self, Policy};
 use crate::room::Limits;
 use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
-use drawbridge_codex::HomeError;
 use drawbridge_config::{Name, Origin, Security};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
 use drawbridge_vault::KeySource;
@@ -102,7 +101,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     }
     let port = values.app_server_port().unwrap_or(0);
     let bus = setup.bus.map(|bus| layers.bus(bus, &settings));
-    let guarded = guarded(layers.home(), &codex_home, &layout);
+    let guarded = guarded(layers.home(), &codex_home, layout.root());
     let home = layers.home().map(Path::to_owned);
     let reader = Reader {
         layers,
@@ -257,27 +256,6 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
         Ok(cwd) if cwd.is_dir() => Ok(cwd),
         _ => Err(HostError::Cwd(wanted)),
     }
-}
-
-/// The folder that a host without an app-server keeps from remotes, although codex could not use it.
-fn guarded_all_the_same(error: HomeError, root: &Path) -> PathBuf {
-    match error {
-        HomeError::Missing(path)
-        | HomeError::NotADirectory(path)
-        | HomeError::Unreadable { path, .. }
-        | HomeError::Relative(path) => path,
-        HomeError::NoHome => root.to_owned(),
-    }
-}
-
-/// Folders that no remote may have.
-fn guarded(home: Option<&Path>, codex_home: &Path, layout: &Layout) -> Vec<Guarded> {
-    let mut guarded = vec![
-        (codex_home.to_owned(), policy::CODEX_HOME),
-        (layout.root().to_owned(), policy::OWN_DATA),
-    ];
-    guarded.extend(home.map(|home| (home.to_owned(), policy::HOME)));
-    guarded
 }
 
 fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {

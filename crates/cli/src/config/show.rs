@@ -5,7 +5,7 @@ use crate::control_client::{ControlClient, ControlError};
 use crate::place::Place;
 use crate::{CliError, Exit, screen};
 use drawbridge_config::{
-    Config, InForce, Problem, Resolved, Shown, Store, Values, has_errors, resolve_usable, show,
+    Config, InForce, Problem, Resolved, Security, Shown, Store, Values, has_errors, resolve_usable, show,
 };
 use drawbridge_consent::visible_line;
 use drawbridge_wire::buses::{ConfigInForce, ConfigView, WideningView};
@@ -43,18 +43,10 @@ struct Waits {
 
 /// The file is checked as it is: what variables say does not matter for that.
 pub(super) fn check(file: &Path, data_dir: &Path) -> Result<Exit, CliError> {
-    let name = file.display().to_string();
-    let (config, mut problems) = match drawbridge_config::read_bounded(file) {
-        Ok(None) => {
-            screen::line("there is no file, so the defaults count")?;
-            return Ok(Exit::Done);
-        }
-        Ok(Some(bytes)) => drawbridge_config::parse_bytes(&bytes, &name),
-        Err(problem) => (None, vec![*problem]),
+    let Some(problems) = wrong_with(file, data_dir) else {
+        screen::line("there is no file, so the defaults count")?;
+        return Ok(Exit::Done);
     };
-    if let Some(config) = config {
-        problems.extend(resolved(&config, &name, |_| None).problems);
-    }
     tell(&problems);
     if has_errors(&problems) {
         screen::note_line(in_words(Store::look(file, data_dir, now()).state().from));
@@ -68,16 +60,32 @@ pub(super) fn check(file: &Path, data_dir: &Path) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// Everything that is wrong with the file, also what only this computer can tell; `None` when there is none.
+pub(crate) fn wrong_with(file: &Path, data_dir: &Path) -> Option<Vec<Problem>> {
+    let name = file.display().to_string();
+    let (config, mut problems) = match drawbridge_config::read_bounded(file) {
+        Ok(None) => return None,
+        Ok(Some(bytes)) => drawbridge_config::parse_bytes(&bytes, &name),
+        Err(problem) => (None, vec![*problem]),
+    };
+    if let Some(config) = config {
+        problems.extend(resolved(&config, &name, data_dir, |_| None).0.problems);
+    }
+    Some(problems)
+}
+
 /// Shows every key with its value, who gave it, and whether it waits.
 pub(super) async fn run(place: &Place, file: &Path, json: bool) -> Result<Exit, CliError> {
     let store = Store::look(file, &place.data_dir, now());
     let state = store.state();
+    let name = file.display().to_string();
+    let (found, _) = resolved(&state.in_force, &name, &place.data_dir, |name| {
+        std::env::var_os(name)
+    });
     let Resolved {
         settings,
         problems: more,
-    } = resolved(&state.in_force, &file.display().to_string(), |name| {
-        std::env::var_os(name)
-    });
+    } = found;
     let host = of_host(place, file).await?;
     let mut problems = state.problems.clone();
     problems.extend(more);
@@ -173,15 +181,26 @@ fn in_words(from: InForce) -> &'static str {
     }
 }
 
-/// Variables over a configuration over the defaults, as a host on this computer sees it.
-pub(super) fn resolved(config: &Config, file: &str, variable: impl Fn(&str) -> Option<OsString>) -> Resolved {
+/// Variables over a configuration over the defaults, as a host on this computer sees it, with all it says of
+/// them, and the security settings it would load.
+pub(super) fn resolved(
+    config: &Config,
+    file: &str,
+    data_dir: &Path,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> (Resolved, Security) {
     let search = std::env::var_os("PATH");
-    resolve_usable(
+    let mut resolved = resolve_usable(
         &Values::default(),
         variable,
         config,
         file,
         std::env::home_dir().as_deref(),
         |name, path| drawbridge_host::why_not(name, path, search.as_deref()),
-    )
+    );
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let (security, bad_roots) =
+        drawbridge_host::security_here(&resolved.settings, config, data_dir, &environment);
+    resolved.problems.extend(bad_roots);
+    (resolved, security)
 }

@@ -4,7 +4,7 @@ use super::{now, show};
 use crate::control_client::{ControlClient, ControlError};
 use crate::place::Place;
 use crate::{CliError, mirror, screen};
-use drawbridge_config::{Name, Security, Store, pair_of_words, security_of, words};
+use drawbridge_config::{InForce, Name, Problem, Security, Store, pair_of_words, words};
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::HostView;
 use std::path::Path;
@@ -20,7 +20,7 @@ enum Found {
     Waits(String),
 }
 
-/// Says that a security setting waits, or may have to. The file is written by now, whatever a host says.
+/// Says what no remote client gets of a security setting, and that it waits, or may have to. The file is written by now, whatever a host says.
 pub(super) async fn tell(place: &Place, file: &Path, key: &str) {
     if let Err(error) = find_out(place, file, key).await {
         screen::note_line(&format!("whether {key} waits could not be asked: {error}"));
@@ -32,11 +32,15 @@ async fn find_out(place: &Place, file: &Path, key: &str) -> Result<(), CliError>
         return Ok(());
     };
     let store = Store::look(file, &place.data_dir, now());
-    let settings = show::resolved(&store.state().in_force, "", |_| None).settings;
-    let home = std::env::home_dir();
+    let state = store.state();
+    let shown = file.display().to_string();
+    let (found, wanted) = show::resolved(&state.in_force, &shown, &place.data_dir, |_| None);
+    if name == Name::Roots && state.from == InForce::File {
+        let bad_root = |problem: &&Problem| problem.code == "bad_root";
+        found.problems.iter().filter(bad_root).for_each(super::tell_one);
+    }
     // Where the host works is not known here: without a list of folders any is what is wanted.
-    let (wanted, _) = security_of(&settings, Path::new("/"), home.as_deref());
-    let says_where = name != Name::Roots || settings.values().paths(Name::Roots).is_some();
+    let says_where = name != Name::Roots || found.settings.values().paths(Name::Roots).is_some();
     let wanted = says_where.then(|| words(&wanted, name, false));
     let mut client = match ControlClient::connect(&place.data_dir, "drawbridge config set", false).await {
         Ok(client) => client,

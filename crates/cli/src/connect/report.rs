@@ -157,7 +157,7 @@ pub(crate) fn waiting(waiting: &[WideningView]) -> Vec<String> {
 }
 
 /// Text of several lines that is laid out already, by blanks too.
-fn laid_out(text: &str) -> String {
+pub(crate) fn laid_out(text: &str) -> String {
     let line = |line: &str| line.split(' ').map(visible_line).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,7 @@
 
 use super::finding::{Check, Finding, Level};
 use drawbridge_codex::HomeError;
-use drawbridge_config::{Problem, check_codex_config, has_errors, parse_bytes, read_bounded};
+use drawbridge_config::{Problem, check_codex_config, has_errors};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -229,15 +229,11 @@ pub(super) enum ConfigFile {
 }
 
 /// Reads it. Blocks.
-pub(super) fn config_file(file: Option<&Path>) -> ConfigFile {
+pub(super) fn config_file(file: Option<&Path>, data_dir: &Path) -> ConfigFile {
     let Some(file) = file else {
         return ConfigFile::Nowhere;
     };
-    match read_bounded(file) {
-        Ok(None) => ConfigFile::None,
-        Ok(Some(bytes)) => ConfigFile::Read(parse_bytes(&bytes, &file.display().to_string()).1),
-        Err(problem) => ConfigFile::Read(vec![*problem]),
-    }
+    crate::config::wrong_with(file, data_dir).map_or(ConfigFile::None, ConfigFile::Read)
 }
 
 pub(super) fn of_config_file(file: Option<&Path>, found: &ConfigFile) -> Finding {

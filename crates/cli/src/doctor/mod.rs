@@ -243,9 +243,9 @@ async fn files_part(subject: &Subject, env: &[(OsString, OsString)]) -> Vec<Find
         Some(blocking(look, judge, Check::CodexConfig).await)
     };
     let config_file = {
-        let (file, shown) = (config.clone(), config.clone());
+        let (file, shown, data) = (config.clone(), config.clone(), data.clone());
         blocking(
-            move || folders::config_file(file.as_deref()),
+            move || folders::config_file(file.as_deref(), &data),
             move |found| folders::of_config_file(shown.as_deref(), &found),
             Check::ConfigFile,
         )

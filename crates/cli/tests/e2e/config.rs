@@ -361,6 +361,25 @@ async fn what_waits_is_marked_where_it_is_shown_and_where_it_is_set() {
     world.stop().await;
 }
 
+/// What no remote client gets of a list is said at once, with its place; the rest counts or waits.
+// proves S5.45, S5.47
+#[tokio::test]
+async fn folders_that_no_remote_gets_are_told_of_where_they_are_set() {
+    let world = World::start().await;
+    let work = world.work.canonicalize().unwrap();
+    let roots = format!("[\"/\", {work:?}]");
+    let (code, _, told) = said(&world, &["config", "set", "security.roots", &roots]).await;
+    assert_eq!(code, Some(0));
+    let bad = "2:9: warning: security.roots: `/` is or contains";
+    assert!(told.contains(bad) && told.contains("^^^"), "{told}");
+    assert!(!told.contains("config show"), "{told}");
+    let view = world.until(|view| !config(view).problems.is_empty()).await;
+    assert_eq!(view.policy.roots, [work]);
+    let problems = &config(&view).problems;
+    assert_eq!((problems.len(), problems[0].start), (1, Some((2, 9))));
+    world.stop().await;
+}
+
 /// A folder or a program of the file that is not there is told of with its place, and costs its own line.
 // proves S5.45, S5.47
 #[tokio::test]

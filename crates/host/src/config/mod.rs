@@ -5,10 +5,13 @@ mod confirmed;
 mod given;
 mod reach;
 mod reader;
+mod roots;
 
 pub(crate) use confirmed::{Confirmed, Kept};
 pub use reach::why_not;
 pub(crate) use reader::{Layers, Noticing, Reader, Reading};
+pub use roots::security_here;
+pub(crate) use roots::{guarded, guarded_all_the_same};
 
 use drawbridge_config::{
     ConfigState, InForce, Name, Narrowed, Origin, Problem, Security, Severity, Source, Values, all_pairs,

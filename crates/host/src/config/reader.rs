@@ -104,29 +104,16 @@ impl Reader {
     /// What the file said when it was last looked at.
     pub(crate) fn read(&self) -> Reading {
         let (settings, mut problems) = self.layers.settings();
-        let (mut loaded, missing) = security_of(&settings, &self.cwd, self.layers.home());
-        problems.extend(missing);
-        loaded.roots.retain(|root| {
-            let refused = match policy::roots(std::slice::from_ref(root), &self.guarded) {
-                Ok(_) if root.to_str().is_some() => return true,
-                Ok(_) => "its name is not UTF-8".to_owned(),
-                Err(HostError::Root { why, .. }) => why.to_owned(),
-                Err(other) => other.to_string(),
-            };
-            problems.push(Problem {
-                severity: Severity::Warning,
-                code: "bad_root".to_owned(),
-                message: format!(
-                    "security.roots: {} is no folder for remote clients: {refused}; no remote client sees it",
-                    drawbridge_consent::visible_line(&root.to_string_lossy())
-                ),
-                help: Some("name a project folder".to_owned()),
-                source: settings.source(Name::Roots),
-                range: None,
-                excerpt: None,
-            });
-            false
+        let nothing = Config::default();
+        let config = self
+            .layers
+            .store
+            .as_ref()
+            .map_or(&nothing, |store| &store.state().in_force);
+        let (loaded, bad_roots) = security_of(&settings, config, &self.cwd, self.layers.home(), |root| {
+            super::roots::why_not(root, &self.guarded)
         });
+        problems.extend(bad_roots);
         Reading {
             state: self.layers.store.as_ref().map(|store| store.state().clone()),
             settings,

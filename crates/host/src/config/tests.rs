@@ -482,6 +482,32 @@ fn folders_no_remote_may_have_are_left_out_of_a_file_and_refused_of_a_flag() {
     assert_eq!(reading.loaded.roots, [place.work()]);
     let codes: Vec<_> = reading.problems.iter().map(|p| p.code.as_str()).collect();
     assert_eq!(codes, ["bad_root", "bad_root"], "{:?}", reading.problems);
+    for (problem, why) in reading.problems.iter().zip(["home folder", "does not exist"]) {
+        let text = problem.to_string();
+        assert!(
+            text.contains("config.toml:2:9: warning: security.roots: `"),
+            "{text}"
+        );
+        assert!(text.contains(why) && text.contains("^^^"), "{text}");
+    }
+    // Whoever looks at the file without a host is told the same.
+    let state = reading.state.unwrap();
+    let (here, problems) = super::security_here(
+        &reading.settings,
+        &state.in_force,
+        &place.dir.path().join("data"),
+        &[
+            ("HOME".into(), home.clone().into()),
+            ("CODEX_HOME".into(), home.clone().into()),
+        ],
+    );
+    assert_eq!(here, reading.loaded);
+    let codes: Vec<_> = problems
+        .iter()
+        .map(|problem| (&problem.code[..], problem.range))
+        .collect();
+    let range = reading.problems[0].range;
+    assert_eq!(codes, [("bad_root", range), ("bad_root", range)]);
     place.setup.roots = vec![home];
     let reader = place.reader();
     let (settings, _) = reader.layers.settings();
