@@ -9,25 +9,60 @@ use drawbridge_wire::buses::ConfigOffer;
 use drawbridge_wire::control::Request;
 use std::io::BufRead as _;
 
+const CLIENT: &str = "drawbridge config accept";
+
 pub(crate) async fn run(place: &Place, yes: bool) -> Result<Exit, CliError> {
-    let mut visit = Visit::begin(place, "drawbridge config accept").await?;
-    let outcome = accept(&mut visit, yes).await;
+    let mut visit = Visit::begin(place, CLIENT).await?;
     // A host that was started for this ends whatever came of it.
-    let ended = visit.end().await;
-    let exit = outcome?;
-    ended?;
-    Ok(exit)
+    let (digest, waits) = match look(&mut visit, yes).await {
+        Ok(Next::Confirm { digest }) => return confirm(visit, digest).await,
+        Ok(Next::Ask { digest, waits }) => (digest, waits),
+        Ok(Next::Nothing(exit)) => return visit.end().await.map(|()| exit),
+        Err(error) => return Err(farewell(visit, error).await),
+    };
+    visit.end().await?;
+    // Nobody has to wait for the answer; should something change meanwhile, the digest is another.
+    if !asked(waits).await? {
+        screen::line("nothing was confirmed")?;
+        return Ok(if waits { Exit::Failed } else { Exit::Done });
+    }
+    let mut visit = Visit::begin(place, CLIENT).await?;
+    match visit.settled().await {
+        Ok(_) => confirm(visit, digest).await,
+        Err(error) => Err(farewell(visit, error).await),
+    }
 }
 
-async fn accept(visit: &mut Visit, yes: bool) -> Result<Exit, CliError> {
+/// What happened counts more than how the visit ends.
+async fn farewell(visit: Visit, error: CliError) -> CliError {
+    let _ = visit.end().await;
+    error
+}
+
+/// What follows a look.
+enum Next {
+    Nothing(Exit),
+    Ask { digest: String, waits: bool },
+    Confirm { digest: String },
+}
+
+async fn confirm(mut visit: Visit, digest: String) -> Result<Exit, CliError> {
+    let confirmed = visit.ask(&Request::AcceptConfig { digest }).await;
+    let ended = visit.end().await;
+    confirmed?;
+    screen::line("confirmed; it is in force and kept in the vault")?;
+    ended.map(|()| Exit::Done)
+}
+
+async fn look(visit: &mut Visit, yes: bool) -> Result<Next, CliError> {
     if visit.settled().await?.config.is_none() {
         screen::line("this host was started without a configuration file")?;
-        return Ok(Exit::Failed);
+        return Ok(Next::Nothing(Exit::Failed));
     }
     let offer: ConfigOffer = visit.ask_for(&Request::OfferConfig {}).await?;
     let Some(digest) = offer.digest.clone() else {
         screen::line("there is nothing to confirm: what is in force is what was confirmed")?;
-        return Ok(Exit::Done);
+        return Ok(Next::Nothing(Exit::Done));
     };
     for line in shown(&offer) {
         screen::line(&line)?;
@@ -41,15 +76,12 @@ async fn accept(visit: &mut Visit, yes: bool) -> Result<Exit, CliError> {
             ));
         }
         screen::line("nothing waits, and nothing was confirmed; --yes makes this the limit")?;
-        return Ok(Exit::Done);
+        return Ok(Next::Nothing(Exit::Done));
     }
-    if !yes && !asked(waits).await? {
-        screen::line("nothing was confirmed")?;
-        return Ok(if waits { Exit::Failed } else { Exit::Done });
-    }
-    visit.ask(&Request::AcceptConfig { digest }).await?;
-    screen::line("confirmed; it is in force and kept in the vault")?;
-    Ok(Exit::Done)
+    Ok(match yes {
+        true => Next::Confirm { digest },
+        false => Next::Ask { digest, waits },
+    })
 }
 
 /// What comes into force, and what is kept as confirmed.
@@ -82,7 +114,7 @@ async fn asked(waits: bool) -> Result<bool, CliError> {
     } else {
         "Make what is in force the limit? [y/N] "
     });
-    // On a thread of its own: the host is still heard meanwhile.
+    // On a thread of its own: a signal ends the command all the same.
     let (send, receive) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();

@@ -109,10 +109,7 @@ impl Hub {
             );
         }
         if self.visit && params.lease && !params.visit {
-            return error(
-                "host_visiting",
-                "a short command uses this data directory just now; its host ends by itself, try again in a moment",
-            );
+            return self.visited();
         }
         let Some(client) = self.controls.get_mut(&connection) else {
             return error("bad_request", "the connection is closed");
@@ -130,6 +127,30 @@ impl Hub {
         }
         self.approver_came();
         ControlReply::Initialized(Box::new(self.view()))
+    }
+
+    /// Who has the host that has no codex and no links.
+    fn visited(&self) -> ControlReply {
+        let holders: Vec<String> = self
+            .leases
+            .iter()
+            .map(|(client, pid)| {
+                let client = drawbridge_consent::visible_line(client);
+                pid.map_or_else(
+                    || format!("`{client}`"),
+                    |pid| format!("`{client}` (process {pid})"),
+                )
+            })
+            .collect();
+        let said = if holders.is_empty() {
+            "a short command has just ended, and its host ends by itself; try again in a moment".to_owned()
+        } else {
+            format!(
+                "{} uses this data directory just now; wait for its end or end it, then try again",
+                holders.join(", ")
+            )
+        };
+        error("host_visiting", &said)
     }
 
     fn on_answer(&mut self, connection: ConnectionId, answer: &Answer) -> ControlReply {

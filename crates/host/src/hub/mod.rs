@@ -197,7 +197,10 @@ impl Hub {
             },
             threads: Threads::default(),
             approvals: Queue::default(),
-            leases: Leases::new(parts.service, now),
+            leases: match parts.visit {
+                true => Leases::visiting(now),
+                false => Leases::new(parts.service, now),
+            },
             clients: BTreeMap::new(),
             controls: BTreeMap::new(),
             lanes: HashMap::new(),
