@@ -87,6 +87,16 @@ impl ControlError {
         matches!(self, ControlError::Rejected { code, .. } if code == "host_visiting")
     }
 
+    /// Whether, for who has asked for nothing yet, there is no host or one that is ending.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            ControlError::NotRunning(_) | ControlError::Lost(_) => true,
+            ControlError::Rejected { code, .. } => code == "stopping",
+            _ => false,
+        }
+    }
+
     /// The exit code it gives.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -363,7 +373,7 @@ async fn open(data_dir: &Path, path: &Path) -> Result<WebSocketStream<UnixStream
                 let said = refusal(response.body().as_deref().unwrap_or_default());
                 ControlError::Refused(said.unwrap_or_else(|| format!("HTTP {}", response.status())))
             }
-            other => ControlError::Refused(lost(other).to_string()),
+            other => lost(other),
         })
 }
 

@@ -67,7 +67,8 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     let link: LinkView = match visit.ask_for(&Request::Enroll(Box::new(enroll))).await {
         Ok(link) => link,
         Err(error) => {
-            visit.end().await?;
+            // What came of it counts more than a farewell.
+            let _ = visit.end().await;
             return Err(error);
         }
     };

@@ -84,8 +84,9 @@ async fn change(
         visit.ask(&request).await
     };
     let changed = changed.await;
-    visit.end().await?;
+    let ended = visit.end().await;
     changed?;
+    ended?;
     screen::note_line(done);
     Ok(Exit::Done)
 }
@@ -102,8 +103,9 @@ async fn list(place: &Place, json: bool) -> Result<Exit, CliError> {
     }
     let mut visit = Visit::begin(place, CLIENT).await?;
     let view = visit.settled().await;
-    visit.end().await?;
+    let ended = visit.end().await;
     let view = view?;
+    ended?;
     let kept: Vec<&LinkView> = view
         .links
         .iter()

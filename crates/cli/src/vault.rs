@@ -39,8 +39,10 @@ pub(crate) async fn run(place: &Place, action: VaultAction) -> Result<Exit, CliE
     };
     let mut visit = Visit::begin(place, CLIENT).await?;
     let done = act(&mut visit, action, import).await;
-    visit.end().await?;
-    done
+    let ended = visit.end().await;
+    let exit = done?;
+    ended?;
+    Ok(exit)
 }
 
 async fn act(visit: &mut Visit, action: VaultAction, import: Option<Import>) -> Result<Exit, CliError> {

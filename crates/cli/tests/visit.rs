@@ -119,6 +119,8 @@ impl Desk {
         let said = stdout.read_line(&mut ready);
         timeout(common::SOON, said).await.unwrap().unwrap();
         let stays = ControlClient::visit(&self.data(), "stays").await.unwrap();
+        // What a test does to the files comes after they were read.
+        assert_eq!(self.run(&["vault", "status"]).await.code, Some(0));
         (host, stays)
     }
 
@@ -351,4 +353,71 @@ async fn how_much_is_lost_with_a_restored_file_is_said_as_a_time() {
     let time = httpdate::parse_http_date(&time.replace("UTC", "GMT")).unwrap();
     let ago = std::time::SystemTime::now().duration_since(time).unwrap();
     assert!(ago < common::SOON, "{told}");
+}
+
+/// A host for short commands says who has it, and ends soon after a command that broke off.
+#[tokio::test]
+async fn a_command_that_broke_off_is_waited_for_only_a_moment() {
+    let desk = Desk::new();
+    let (mut host, stays) = desk.host().await;
+    let connected = ControlClient::connect(&desk.data(), "drawbridge connect", true).await;
+    let refused = connected.unwrap_err();
+    assert!(refused.is_visited(), "{refused}");
+    let holder = format!("`stays` (process {})", std::process::id());
+    assert!(refused.to_string().contains(&holder), "{refused}");
+    drop(stays);
+    // `run` is bounded, and this needs a host of its own.
+    let connect = desk.run(&["connect"]).await;
+    assert!(connect.stderr.contains("codex_not_found"), "{}", connect.stderr);
+    timeout(Duration::from_secs(1), host.wait())
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+/// Whoever comes while the host of another command ends gets one all the same.
+#[tokio::test]
+async fn many_short_commands_at_once_all_end_well() {
+    let desk = Desk::new();
+    let several = (0..6).map(|person| {
+        let desk = &desk;
+        async move {
+            for round in 0..4 {
+                let args = [&["enrollments"][..], &["vault", "status"]][(person + round) % 2];
+                let child = desk.command(args).spawn().unwrap();
+                let ended = common::ended(child).await;
+                assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+            }
+        }
+    });
+    futures_util::future::join_all(several).await;
+}
+
+/// A host that ends before the first answer is none, in whichever way it goes.
+#[tokio::test]
+async fn a_host_that_is_just_ending_is_no_reason_to_fail() {
+    for step in 0..4 {
+        let desk = Desk::new();
+        let host = FakeHost::at(&desk.data());
+        let child = desk.command(&["enrollments"]).spawn().unwrap();
+        let mut client = host.client().await;
+        let (id, _) = client.request().await;
+        match step {
+            0 => {}
+            1 => client.reject(id, "stopping").await,
+            _ => {
+                client.reply(id, serde_json::json!({})).await;
+                let (id, request) = client.request().await;
+                assert_eq!(request, Request::Snapshot {});
+                if step == 2 {
+                    client.reject(id, "stopping").await;
+                }
+            }
+        }
+        std::fs::remove_file(desk.data().join("run/control.sock")).unwrap();
+        drop((client, host));
+        let ended = common::ended(child).await;
+        assert_eq!(ended.code, Some(0), "{step}: {}", ended.stderr);
+        assert!(ended.stdout.contains("bus one"), "{}", ended.stdout);
+    }
 }
