@@ -55,9 +55,13 @@ async fn confirm(mut visit: Visit, digest: String) -> Result<Exit, CliError> {
 }
 
 async fn look(visit: &mut Visit, yes: bool) -> Result<Next, CliError> {
-    if visit.settled().await?.config.is_none() {
+    let Some(view) = visit.settled().await?.config else {
         screen::line("this host was started without a configuration file")?;
         return Ok(Next::Nothing(Exit::Failed));
+    };
+    // What the file names and no remote client gets is confirmed no more than it is in force.
+    for problem in &view.problems {
+        screen::note_line(&format!("{}\n", report::laid_out(&problem.text)));
     }
     let offer: ConfigOffer = visit.ask_for(&Request::OfferConfig {}).await?;
     let Some(digest) = offer.digest.clone() else {

@@ -377,6 +377,8 @@ async fn folders_that_no_remote_gets_are_told_of_where_they_are_set() {
     assert_eq!(view.policy.roots, [work]);
     let problems = &config(&view).problems;
     assert_eq!((problems.len(), problems[0].start), (1, Some((2, 9))));
+    let (_, _, told) = said(&world, &["config", "accept", "--yes"]).await;
+    assert!(told.contains(bad) && told.contains("^^^"), "{told}");
     world.stop().await;
 }
 
