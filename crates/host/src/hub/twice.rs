@@ -50,7 +50,7 @@ impl Hub {
     }
 }
 
-/// Why a bus cannot be enrolled at this address: it is used under another.
+/// Why a bus cannot be enrolled at this address: it is used under another, or it does not answer at all.
 pub(super) async fn twice(
     asking: &Asking<'_>,
     place: &Place,
@@ -60,7 +60,12 @@ pub(super) async fn twice(
     if others.is_empty() {
         return None;
     }
-    let id = asking.which(place, ca_file.cloned()).await.ok()??;
+    let id = match asking.which(place, ca_file.cloned()).await.ok()? {
+        AskAnswer::Bus { id } => id?,
+        // Another question would come to the same, after as long a wait.
+        AskAnswer::Bad { code, message } => return Some(error(&code, &message)),
+        _ => return None,
+    };
     let deadline = Instant::now() + OTHERS;
     // Each in a task of its own: one that takes too long still ends its connector.
     let asked: Vec<_> = others
@@ -71,7 +76,7 @@ pub(super) async fn twice(
         })
         .collect();
     for (answer, other) in asked {
-        if let Ok(Ok(Some(found))) = timeout_at(deadline, answer).await
+        if let Ok(Ok(AskAnswer::Bus { id: Some(found) })) = timeout_at(deadline, answer).await
             && found == id
         {
             return Some(same(&other));
@@ -81,18 +86,13 @@ pub(super) async fn twice(
 }
 
 impl Asking<'_> {
-    fn which(&self, place: &Place, ca_file: Option<PathBuf>) -> tokio::task::JoinHandle<Option<String>> {
+    fn which(&self, place: &Place, ca_file: Option<PathBuf>) -> tokio::task::JoinHandle<AskAnswer> {
         let (spawner, base, log) = (self.spawner.clone(), self.base.clone(), self.log.clone());
         let at = place.at.clone();
         let what = Ask::Bus {
             connect_url: place.connect_url.clone(),
         };
-        tokio::spawn(async move {
-            match crate::ask::ask(&spawner, &base, log, at, ca_file, what).await {
-                AskAnswer::Bus { id } => id,
-                _ => None,
-            }
-        })
+        tokio::spawn(async move { crate::ask::ask(&spawner, &base, log, at, ca_file, what).await })
     }
 }
 

@@ -188,6 +188,32 @@ async fn a_token_that_comes_later_applies_when_the_agent_restarts() {
     site.stop(connect).await;
 }
 
+/// A bus that does not answer is asked once, also where it could be one that is known.
+// proves S1.23
+#[tokio::test]
+async fn a_bus_that_says_nothing_is_asked_once() {
+    let site = Site::new(Key::File, Codex::Fake).await;
+    let bus = Bus::start(&site, "known").await;
+    site.enroll(&bus, None, &[]).await;
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", mute.local_addr().unwrap());
+    let enroll = ["enroll", "--api", &api, "--token-stdin"];
+    let mut enrolling = Box::pin(site.say("token\n", &enroll));
+    let mut came = 0;
+    let said = loop {
+        tokio::select! {
+            said = &mut enrolling => break said,
+            // It is closed at once, which stands for a silence of the longest wait.
+            accepted = mute.accept() => {
+                drop(accepted.unwrap());
+                came += 1;
+            }
+        }
+    };
+    let said = said.failed(1, "link_lost");
+    assert_eq!(came, 1, "{said}");
+}
+
 /// Under a second address a bus is told to be the same before anything is kept or a code is used up. At its
 /// own address an enrollment is replaced, and that is said.
 // proves S1.23
