@@ -125,7 +125,7 @@ async fn a_name_that_is_not_clear_changes_nothing_and_says_what_to_type() {
         (
             &["enrollments", "on", "Old"],
             [
-                "`drawbridge enroll --api https://old.example`",
+                "`drawbridge enroll --api https://old.example --code CODE`",
                 "[enrollment_disabled]",
             ],
         ),

@@ -159,7 +159,8 @@ fn http_remedy(status: u16) -> &'static str {
 fn bye_remedy(reason: ByeReason) -> &'static str {
     match reason {
         ByeReason::Revoked => {
-            "the enrollment was taken back or the host key is not accepted; enroll this host again"
+            "the enrollment was taken back or the host key is not accepted, and a token that several share does not \
+             change that; ask for a code there (`drawbridge bus pair`), then `drawbridge enroll --api URL --code CODE`"
         }
         ByeReason::Replaced => {
             "the same host connected again, from elsewhere or to this bus under another address; end one of the two, \

@@ -197,12 +197,24 @@ pub(crate) fn link(view: &LinkView) -> String {
     };
     match &view.disabled {
         Some(disabled) => format!(
-            "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again with \
-             `drawbridge enroll --api {}`",
+            "bus {name}: disabled, the bus does not take this host any more [{}]; {}",
             visible_line(&disabled.reason),
-            visible_line(&view.api)
+            enroll_again(&disabled.reason, &view.api)
         ),
         None => format!("bus {name}: {state}"),
+    }
+}
+
+/// What to do where a bus does not take this host any more. After `revoked` a token that several hosts share
+/// counts for the others only.
+pub(crate) fn enroll_again(reason: &str, api: &str) -> String {
+    let api = visible_line(api);
+    match reason {
+        "revoked" => format!(
+            "ask for a code there (`drawbridge bus pair`), then enroll again with `drawbridge enroll --api {api} \
+             --code CODE`"
+        ),
+        _ => format!("enroll again with `drawbridge enroll --api {api}`"),
     }
 }
 

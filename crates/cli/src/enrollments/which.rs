@@ -1,5 +1,6 @@
 //! Which enrollment a person means: by its id, or by a name that only one has.
 
+use crate::connect::report::enroll_again;
 use drawbridge_consent::visible_line;
 use drawbridge_wire::buses::{LinkView, VaultCondition};
 use drawbridge_wire::control::HostView;
@@ -34,8 +35,8 @@ pub enum WhichError {
     },
     /// The bus does not take this host any more.
     #[error(
-        "{} does not take this host any more [{}]; enroll again with `drawbridge enroll --api {}`",
-        visible_line(.name), visible_line(.reason), visible_line(.api)
+        "{} does not take this host any more [{}]; {}",
+        visible_line(.name), visible_line(.reason), enroll_again(.reason, .api)
     )]
     Disabled {
         /// What it is called.

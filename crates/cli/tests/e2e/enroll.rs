@@ -129,7 +129,7 @@ async fn a_revoked_enrollment_is_disabled_until_it_is_enrolled_again() {
     );
     let status = site.cli(&["status"]).await.well();
     assert!(
-        status.contains("disabled") && status.contains("[revoked]") && status.contains("enroll again"),
+        status.contains("disabled") && status.contains("[revoked]") && status.contains("--code CODE`"),
         "{status}"
     );
     let record = site.record();
@@ -175,7 +175,10 @@ async fn a_revoked_enrollment_is_disabled_until_it_is_enrolled_again() {
         )
         .await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stdout.contains("[revoked]"), "{refused:?}");
+    assert!(
+        refused.stdout.contains("[revoked]") && refused.stdout.contains("--code CODE`"),
+        "{refused:?}"
+    );
     let code = bus.code().await;
     site.cli(&["enroll", "--api", &api, "--code", &code]).await.well();
     let connect = site.connect(&[], &[]).await;

@@ -116,7 +116,7 @@ impl Hub {
             (false, _) => Ok(ids),
             (true, false) => Err(error(
                 "all_disabled",
-                "no bus takes this host any more; enroll it again with `drawbridge enroll --api URL`",
+                "no bus takes this host any more; `drawbridge enrollments` says how to enroll it again",
             )),
             (true, true) => Err(error(
                 "no_bus",
