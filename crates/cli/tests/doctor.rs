@@ -265,6 +265,7 @@ fn enrollment(id: &str, api: &str, token: &str, on: bool) -> Enrollment {
         on,
         disabled: None,
         mcp: None,
+        bus: None,
         ca_file: None,
         made_at: 1,
     }

@@ -64,6 +64,7 @@ impl Desk {
                         url: format!("{api}/mcp"),
                         token: None,
                     }),
+                    bus: None,
                     ca_file: None,
                     made_at: 1,
                 })
@@ -430,4 +431,34 @@ async fn a_host_that_is_just_ending_is_no_reason_to_fail() {
         assert_eq!(ended.code, Some(0), "{step}: {}", ended.stderr);
         assert!(ended.stdout.contains("bus one"), "{}", ended.stdout);
     }
+}
+
+/// Two addresses of one bus, from before that was found out at enrolling, are not on together.
+// proves S1.23
+#[tokio::test]
+async fn one_bus_is_switched_on_under_one_address() {
+    let desk = Desk::new();
+    {
+        let mut vault = desk.open_vault();
+        for (id, api) in [("one", "http://127.0.0.1:1"), ("two", "http://localhost:1")] {
+            let mut kept = vault.get(&BusId::new(id).unwrap()).unwrap().clone();
+            kept.api_origin = api.to_owned();
+            kept.bus = Some("itself".to_owned());
+            vault.put(kept).unwrap();
+        }
+    }
+    let refused = desk.run(&["enrollments", "on", "two"]).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`drawbridge enrollments off one`")
+            && refused.stderr.contains("[already_on]"),
+        "{}",
+        refused.stderr
+    );
+    desk.well(&["enrollments", "on", "one"]).await;
+    desk.well(&["enrollments", "off", "one"]).await;
+    desk.well(&["enrollments", "on", "two"]).await;
+    let vault = desk.open_vault();
+    let on: Vec<bool> = vault.list().map(|kept| kept.on).collect();
+    assert_eq!(on, [false, true]);
 }
