@@ -7,7 +7,7 @@ use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
 use drawbridge_control::spawn::start;
 use drawbridge_control::spawn::{self, Program};
-use drawbridge_control::{ControlClient, ControlError};
+use drawbridge_control::ControlClient;
 use drawbridge_wire::WhoMayAnswer;
 use std::time::Duration;
 use terminal::Terminal;
@@ -127,7 +127,8 @@ async fn bring_up(
             }
             return Ok(client);
         }
-        Err(ControlError::NotRunning(_)) => {}
+        // It is waited for below.
+        Err(error) if error.is_over() || error.is_visited() => {}
         Err(error) => return Err(error.into()),
     }
     let current_dir = std::env::current_dir().map_err(|source| CliError::File {
@@ -138,7 +139,8 @@ async fn bring_up(
     let mut setup = host_setup(args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
     setup.config.clone_from(&place.config);
-    let (client, started) = start::<CliError>(&own_program()?, data_dir, CLIENT, &setup).await?;
+    let attach = || ControlClient::connect(data_dir, CLIENT, true);
+    let (client, started) = start::<_, CliError, _>(&own_program()?, data_dir, &setup, attach).await?;
     *child = started;
     Ok(client)
 }

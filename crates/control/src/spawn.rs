@@ -1,6 +1,6 @@
 //! Starting a host: the slim program, away from the signals of this terminal, its settings on stdin.
 
-use crate::{ControlClient, ControlError};
+use crate::ControlError;
 use drawbridge_wire::pipe::{HostReady, HostSetup};
 use std::ffi::OsString;
 use std::fs::{DirBuilder, OpenOptions};
@@ -18,10 +18,12 @@ const STANDS: Duration = Duration::from_secs(20);
 /// Longest line a host may say.
 const LONGEST_LINE: u64 = 64 * 1024;
 
-/// Longest for another process's host to open its socket.
+/// Longest for another process's host to open its socket, or to end.
 const ATTACH: Duration = Duration::from_secs(15);
-/// How often that is tried.
+/// How often that is tried at first.
 const ATTACH_STEP: Duration = Duration::from_millis(100);
+/// How often a host for short commands is asked in the end: it records each time.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
 
 /// Why no host came up.
 #[derive(Debug, thiserror::Error)]
@@ -137,28 +139,44 @@ pub async fn host(program: &Program, data_dir: &Path, setup: &HostSetup) -> Resu
 }
 
 /// Starts a host, or attaches to the one that another process was faster to start. One that is just ending
-/// holds its lock a moment longer than its socket: then the next attempt starts ours.
+/// holds its lock a moment longer than its socket, and one for a short command ends soon: then the next
+/// attempt starts ours. `attach` changes nothing, so it can be tried again; ours may end too, with another
+/// command that came first.
 ///
 /// # Errors
 /// When it cannot be started, or does not take this client.
-pub async fn start<E: From<SpawnError> + From<ControlError>>(
+pub async fn start<T, E, F>(
     program: &Program,
     data_dir: &Path,
-    client: &str,
     setup: &HostSetup,
-) -> Result<(ControlClient, Option<Child>), E> {
+    attach: impl Fn() -> F,
+) -> Result<(T, Option<Child>), E>
+where
+    E: From<SpawnError> + From<ControlError>,
+    F: Future<Output = Result<T, ControlError>>,
+{
     let deadline = Instant::now() + ATTACH;
+    let mut step = ATTACH_STEP;
     loop {
         let child = match host(program, data_dir, setup).await? {
             Started::Host(child) => Some(child),
             Started::AlreadyRunning => None,
         };
-        match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok((client, child)),
-            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
-                sleep(ATTACH_STEP).await;
+        loop {
+            let attached = attach().await;
+            let late = Instant::now() >= deadline;
+            match attached {
+                Ok(attached) => return Ok((attached, child)),
+                Err(error) if error.is_visited() && !late => {
+                    sleep(step).await;
+                    step = LONGEST_STEP.min(step * 2);
+                }
+                Err(error) if error.is_over() && !late => {
+                    sleep(ATTACH_STEP).await;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -170,11 +188,24 @@ fn failed(code: &str, message: &str) -> SpawnError {
     }
 }
 
-async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, String> {
+/// Why a host that was started did not say that it stands.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error("it has no pipes")]
+    NoPipes,
+    #[error("its settings cannot be written: {0}")]
+    Settings(#[from] serde_json::Error),
+    #[error("it said something that is not understood; use the same version for both")]
+    NotUnderstood,
+    #[error("it ended before it stood")]
+    Ended,
+}
+
+async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, Unheard> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err("it has no pipes".to_owned());
+        return Err(Unheard::NoPipes);
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(setup).map_err(|error| error.to_string())?);
+    let mut line = Zeroizing::new(serde_json::to_vec(setup)?);
     line.push(b'\n');
     // A host that ends early does not read; what it says on stdout is then the better reason.
     let _ = stdin.write_all(&line).await;
@@ -184,10 +215,8 @@ async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, String>
         .read_line(&mut answer)
         .await;
     match read {
-        Ok(1..) => {
-            serde_json::from_str(&answer).map_err(|_| "it said something that is not understood".to_owned())
-        }
-        _ => Err("it ended before it stood".to_owned()),
+        Ok(1..) => serde_json::from_str(&answer).map_err(|_| Unheard::NotUnderstood),
+        _ => Err(Unheard::Ended),
     }
 }
 

@@ -11,8 +11,8 @@
 mod common;
 
 use common::Host;
-use drawbridge_control::ControlError;
 use drawbridge_control::spawn::{self, Program, SpawnError, Started};
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::pipe::HostSetup;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,7 +102,8 @@ async fn who_was_slower_attaches_to_the_host_that_stands() {
     assert!(matches!(started, Ok(Started::AlreadyRunning)), "{started:?}");
     let host = Host::at(&data);
     let (program, setup) = (program(), HostSetup::default());
-    let start = spawn::start::<Failed>(&program, &data, "a test", &setup);
+    let attach = || ControlClient::connect(&data, "a test", true);
+    let start = spawn::start::<_, Failed, _>(&program, &data, &setup, attach);
     let (started, _end) = tokio::join!(start, host.client());
     assert!(started.unwrap().1.is_none(), "the host is somebody else's");
 }
@@ -113,7 +114,8 @@ async fn a_host_whose_socket_never_comes_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     let data = place(&dir, "second");
     let begun = Instant::now();
-    let outcome = spawn::start::<Failed>(&program(), &data, "a test", &HostSetup::default()).await;
+    let attach = || ControlClient::connect(&data, "a test", true);
+    let outcome = spawn::start::<_, Failed, _>(&program(), &data, &HostSetup::default(), attach).await;
     assert!(
         matches!(&outcome, Err(Failed::Control(error)) if error.code() == "no_host"),
         "{outcome:?}"

@@ -2,7 +2,7 @@
 
 use crate::Problem;
 use drawbridge_control::spawn::{self, Program, SpawnError};
-use drawbridge_control::{Channel, ControlClient, ControlError};
+use drawbridge_control::{Channel, ControlClient};
 use drawbridge_wire::pipe::HostSetup;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -30,9 +30,13 @@ pub(crate) async fn bring_up(
     setup: &HostSetup,
     client: &str,
 ) -> Result<Attached, Problem> {
-    let (control, child) = match ControlClient::connect(data_dir, client, true).await {
+    let attach = || ControlClient::connect(data_dir, client, true);
+    let (control, child) = match attach().await {
         Ok(control) => (control, None),
-        Err(ControlError::NotRunning(_)) => spawn::start::<Problem>(program, data_dir, client, setup).await?,
+        // None, one that is ending, or one for a short command: ours comes up as soon as that is gone.
+        Err(error) if error.is_over() || error.is_visited() => {
+            spawn::start::<_, Problem, _>(program, data_dir, setup, attach).await?
+        }
         Err(error) => return Err(error.into()),
     };
     let channel = Channel::follow(control).await?;

@@ -24,5 +24,7 @@ mod room;
 mod run;
 mod settings;
 
+pub use config::{security_here, why_not};
 pub use error::HostError;
+pub use identity::identity_trouble;
 pub use run::{HostOptions, run};

@@ -371,6 +371,7 @@ pub(crate) fn link(id: &str, wanted: bool) -> LinkView {
         id: id.into(),
         name: id.into(),
         bus: format!("{id}.example"),
+        ca_file: None,
         api: format!("https://{id}.example"),
         source: BusSource::Vault,
         wanted,

@@ -25,6 +25,8 @@ pub(super) struct Bus {
     pub look: u64,
     pub handle: LinkHandle,
     pub origin: String,
+    /// What it calls itself, as far as it is remembered.
+    pub own_name: Option<String>,
     pub ca_file: Option<PathBuf>,
     /// Token of its MCP server.
     pub mcp_token: Option<Secret>,
@@ -38,6 +40,7 @@ struct Told {
     api: String,
     source: BusSource,
     token: Secret,
+    own_name: Option<String>,
     ca_file: Option<PathBuf>,
     mcp_name: Option<String>,
     mcp_url: Option<String>,
@@ -66,6 +69,7 @@ impl Hub {
             api,
             source: BusSource::Flags,
             token: bus.token,
+            own_name: None,
             ca_file: bus.ca_file,
             mcp_name: bus.mcp_name,
             mcp_url: bus.mcp_url,
@@ -89,6 +93,7 @@ impl Hub {
             api: kept.api_origin,
             source: BusSource::Vault,
             token: kept.token,
+            own_name: kept.bus,
             ca_file: kept.ca_file,
             mcp_name: mcp.as_ref().map(|mcp| mcp.name.clone()),
             mcp_url: mcp.as_ref().map(|mcp| mcp.url.clone()),
@@ -183,6 +188,7 @@ impl Hub {
                 check: McpCheck::Unchecked,
                 after_restart: false,
             }),
+            ca_file: told.ca_file.clone(),
         };
         // The app-server comes first; the link is dialled once it answers.
         let handle = link::start(
@@ -198,6 +204,7 @@ impl Hub {
             look: 0,
             handle,
             origin,
+            own_name: told.own_name,
             ca_file: told.ca_file,
             mcp_token,
             room: Room::new(self.limits.one_bus),
@@ -206,7 +213,7 @@ impl Hub {
 
     /// What a link is before its connector has said anything.
     pub(super) fn first_state(&self, wanted: bool) -> LinkState {
-        if !wanted {
+        if !wanted || self.visit {
             LinkState::Disconnected
         } else if self.agent.status().endpoint.is_some() {
             LinkState::Connecting { attempt: 1 }

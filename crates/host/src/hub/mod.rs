@@ -15,6 +15,7 @@ mod mcp;
 mod places;
 mod refusals;
 mod stop;
+mod twice;
 mod vault;
 mod view;
 
@@ -109,6 +110,8 @@ pub(crate) struct Parts {
     pub tokens: watch::Sender<Option<Tokens>>,
     pub limits: Limits,
     pub service: bool,
+    /// See `HostSetup::visit`.
+    pub visit: bool,
 }
 
 /// The state and the loop.
@@ -153,6 +156,8 @@ pub(crate) struct Hub {
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
     /// Number of the last change.
     seq: u64,
+    /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
+    visit: bool,
     stopping: Option<String>,
 }
 
@@ -184,13 +189,19 @@ impl Hub {
             observer: None,
             app_server: AppServerView {
                 generation: 0,
-                state: AppServerState::Starting,
+                state: match parts.visit {
+                    true => AppServerState::Stopped,
+                    false => AppServerState::Starting,
+                },
                 pid: None,
                 user_agent: None,
             },
             threads: Threads::default(),
             approvals: Queue::default(),
-            leases: Leases::new(parts.service, now),
+            leases: match parts.visit {
+                true => Leases::visiting(now),
+                false => Leases::new(parts.service, now),
+            },
             clients: BTreeMap::new(),
             controls: BTreeMap::new(),
             lanes: HashMap::new(),
@@ -201,6 +212,7 @@ impl Hub {
             holders: HashMap::new(),
             raw: HashMap::new(),
             seq: 0,
+            visit: parts.visit,
             stopping: None,
         };
         if let Some(bus) = flagged {
