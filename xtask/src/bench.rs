@@ -8,6 +8,8 @@ use crate::run;
 pub(crate) enum Subject {
     /// Unlocking and saving, with a key file and with a real keyring
     Vault,
+    /// Noticing that a skill changed, and watching while nothing does
+    Skills,
 }
 
 /// Runs a benchmark. Without `release` it takes the unoptimized build that the tests have made already: what
@@ -18,6 +20,7 @@ pub(crate) enum Subject {
 pub(crate) fn bench(subject: Subject, release: bool) -> Result<(), Error> {
     let (package, bench) = match subject {
         Subject::Vault => ("drawbridge-vault", "vault"),
+        Subject::Skills => ("drawbridge-skills", "skills"),
     };
     let mut command = run::cargo(&["bench", "--quiet", "--package", package, "--bench", bench]);
     command.args(["--profile", if release { "release" } else { "dev" }]);

@@ -1,0 +1,177 @@
+//! When the system does not tell of everything.
+
+use crate::world::{SOON, World, put, skills, text};
+use drawbridge_skills::watch::{Event, Notice, NoticeError, Noticer, SystemNotices, Tell, Times};
+use drawbridge_skills::{Because, Found, Watching};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+fn times() -> Times {
+    Times {
+        poll: Duration::from_millis(50),
+        quiet_polls: 3,
+        retry: Duration::from_millis(100),
+        ..Times::default()
+    }
+}
+
+/// What a test does to the system's watches.
+#[derive(Default)]
+struct Hand {
+    /// The system tells nothing.
+    deaf: AtomicBool,
+    /// Watches that are to be had; those beyond are refused.
+    most: AtomicUsize,
+    placed: AtomicUsize,
+    /// Nothing watches at all.
+    none: AtomicBool,
+    tell: Mutex<Option<Arc<Tell>>>,
+}
+
+struct Troubled(Arc<Hand>);
+
+impl Noticer for Troubled {
+    fn begin(&mut self, tell: Tell) -> Result<Box<dyn Notice>, NoticeError> {
+        if self.0.none.load(Ordering::SeqCst) {
+            return Err(NoticeError::Other("not here".to_owned()));
+        }
+        let tell = Arc::new(tell);
+        *self.0.tell.lock().unwrap() = Some(tell.clone());
+        let hand = self.0.clone();
+        let system = SystemNotices.begin(Box::new(move |event| {
+            if !hand.deaf.load(Ordering::SeqCst) {
+                tell(event);
+            }
+        }))?;
+        self.0.placed.store(0, Ordering::SeqCst);
+        Ok(Box::new(Watches {
+            system,
+            hand: self.0.clone(),
+        }))
+    }
+}
+
+struct Watches {
+    system: Box<dyn Notice>,
+    hand: Arc<Hand>,
+}
+
+impl Notice for Watches {
+    fn watch(&mut self, folder: &Path, below: bool) -> Result<(), NoticeError> {
+        let most = self.hand.most.load(Ordering::SeqCst);
+        if most > 0 && self.hand.placed.load(Ordering::SeqCst) >= most {
+            return Err(NoticeError::Limit);
+        }
+        self.hand.placed.fetch_add(1, Ordering::SeqCst);
+        self.system.watch(folder, below)
+    }
+    fn unwatch(&mut self, folder: &Path) {
+        self.hand.placed.fetch_sub(1, Ordering::SeqCst);
+        self.system.unwatch(folder);
+    }
+    fn reaches_below(&self) -> bool {
+        self.system.reaches_below()
+    }
+}
+
+fn polled(found: &Found) -> Option<&Because> {
+    match &found.watching {
+        Watching::Watched => None,
+        Watching::Polled { because, .. } => Some(because),
+    }
+}
+
+// proves S5.33
+#[test]
+fn after_an_overflow_everything_is_read_again_and_looked_at_until_it_is_quiet() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    put(&root, "a", "");
+    let hand = Arc::new(Hand::default());
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    // What is lost is lost: a file and a folder nobody tells of.
+    hand.deaf.store(true, Ordering::SeqCst);
+    let lost = put(&root, "lost", "");
+    std::fs::remove_dir_all(root.join("a")).unwrap();
+    let tell = hand.tell.lock().unwrap().take().unwrap();
+    tell(Event::Overflow);
+    eyes.skill(&lost, |_| true);
+    let said = eyes.until(|found| polled(found).is_some());
+    assert_eq!(polled(&said), Some(&Because::Overflow));
+    assert!(skills(&said.roots).all(|skill| skill.path == lost));
+    // Still nobody tells, and still it shows.
+    std::fs::write(&lost, text("lost", "edited")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == lost));
+    hand.deaf.store(false, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+    // Watched again, from then on: the folder that nobody told of too.
+    let before = eyes.skill(&lost, |_| true);
+    std::fs::write(&lost, text("lost", "again")).unwrap();
+    let after = eyes.skill(&lost, |skill| skill.hash != before.hash && skill.is_usable());
+    assert_eq!(after.name, "lost");
+    assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+}
+
+#[test]
+fn where_no_more_can_be_watched_it_is_looked_at_and_said_until_it_can() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    for n in 0..20 {
+        put(&root, &format!("s{n:02}"), "");
+    }
+    let hand = Arc::new(Hand::default());
+    hand.most.store(5, Ordering::SeqCst);
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    assert_eq!(polled(eyes.last.as_ref().unwrap()), Some(&Because::Limit));
+    let path = root.join("s19/SKILL.md");
+    std::fs::write(&path, text("s19", "edited")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == path));
+    hand.most.store(0, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+}
+
+#[test]
+fn where_nothing_can_be_watched_it_is_looked_at() {
+    let world = World::new();
+    let hand = Arc::new(Hand::default());
+    hand.none.store(true, Ordering::SeqCst);
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    let because = polled(eyes.last.as_ref().unwrap()).cloned().unwrap();
+    assert_eq!(because.code(), "unavailable");
+    assert!(because.to_string().contains("not here"), "{because}");
+    let path = put(&world.base().join("home/.agents/skills"), "a", "");
+    eyes.skill(&path, |_| true);
+    hand.none.store(false, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+}
+
+#[test]
+fn who_lets_go_of_a_watcher_is_told_nothing_more() {
+    let world = World::new();
+    let hand = Arc::new(Hand::default());
+    let (send, told) = std::sync::mpsc::channel();
+    let watcher = drawbridge_skills::Watcher::start(
+        world.places.clone(),
+        times(),
+        Box::new(Troubled(hand)),
+        move |found| send.send(found).unwrap(),
+    )
+    .unwrap();
+    told.recv_timeout(SOON).unwrap();
+    drop(watcher);
+    // The thread ends, and with it the sender.
+    let deadline = Instant::now() + SOON;
+    loop {
+        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(_) => {}
+            Err(why) => {
+                assert_eq!(why, std::sync::mpsc::RecvTimeoutError::Disconnected);
+                return;
+            }
+        }
+    }
+}
