@@ -23,6 +23,8 @@ mod policy;
 mod room;
 mod run;
 mod settings;
+mod skills;
 
 pub use error::HostError;
 pub use run::{HostOptions, run};
+pub use skills::look_at_skills;

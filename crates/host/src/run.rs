@@ -1,5 +1,6 @@
 //! Putting a host together.
 
+use crate::HostError;
 use crate::agent::{self, AgentPlan};
 use crate::ask::ConnectorBase;
 use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader};
@@ -11,10 +12,10 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::policy::{self, Guarded, Policy};
 use crate::room::Limits;
-use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_config::{Name, Origin, Security};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
+use drawbridge_skills::Places;
 use drawbridge_vault::KeySource;
 use drawbridge_wire::pipe::{HostReady, HostSetup, VaultKey};
 use std::ffi::OsString;
@@ -172,6 +173,11 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         log_file: layout.log_file("app-server"),
         tokens: tokens_known,
     };
+    let places = Places {
+        codex_home: plan.codex_home.clone(),
+        home,
+        ..Places::default()
+    };
     let agent = agent::start(plan, spawner.clone(), events.clone());
     let moves = watch::Sender::new(0);
     let known = watch::Sender::new(Arc::default());
@@ -214,6 +220,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         known,
         tokens,
         limits,
+        places,
         service: setup.service,
     };
     Box::pin(Hub::new(parts)?.run(queue)).await;
@@ -253,10 +260,11 @@ fn guarded(home: Option<&Path>, codex_home: &Path, layout: &Layout) -> Vec<Guard
 }
 
 fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {
-    let skills = [
-        Some(codex_home.join("skills")),
-        home.map(|home| home.join(".agents/skills")),
-    ];
+    let skills = Places {
+        codex_home: codex_home.to_owned(),
+        home: home.map(Path::to_owned),
+        ..Places::default()
+    };
     Policy {
         edition: 0,
         answer: security.answer,
@@ -264,11 +272,7 @@ fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<
         roots: security.roots.clone(),
         ceilings: security.ceilings.clone(),
         cwd: cwd.to_owned(),
-        skill_roots: skills
-            .into_iter()
-            .flatten()
-            .filter_map(|path| canonical(&path))
-            .collect(),
+        skill_roots: crate::skills::nameable(&skills),
         mcp: None,
     }
 }

@@ -197,6 +197,8 @@ pub struct ScannedRoot {
     pub root: Root,
     /// How it is.
     pub state: RootState,
+    /// Whether the folder it lies in, or would, is there.
+    pub above: bool,
     /// Where it really is, while it is a folder.
     pub real: Option<PathBuf>,
     /// By path.

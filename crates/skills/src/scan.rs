@@ -66,6 +66,7 @@ pub fn scan(root: &Root) -> ScannedRoot {
         out: ScannedRoot {
             root: root.clone(),
             state: RootState::Present,
+            above: root.path.parent().is_some_and(Path::is_dir),
             real: None,
             skills: Vec::new(),
             problems: Vec::new(),

@@ -130,6 +130,16 @@ impl Configuration {
             .unwrap_or("info")
     }
 
+    /// Folders with skills besides those of Codex.
+    pub(crate) fn skill_roots(&self, home: Option<&std::path::Path>) -> Vec<PathBuf> {
+        let paths = self.reading.settings.values().paths(Name::SkillRoots);
+        paths
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.expanded(home))
+            .collect()
+    }
+
     /// Names what waits, and the very values: other folders of the same look are another digest.
     pub(crate) fn digest(&self) -> Option<String> {
         if self.narrowed.waiting.is_empty() {

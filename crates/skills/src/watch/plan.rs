@@ -2,7 +2,7 @@
 
 use super::inbox::Told;
 use super::notice::Event;
-use crate::model::{Root, ScannedRoot};
+use crate::model::{Root, RootKind, ScannedRoot};
 use crate::places::Places;
 use crate::scan::SKILL_FILE;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +85,7 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         // An administrator's folder that is not there is not worth watching `/etc`, where every program that
         // starts opens files.
         let above = root.root.path.parent().is_some_and(Path::is_dir);
-        if above || !root.root.kind.is_read_only() {
+        if above || root.root.kind != RootKind::Admin {
             plan.way_to(&root.root.path, number);
         }
         if let Some(real) = &root.real {

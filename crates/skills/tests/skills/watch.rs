@@ -2,7 +2,7 @@
 
 use crate::world::{World, put, skills, text};
 use drawbridge_skills::watch::{SystemNotices, Times};
-use drawbridge_skills::{ChangeKind, Found, Places, RootState, Skill, Watching};
+use drawbridge_skills::{ChangeKind, Found, Places, RootKind, RootState, Skill, Watching};
 use std::path::Path;
 
 fn state(found: &Found, root: &Path) -> RootState {
@@ -173,6 +173,24 @@ fn instructions_are_watched_too() {
         eyes.until(|found| found.instructions.iter().all(|one| one.path != file));
         assert!(eyes.kinds(&file).contains(&ChangeKind::Deleted));
     }
+}
+
+// proves S5.30: what Codex writes at its first start
+#[test]
+fn the_skills_that_come_with_codex_are_noticed_when_it_puts_them_there() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    let path = put(&world.base().join("codex/skills/.system"), "creator", "");
+    let found = eyes.until(|found| skills(&found.roots).any(|skill| skill.path == path));
+    let root = found
+        .roots
+        .iter()
+        .find(|root| root.root.kind == RootKind::System)
+        .unwrap();
+    assert_eq!(root.skills.len(), 1);
+    std::fs::write(&path, text("creator", "newer")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == path));
 }
 
 #[test]
