@@ -95,9 +95,22 @@ impl Listed {
         listed
     }
 
-    /// Newer words take the place of older ones.
+    /// Newer words take the place of older ones, also of what was said of the same skill for another folder.
     pub(crate) fn update(&mut self, newer: Self) {
+        for (path, enabled) in newer.0.values().flat_map(|folder| &folder.enabled) {
+            for older in self.0.values_mut() {
+                if let Some(known) = older.enabled.get_mut(path) {
+                    *known = *enabled;
+                }
+                older.errors.remove(path);
+            }
+        }
         self.0.extend(newer.0);
+    }
+
+    /// Whether it was asked for this folder.
+    pub(crate) fn knows(&self, cwd: &Path) -> bool {
+        self.0.contains_key(cwd)
     }
 
     /// Forgets what was said of other folders.

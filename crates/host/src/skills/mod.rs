@@ -165,12 +165,15 @@ impl Skills {
             .chain(new.map(|root| root.root.folder.as_deref()))
             .collect();
         let everywhere = found.asked || folders.contains(&None);
-        let concerned =
-            |cwd: &&PathBuf| everywhere || folders.iter().flatten().any(|folder| cwd.starts_with(folder));
+        let concerned = |cwd: &Path| folders.iter().flatten().any(|folder| cwd.starts_with(folder));
+        // What is the user's own is the same in every folder: one tells of it.
+        let cwds = self.places.folders.iter().enumerate().filter(|(n, cwd)| {
+            let all = found.asked || found.switches;
+            all || (everywhere && *n == 0) || concerned(cwd) || !self.listed.knows(cwd)
+        });
         let force = everywhere || !folders.is_empty();
-        let cwds = self.places.folders.iter().filter(|cwd| !force || concerned(cwd));
         let ask = Ask {
-            cwds: cwds.cloned().collect(),
+            cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
             extra: force.then(|| self.places.extra.clone()),
         };
         self.found = Some(found);
@@ -265,6 +268,8 @@ impl Skills {
     /// Codex answered. Answers what to ask it next.
     pub(crate) fn listed(&mut self, asked: &Ask, result: Result<Listed, CodexError>) -> Option<Ask> {
         self.asking = false;
+        // One that is still to come costs a look at a list that is fresh; one that never comes must cost nothing.
+        self.echoes = 0;
         match result {
             Ok(listed) => {
                 self.listed.update(listed);

@@ -105,18 +105,30 @@ fn looked(threads: &[LiveThread]) -> (Skills, Ask) {
 #[test]
 fn codex_is_told_to_read_again_what_a_change_concerns() {
     let (mut skills, ask) = looked(&[]);
+    let answer = json!({ "data": [{ "cwd": "/other" }] });
+    assert_eq!(ask.cwds.len(), 2, "the other was not listed yet");
+    skills.listed(&ask, Ok(Listed::read(&answer)));
     let concerned = |cwds: &[&str]| Ask {
         cwds: cwds.iter().map(PathBuf::from).collect(),
         extra: Some(vec!["/extra".into()]),
     };
+    assert_eq!(ask.extra, concerned(&[]).extra);
+    // Of the user: one folder tells, and those that were not listed yet.
+    let user = || vec![root("/codex/skills", RootKind::CodexHome, None, Vec::new())];
+    let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
     assert_eq!(ask, concerned(&["/work"]));
-    // Of the user: every folder.
-    let all = vec![root("/codex/skills", RootKind::CodexHome, None, Vec::new())];
-    let ask = skills.found(found(all, vec![change("/codex/skills/a", None)]), &[], NOW);
-    assert_eq!(ask, concerned(&["/work", "/other"]));
-    // Nothing changed: its list is read, not made anew.
-    let all = vec![root("/codex/skills", RootKind::CodexHome, None, Vec::new())];
-    let ask = skills.found(found(all, Vec::new()), &[], NOW);
+    let answer = json!({ "data": [{ "cwd": "/work" }, { "cwd": "/other" }] });
+    skills.listed(&ask, Ok(Listed::read(&answer)));
+    let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
+    assert_eq!(ask, concerned(&["/work"]));
+    // Nothing changed: nothing to ask, but when Codex's configuration may be another.
+    let ask = skills.found(found(user(), Vec::new()), &[], NOW);
+    assert_eq!(ask, Ask::default());
+    let switched = Found {
+        switches: true,
+        ..found(user(), Vec::new())
+    };
+    let ask = skills.found(switched, &[], NOW);
     assert_eq!((ask.cwds.len(), ask.extra), (2, None));
     // A root that was not looked at before may have been filled after Codex looked into it.
     let new = vec![root(
@@ -172,6 +184,22 @@ fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
         Some("/work/.agents/skills/a/SKILL.md".into())
     );
     assert_eq!(skills.real(Path::new("/etc/passwd")), None);
+}
+
+#[test]
+fn a_newer_word_for_one_folder_counts_for_all() {
+    let of = |cwd: &str, enabled: bool| {
+        Listed::read(&json!({ "data": [{
+            "cwd": cwd, "skills": [{ "name": "a", "path": "/home/a/SKILL.md", "enabled": enabled }], "errors": [],
+        }]}))
+    };
+    let mut all = of("/a", true);
+    all.update(of("/b", true));
+    all.update(of("/b", false));
+    assert_eq!(all.enabled(Path::new("/home/a/SKILL.md")), Some(false));
+    all.keep(&["/a".into()]);
+    assert_eq!(all.enabled(Path::new("/home/a/SKILL.md")), Some(false));
+    assert!(all.knows(Path::new("/a")) && !all.knows(Path::new("/b")));
 }
 
 #[test]

@@ -105,9 +105,10 @@ impl Keeper {
         if let Some(places) = told.places
             && places != self.places
         {
+            // Roots that were looked at are known; many threads may bring their folders at once.
+            at_once |= self.told.is_none();
             self.places = places;
-            self.stale.everything = true;
-            at_once = true;
+            self.coalesce.event(now);
         }
         if told.rescan {
             self.stale.everything = true;
