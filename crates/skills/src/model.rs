@@ -199,6 +199,8 @@ pub struct ScannedRoot {
     pub state: RootState,
     /// Whether the folder it lies in, or would, is there.
     pub above: bool,
+    /// Where the folder of the project really is, for [`RootKind::Folder`].
+    pub folder: Option<PathBuf>,
     /// Where it really is, while it is a folder.
     pub real: Option<PathBuf>,
     /// By path.

@@ -67,6 +67,10 @@ pub fn scan(root: &Root) -> ScannedRoot {
             root: root.clone(),
             state: RootState::Present,
             above: root.path.parent().is_some_and(Path::is_dir),
+            folder: root
+                .folder
+                .as_deref()
+                .and_then(|folder| folder.canonicalize().ok()),
             real: None,
             skills: Vec::new(),
             problems: Vec::new(),

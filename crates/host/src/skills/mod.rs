@@ -381,6 +381,11 @@ pub fn look_at_skills(places: &Places) -> SkillsView {
 
 /// Folders whose skills a remote client may name.
 pub(crate) fn nameable(places: &Places) -> Vec<PathBuf> {
+    // Without folders of projects nothing is looked up.
+    let places = Places {
+        folders: Vec::new(),
+        ..places.clone()
+    };
     let of_the_user = |kind| matches!(kind, RootKind::CodexHome | RootKind::Home | RootKind::Extra);
     places
         .roots()

@@ -10,12 +10,10 @@ const REST: usize = 140;
 
 /// Names of usable skills: the user's own and Codex's, and those of projects that remote clients see.
 pub(super) fn names(roots: &[ScannedRoot], listed: &Listed, seen: &[PathBuf]) -> SkillNames {
-    let is_seen = |root: &&ScannedRoot| match (root.root.kind.scope(), &root.root.folder) {
-        (Scope::Repo, Some(folder)) => {
-            let real = folder.canonicalize();
-            real.is_ok_and(|real| seen.iter().any(|root| real.starts_with(root)))
-        }
-        _ => true,
+    let is_seen = |root: &&ScannedRoot| {
+        let folder = root.folder.as_ref();
+        let inside = folder.is_some_and(|folder| seen.iter().any(|root| folder.starts_with(root)));
+        inside || root.root.kind.scope() != Scope::Repo
     };
     let mut all: Vec<SkillName> = roots
         .iter()

@@ -42,6 +42,7 @@ fn root(path: &str, kind: RootKind, folder: Option<&str>, skills: Vec<Skill>) ->
         },
         state: RootState::Present,
         above: true,
+        folder: folder.map(Into::into),
         real: Some(path.into()),
         skills,
         problems: Vec::new(),
@@ -272,6 +273,12 @@ fn what_a_bus_is_told_fits_and_says_what_it_leaves_out() {
     let roots = vec![root("/codex/skills", RootKind::CodexHome, None, many)];
     let mut skills = Skills::new(places());
     skills.found(found(roots, Vec::new()), &[], NOW);
+    // Of projects only what remote clients see.
+    let of = |folder: &str| root("/r", RootKind::Folder, Some(folder), vec![skill("/r/mine", "1")]);
+    let mut other = Skills::new(places());
+    other.found(found(vec![of("/work/sub")], Vec::new()), &[], NOW);
+    assert_eq!(other.names(&["/work".into()]).skills.len(), 1);
+    assert_eq!(other.names(&["/other".into()]).skills.len(), 0);
     let names = skills.names(&[]);
     assert!(names.skills.len() > 50 && names.left_out > 0);
     assert_eq!(

@@ -3,7 +3,9 @@
 use crate::world::{World, put};
 use drawbridge_skills::changes::{compare, compare_instructions};
 use drawbridge_skills::watch::look_once;
-use drawbridge_skills::{ChangeKind, ScannedRoot};
+use drawbridge_skills::{ChangeKind, Root, RootKind, RootState, ScannedRoot, Skill};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Paths relative to the world.
@@ -113,4 +115,71 @@ fn instructions_change_too() {
     assert_eq!(kind(&one, &two), Some("modified"));
     assert_eq!(kind(&two, &two), None);
     assert_eq!(kind(&two, &nothing), Some("deleted"));
+}
+
+/// Two roots with skills of these names and contents.
+fn roots(skills: &BTreeMap<(u8, u8), u8>) -> Vec<ScannedRoot> {
+    let one = |n: u8| {
+        let path = Path::new("/r").join(n.to_string());
+        let of = skills.iter().filter(|((root, _), _)| *root == n);
+        ScannedRoot {
+            root: Root {
+                path: path.clone(),
+                kind: RootKind::Extra,
+                folder: None,
+            },
+            state: RootState::Present,
+            above: true,
+            folder: None,
+            real: Some(path.clone()),
+            skills: of
+                .map(|((_, name), content)| Skill {
+                    name: name.to_string(),
+                    description: String::new(),
+                    path: path.join(name.to_string()),
+                    real: path.join(name.to_string()),
+                    size: 1,
+                    hash: Some(content.to_string()),
+                    changed_ms: None,
+                    problems: Vec::new(),
+                })
+                .collect(),
+            problems: Vec::new(),
+            folders: Vec::new(),
+        }
+    };
+    vec![one(0), one(1)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What was there, with the changes applied to it, is what is there; and nothing is told twice.
+    #[test]
+    fn the_changes_lead_from_one_look_to_the_next(
+        before in proptest::collection::btree_map((0..2_u8, 0..6_u8), 0..3_u8, 0..10),
+        after in proptest::collection::btree_map((0..2_u8, 0..6_u8), 0..3_u8, 0..10),
+    ) {
+        let contents = |roots: &[ScannedRoot]| -> BTreeMap<std::path::PathBuf, Option<String>> {
+            let skills = roots.iter().flat_map(|root| &root.skills);
+            skills.map(|skill| (skill.path.clone(), skill.hash.clone())).collect()
+        };
+        let (old, new) = (roots(&before), roots(&after));
+        let (mut now, wanted) = (contents(&old), contents(&new));
+        for change in compare(&old, &new) {
+            let is = wanted.get(&change.path).cloned();
+            match &change.kind {
+                ChangeKind::Created => prop_assert!(now.insert(change.path, is.unwrap()).is_none()),
+                ChangeKind::Modified => prop_assert_ne!(now.insert(change.path, is.clone().unwrap()), is),
+                ChangeKind::Deleted => prop_assert!(now.remove(&change.path).is_some()),
+                ChangeKind::Renamed { from } | ChangeKind::Moved { from } => {
+                    prop_assert_eq!(from.parent() == change.path.parent(), change.kind.word() == "renamed");
+                    let was = now.remove(from);
+                    prop_assert_eq!(&was, &is, "the same content");
+                    prop_assert!(now.insert(change.path, is.unwrap()).is_none());
+                }
+            }
+        }
+        prop_assert_eq!(now, wanted);
+    }
 }
