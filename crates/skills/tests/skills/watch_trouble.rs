@@ -3,7 +3,7 @@
 use crate::world::{SOON, World, put, skills, text};
 use drawbridge_skills::watch::{Event, Notice, NoticeError, Noticer, SystemNotices, Tell, Times};
 use drawbridge_skills::{Because, Found, Watching};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -28,6 +28,10 @@ struct Hand {
     /// Nothing watches at all.
     none: AtomicBool,
     tell: Mutex<Option<Arc<Tell>>>,
+    /// How often something that watches was made.
+    begun: AtomicUsize,
+    /// A folder, and what is written into it just before it is watched.
+    late: Mutex<Option<(PathBuf, PathBuf)>>,
 }
 
 struct Troubled(Arc<Hand>);
@@ -37,6 +41,7 @@ impl Noticer for Troubled {
         if self.0.none.load(Ordering::SeqCst) {
             return Err(NoticeError::Other("not here".to_owned()));
         }
+        self.0.begun.fetch_add(1, Ordering::SeqCst);
         let tell = Arc::new(tell);
         *self.0.tell.lock().unwrap() = Some(tell.clone());
         let hand = self.0.clone();
@@ -65,6 +70,10 @@ impl Notice for Watches {
             return Err(NoticeError::Limit);
         }
         self.hand.placed.fetch_add(1, Ordering::SeqCst);
+        let mut late = self.hand.late.lock().unwrap();
+        if let Some((_, file)) = late.take_if(|(at, _)| at == folder) {
+            std::fs::write(file, text("late", "")).unwrap();
+        }
         self.system.watch(folder, below)
     }
     fn unwatch(&mut self, folder: &Path) {
@@ -107,12 +116,36 @@ fn after_an_overflow_everything_is_read_again_and_looked_at_until_it_is_quiet() 
     eyes.until(|found| found.changes.iter().any(|change| change.path == lost));
     hand.deaf.store(false, Ordering::SeqCst);
     eyes.until(|found| found.watching == Watching::Watched);
+    assert_eq!(
+        hand.begun.load(Ordering::SeqCst),
+        2,
+        "no watch of before is trusted"
+    );
     // Watched again, from then on: the folder that nobody told of too.
     let before = eyes.skill(&lost, |_| true);
     std::fs::write(&lost, text("lost", "again")).unwrap();
     let after = eyes.skill(&lost, |skill| skill.hash != before.hash && skill.is_usable());
     assert_eq!(after.name, "lost");
     assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+}
+
+// proves S5.33: what comes between the look and the watch
+#[test]
+fn what_is_written_before_a_new_folder_is_watched_is_found_without_an_event() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    std::fs::create_dir_all(&root).unwrap();
+    let hand = Arc::new(Hand::default());
+    let file = root.join("late/SKILL.md");
+    *hand.late.lock().unwrap() = Some((root.join("late"), file.clone()));
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand)));
+    std::fs::create_dir(root.join("late")).unwrap();
+    eyes.skill(&file, |skill| skill.name == "late");
+    assert_eq!(
+        eyes.last.as_ref().unwrap().watching,
+        Watching::Watched,
+        "nobody looks from time to time"
+    );
 }
 
 #[test]
