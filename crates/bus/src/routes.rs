@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post, post_service};
 use axum::{Extension, Json, Router};
 use drawbridge_wire::link::{
-    MAX_APP_SERVER_MESSAGE, MAX_LINK_MESSAGE, MAX_REMOTE_MESSAGE, SUBPROTOCOL, TUNNEL_HOST_HEADER,
+    BUS_HEADER, MAX_APP_SERVER_MESSAGE, MAX_LINK_MESSAGE, MAX_REMOTE_MESSAGE, SUBPROTOCOL, TUNNEL_HOST_HEADER,
 };
 use drawbridge_wire::skills::SkillNames;
 use http::{HeaderMap, HeaderValue, header};
@@ -35,6 +35,8 @@ pub(crate) struct Doors {
     /// Tasks of upgraded connections.
     pub(crate) tasks: TaskTracker,
     pub(crate) shutdown: CancellationToken,
+    /// Of this bus, at whichever address; see [`BUS_HEADER`].
+    pub(crate) id: Option<HeaderValue>,
 }
 
 impl Doors {
@@ -85,10 +87,15 @@ async fn threshold(State(doors): State<Arc<Doors>>, mut request: Request, next: 
     } else {
         doors.names.reached_as(request.uri(), request.headers())
     };
+    let to_hosts = request.uri().path() == "/connect";
     let mut response = match checked {
         Ok(reached_as) => {
             request.extensions_mut().insert(reached_as);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(id) = doors.id.as_ref().filter(|_| to_hosts) {
+                response.headers_mut().insert(BUS_HEADER, id.clone());
+            }
+            response
         }
         Err(refusal) => {
             tracing::info!(code = refusal.code(), "request refused");

@@ -2,7 +2,7 @@
 
 use crate::names::Names;
 use crate::pins::{PinFile, Pins};
-use crate::registry::Registry;
+use crate::registry::{Registry, random_name};
 use crate::routes::{Doors, router};
 use crate::tokens::Tokens;
 use crate::{BusError, BusLimits, BusOptions};
@@ -84,6 +84,7 @@ impl Bus {
             links,
             tasks: TaskTracker::new(),
             shutdown,
+            id: random_name().and_then(|id| id.parse().ok()),
         };
         Ok(Self {
             listener,

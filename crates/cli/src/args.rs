@@ -79,7 +79,7 @@ pub enum Command {
     Enrollments(EnrollmentsArgs),
     /// Forget an enrollment: disconnect and let go of its tokens.
     Forget {
-        /// Its id, as `enrollments` shows it.
+        /// Its id as `enrollments` shows it, or its name if no other has it.
         bus: String,
     },
     /// Look after the vault that keeps the tokens.
@@ -217,17 +217,17 @@ pub struct EnrollmentsArgs {
 pub enum EnrollmentsAction {
     /// Connect to it, now and at every start.
     On {
-        /// Its id.
+        /// Its id, or its name if no other has it.
         bus: String,
     },
     /// Disconnect from it and stay so.
     Off {
-        /// Its id.
+        /// Its id, or its name if no other has it.
         bus: String,
     },
     /// Change its name here or its MCP server.
     Set {
-        /// Its id.
+        /// Its id, or its name if no other has it.
         bus: String,
         /// What the bus is called here.
         #[arg(long, value_name = "NAME")]

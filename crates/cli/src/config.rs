@@ -3,16 +3,17 @@
 use crate::args::ConfigAction;
 use crate::place::Place;
 use crate::{CliError, Exit, screen};
-use drawbridge_config::{
-    Edited, InForce, Next, Problem, Settings, Shown, Store, Values, editor_command, has_errors, resolve,
-};
-use serde::Serialize;
-use std::ffi::OsString;
+use drawbridge_config::{Edited, Next, Problem, editor_command};
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod accept;
+pub(crate) mod set;
+mod show;
+mod waits;
+
+pub(crate) use show::wrong_with;
 
 /// Where the file is.
 pub(crate) fn path(named: Option<&Path>) -> Result<PathBuf, CliError> {
@@ -31,92 +32,24 @@ pub(crate) async fn run(place: &Place, file: &Path, action: ConfigAction) -> Res
             screen::line(&file.display().to_string())?;
             Ok(Exit::Done)
         }
-        ConfigAction::Check => check(file),
-        ConfigAction::Show(args) => show(file, &place.data_dir, args.json),
+        ConfigAction::Check => show::check(file, &place.data_dir),
+        ConfigAction::Show(args) => show::run(place, file, args.json).await,
         ConfigAction::Set { key, value } => {
-            let value = drawbridge_config::set(file, &key, &value)?;
-            screen::line(&format!("{key} = {value}"))?;
-            Ok(Exit::Done)
+            let exit = set::set(file, &key, &value)?;
+            waits::tell(place, file, &key).await;
+            Ok(exit)
         }
         ConfigAction::Unset { key } => {
-            let was_there = drawbridge_config::unset(file, &key)?;
-            screen::line(if was_there { "removed" } else { "it was not set" })?;
-            Ok(Exit::Done)
+            let exit = set::unset(file, &key)?;
+            waits::tell(place, file, &key).await;
+            Ok(exit)
         }
-        ConfigAction::Edit => edit(file),
+        ConfigAction::Edit => edit(file, &place.data_dir),
         ConfigAction::Accept { yes } => accept::run(place, yes).await,
     }
 }
 
-fn check(file: &Path) -> Result<Exit, CliError> {
-    let name = file.display().to_string();
-    let problems = match drawbridge_config::read_bounded(file) {
-        Ok(None) => {
-            screen::line("there is no file, so the defaults count")?;
-            return Ok(Exit::Done);
-        }
-        Ok(Some(bytes)) => drawbridge_config::parse_bytes(&bytes, &name).1,
-        Err(problem) => vec![*problem],
-    };
-    tell(&problems);
-    if has_errors(&problems) {
-        return Ok(Exit::Failed);
-    }
-    screen::line("the file is right")?;
-    Ok(Exit::Done)
-}
-
-/// What `config show --json` prints.
-#[derive(Serialize)]
-struct Report {
-    file: PathBuf,
-    from: InForce,
-    problems: Vec<Problem>,
-    keys: Vec<Shown>,
-}
-
-fn show(file: &Path, data_dir: &Path, json: bool) -> Result<Exit, CliError> {
-    let store = Store::open(file, data_dir, now());
-    let state = store.state();
-    let resolved = resolved(&Values::default(), &store, |name| std::env::var_os(name));
-    let mut problems = state.problems.clone();
-    problems.extend(resolved.1);
-    let keys = drawbridge_config::show(&resolved.0);
-    if json {
-        let (file, from) = (state.file.clone(), state.from);
-        screen::json(&Report {
-            file,
-            from,
-            problems,
-            keys,
-        })?;
-        return Ok(Exit::Done);
-    }
-    tell(&problems);
-    let mut text = format!("# {}: {}\n", file.display(), in_words(state.from));
-    for row in keys {
-        let value = row.value.map_or_else(
-            || format!("({})", row.otherwise.unwrap_or_default()),
-            |value| format!("= {value}"),
-        );
-        text.push_str(&format!("{} {value}  # {}\n", row.key, row.origin));
-    }
-    screen::out(&text)?;
-    Ok(Exit::Done)
-}
-
-fn in_words(from: InForce) -> &'static str {
-    match from {
-        InForce::File => "the file counts",
-        InForce::LastGood => "the file is wrong; what it said when it was last right counts",
-        InForce::Defaults => "there is no file; the defaults count",
-        InForce::NarrowedDefaults => {
-            "the file is wrong; the defaults count, and of the file what narrows them"
-        }
-    }
-}
-
-fn edit(file: &Path) -> Result<Exit, CliError> {
+fn edit(file: &Path, data_dir: &Path) -> Result<Exit, CliError> {
     if !screen::can_ask() {
         return Err(CliError::Usage(
             "config edit needs a terminal; use config set, or write the file and run config check".to_owned(),
@@ -137,7 +70,11 @@ fn edit(file: &Path) -> Result<Exit, CliError> {
         }
     };
     let (text, exit) = match drawbridge_config::edit(file, run, ask)? {
-        Edited::Written => ("written", Exit::Done),
+        Edited::Written => {
+            // It counts; some of it may lead nowhere on this computer.
+            tell(&wrong_with(file, data_dir).unwrap_or_default());
+            ("written", Exit::Done)
+        }
         Edited::Unchanged => ("nothing was changed", Exit::Done),
         Edited::GivenUp => ("the file is as it was", Exit::Failed),
     };
@@ -146,27 +83,14 @@ fn edit(file: &Path) -> Result<Exit, CliError> {
 }
 
 fn tell(problems: &[Problem]) {
-    for problem in problems {
-        screen::note_line(&format!("{problem}\n"));
-    }
+    problems.iter().for_each(tell_one);
+}
+
+fn tell_one(problem: &Problem) {
+    screen::note_line(&format!("{problem}\n"));
 }
 
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn resolved(
-    flags: &Values,
-    store: &Store,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> (Settings, Vec<Problem>) {
-    let state = store.state();
-    let resolved = resolve(
-        flags,
-        variable,
-        &state.in_force,
-        &state.file.display().to_string(),
-    );
-    (resolved.settings, resolved.problems)
 }

@@ -30,8 +30,10 @@ const RESTARTS: usize = 5;
 const RESTART_WINDOW: Duration = Duration::from_secs(600);
 /// Longest for another process's host to open its socket, or to end.
 const ATTACH: Duration = Duration::from_secs(15);
-/// How often that is tried.
+/// How often that is tried at first.
 const ATTACH_STEP: Duration = Duration::from_millis(100);
+/// How often a host for short commands is asked in the end: it records each time.
+const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// Longest for the host to end after the last lease was given back.
 const HOST_ENDS: Duration = Duration::from_secs(15);
 /// Longest from the end of a host's socket to its own, when it breaks down.
@@ -133,7 +135,8 @@ async fn bring_up(
             }
             return Ok(client);
         }
-        Err(ControlError::NotRunning(_)) => {}
+        // It is waited for below.
+        Err(error) if error.is_over() || error.is_visited() => {}
         Err(error) => return Err(error.into()),
     }
     let current_dir = std::env::current_dir().map_err(|source| CliError::File {
@@ -144,30 +147,43 @@ async fn bring_up(
     let mut setup = host_setup(args, secrets, place.is_enrolled(), variable, &current_dir)?;
     setup.vault_key = place.vault_key.clone();
     setup.config.clone_from(&place.config);
-    let (client, started) = start(data_dir, CLIENT, &setup).await?;
+    let attach = async || ControlClient::connect(data_dir, CLIENT, true).await;
+    let (client, started) = start(data_dir, &setup, attach).await?;
     *child = started;
     Ok(client)
 }
 
 /// Starts a host, or attaches to the one that another process was faster to start. One that is just ending
-/// holds its lock a moment longer than its socket: then the next attempt starts ours.
-pub(crate) async fn start(
+/// holds its lock a moment longer than its socket, and one for a short command ends soon: then the next
+/// attempt starts ours. `attach` changes nothing, so it can be tried again; ours may end too, with another
+/// command that came first.
+pub(crate) async fn start<T>(
     data_dir: &Path,
-    client: &str,
     setup: &HostSetup,
-) -> Result<(ControlClient, Option<Child>), CliError> {
+    attach: impl AsyncFn() -> Result<T, ControlError>,
+) -> Result<(T, Option<Child>), CliError> {
     let deadline = Instant::now() + ATTACH;
+    let mut step = ATTACH_STEP;
     loop {
         let child = match spawn::host(data_dir, setup).await? {
             Started::Host(child) => Some(child),
             Started::AlreadyRunning => None,
         };
-        match ControlClient::connect(data_dir, client, true).await {
-            Ok(client) => return Ok((client, child)),
-            Err(ControlError::NotRunning(_)) if child.is_none() && Instant::now() < deadline => {
-                sleep(ATTACH_STEP).await;
+        loop {
+            let attached = attach().await;
+            let late = Instant::now() >= deadline;
+            match attached {
+                Ok(attached) => return Ok((attached, child)),
+                Err(error) if error.is_visited() && !late => {
+                    sleep(step).await;
+                    step = LONGEST_STEP.min(step * 2);
+                }
+                Err(error) if error.is_over() && !late => {
+                    sleep(ATTACH_STEP).await;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
 }

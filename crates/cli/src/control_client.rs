@@ -81,6 +81,22 @@ impl ControlError {
         }
     }
 
+    /// Whether the host that is there was started for a short command only, and ends by itself.
+    #[must_use]
+    pub fn is_visited(&self) -> bool {
+        matches!(self, ControlError::Rejected { code, .. } if code == "host_visiting")
+    }
+
+    /// Whether, for who has asked for nothing yet, there is no host or one that is ending.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            ControlError::NotRunning(_) | ControlError::Lost(_) => true,
+            ControlError::Rejected { code, .. } => code == "stopping",
+            _ => false,
+        }
+    }
+
     /// The exit code it gives.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -137,6 +153,37 @@ impl ControlClient {
     /// # Errors
     /// When no host runs there, or it refuses or does not answer.
     pub async fn connect(data_dir: &Path, client: &str, lease: bool) -> Result<Self, ControlError> {
+        Self::introduce(
+            data_dir,
+            Initialize {
+                version: VERSION,
+                client: client.to_owned(),
+                lease,
+                visit: false,
+            },
+        )
+        .await
+    }
+
+    /// As [`ControlClient::connect`] with a lease, for a short command: a host that was started for another
+    /// one will do.
+    ///
+    /// # Errors
+    /// As [`ControlClient::connect`].
+    pub async fn visit(data_dir: &Path, client: &str) -> Result<Self, ControlError> {
+        Self::introduce(
+            data_dir,
+            Initialize {
+                version: VERSION,
+                client: client.to_owned(),
+                lease: true,
+                visit: true,
+            },
+        )
+        .await
+    }
+
+    async fn introduce(data_dir: &Path, hello: Initialize) -> Result<Self, ControlError> {
         let path = socket_path(data_dir);
         let socket = tokio::time::timeout(ANSWER, open(data_dir, &path))
             .await
@@ -146,11 +193,6 @@ impl ControlClient {
             last_id: 0,
             seq: None,
             waiting: VecDeque::new(),
-        };
-        let hello = Initialize {
-            version: VERSION,
-            client: client.to_owned(),
-            lease,
         };
         this.request(&Request::Initialize(hello)).await?;
         Ok(this)
@@ -331,7 +373,7 @@ async fn open(data_dir: &Path, path: &Path) -> Result<WebSocketStream<UnixStream
                 let said = refusal(response.body().as_deref().unwrap_or_default());
                 ControlError::Refused(said.unwrap_or_else(|| format!("HTTP {}", response.status())))
             }
-            other => ControlError::Refused(lost(other).to_string()),
+            other => lost(other),
         })
 }
 

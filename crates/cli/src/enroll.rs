@@ -8,7 +8,7 @@ use crate::visit::Visit;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_wire::Secret;
-use drawbridge_wire::buses::{Enroll, LinkView, McpSetting, Permission};
+use drawbridge_wire::buses::{BusSource, Enroll, LinkView, McpSetting, Permission};
 use drawbridge_wire::control::Request;
 use drawbridge_wire::enroll::normal_code;
 use drawbridge_wire::pipe::LinkState;
@@ -62,19 +62,33 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
             token: mcp_token,
         },
     };
-    let mut visit = Visit::begin(place, CLIENT).await?;
+    let mut visit = Visit::begin_whole(place, CLIENT).await?;
     let mut view = visit.settled().await?;
     let link: LinkView = match visit.ask_for(&Request::Enroll(Box::new(enroll))).await {
         Ok(link) => link,
         Err(error) => {
-            visit.end().await?;
+            // What came of it counts more than a farewell.
+            let _ = visit.end().await;
             return Err(error);
         }
     };
+    let known = |known: &LinkView| known.id == link.id && known.source == BusSource::Vault;
+    let before = view
+        .links
+        .iter()
+        .find(|link| known(link))
+        .map(|link| link.api.clone());
     let there = |view: &drawbridge_wire::control::HostView| {
-        let found = view.links.iter().find(|known| known.id == link.id);
-        found
-            .is_some_and(|known| matches!(known.link, LinkState::Connected { .. } | LinkState::Failed { .. }))
+        // Not the link of an earlier enrollment there, whose end may be told only now.
+        let anew = |known: &&LinkView| known.id == link.id && known.since_ms >= link.since_ms;
+        let found = view.links.iter().find(anew);
+        // A host without codex dials nobody.
+        found.is_some_and(|known| {
+            matches!(
+                known.link,
+                LinkState::Connected { .. } | LinkState::Failed { .. } | LinkState::Disconnected
+            )
+        })
     };
     visit.until(&mut view, CONNECTS, there).await?;
     let link = view
@@ -98,6 +112,13 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         visible_line(&host),
         visible_line(&view.vault.place)
     ))?;
+    if let Some(before) = before {
+        screen::line(&format!(
+            "it was enrolled here already, as {} under {}; that address and its token are replaced",
+            visible_line(&link.name),
+            visible_line(&before)
+        ))?;
+    }
     screen::line(&report::link(&link))?;
     screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
     Ok(exit)

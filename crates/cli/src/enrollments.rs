@@ -9,6 +9,9 @@ use crate::{CliError, Exit, screen};
 use drawbridge_wire::Secret;
 use drawbridge_wire::buses::{BusSource, LinkView, McpSetting, SetEnrollment, WhichBus};
 use drawbridge_wire::control::{HostView, Request};
+use which::WhichError;
+
+pub(crate) mod which;
 
 const CLIENT: &str = "drawbridge enrollments";
 
@@ -30,47 +33,60 @@ pub(crate) async fn run(place: &Place, args: EnrollmentsArgs) -> Result<Exit, Cl
                 (_, true) => Some(Secret::new("")),
                 _ => None,
             };
-            let set = SetEnrollment {
-                bus,
-                name,
-                mcp: McpSetting {
-                    name: mcp_name,
-                    url: mcp_url,
-                    token,
-                },
+            let request = |_: &HostView, bus| {
+                let set = SetEnrollment {
+                    bus,
+                    name,
+                    mcp: McpSetting {
+                        name: mcp_name,
+                        url: mcp_url,
+                        token,
+                    },
+                };
+                Ok(Request::SetEnrollment(Box::new(set)))
             };
-            change(place, &Request::SetEnrollment(Box::new(set)), "kept").await
+            change(place, &bus, request, "kept").await
         }
     }
 }
 
 pub(crate) async fn forget(place: &Place, bus: String) -> Result<Exit, CliError> {
-    change(
-        place,
-        &Request::Forget { bus },
-        "forgotten; its tokens are gone from this computer",
-    )
-    .await
+    let done = "forgotten; its tokens are gone from this computer";
+    change(place, &bus, |_, bus| Ok(Request::Forget { bus }), done).await
 }
 
 async fn want(place: &Place, bus: String, on: bool) -> Result<Exit, CliError> {
-    let which = WhichBus { bus: Some(bus) };
-    let (request, done) = match on {
-        true => (
-            Request::Connect(which),
-            "on; `drawbridge connect` keeps the host up",
-        ),
-        false => (Request::Disconnect(which), "off"),
+    let done = match on {
+        true => "on; `drawbridge connect` keeps the host up",
+        false => "off",
     };
-    change(place, &request, done).await
+    let request = |view: &HostView, bus: String| {
+        if !on {
+            return Ok(Request::Disconnect(WhichBus { bus: Some(bus) }));
+        }
+        which::usable(view, &bus)?;
+        Ok(Request::Connect(WhichBus { bus: Some(bus) }))
+    };
+    change(place, &bus, request, done).await
 }
 
-async fn change(place: &Place, request: &Request, done: &str) -> Result<Exit, CliError> {
+/// Asks for a change of the enrollment that `said` means.
+async fn change(
+    place: &Place,
+    said: &str,
+    request: impl FnOnce(&HostView, String) -> Result<Request, WhichError>,
+    done: &str,
+) -> Result<Exit, CliError> {
     let mut visit = Visit::begin(place, CLIENT).await?;
-    visit.settled().await?;
-    let said = visit.ask(request).await;
-    visit.end().await?;
-    said?;
+    let changed = async {
+        let view = visit.settled().await?;
+        let request = which::id(&view, said).and_then(|id| request(&view, id))?;
+        visit.ask(&request).await
+    };
+    let changed = changed.await;
+    let ended = visit.end().await;
+    changed?;
+    ended?;
     screen::note_line(done);
     Ok(Exit::Done)
 }
@@ -86,8 +102,10 @@ async fn list(place: &Place, json: bool) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let mut visit = Visit::begin(place, CLIENT).await?;
-    let view = visit.settled().await?;
-    visit.end().await?;
+    let view = visit.settled().await;
+    let ended = visit.end().await;
+    let view = view?;
+    ended?;
     let kept: Vec<&LinkView> = view
         .links
         .iter()

@@ -111,6 +111,12 @@ pub enum CliError {
     /// The configuration file was not changed.
     #[error(transparent)]
     Config(#[from] drawbridge_config::FileError),
+    /// It is not known which enrollment is meant, or it cannot be used.
+    #[error(transparent)]
+    Which(#[from] crate::enrollments::which::WhichError),
+    /// A key was not set.
+    #[error(transparent)]
+    ConfigSet(#[from] crate::config::set::SetError),
     /// The async runtime.
     #[error("cannot start: {0}; the system may be out of threads or file descriptors")]
     Runtime(std::io::Error),
@@ -139,6 +145,8 @@ impl CliError {
             CliError::NoDataDir => "no_data_dir",
             CliError::NoConfigDir => "no_config_dir",
             CliError::Config(error) => error.code(),
+            CliError::ConfigSet(error) => error.code(),
+            CliError::Which(error) => error.code(),
             CliError::Runtime(_) => "runtime",
         }
     }
@@ -151,13 +159,15 @@ impl CliError {
             | CliError::Secrets(_)
             | CliError::NoDataDir
             | CliError::NoConfigDir
-            | CliError::Config(_) => Exit::Usage,
+            | CliError::Config(_)
+            | CliError::ConfigSet(_) => Exit::Usage,
             CliError::Control(error) => error.exit(),
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,
             CliError::HostStart { .. }
             | CliError::NoSkill(_)
             | CliError::SeveralSkills(..)
+            | CliError::Which(_)
             | CliError::HostKeepsEnding(..)
             | CliError::Bus { .. }
             | CliError::Connector { .. }

@@ -18,6 +18,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 const CLIENT: &str = "drawbridge vault";
+/// The vault's file with what was confirmed.
+const CONFIRMED: &str = "confirmed";
 /// Largest export or identity that is read.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
@@ -37,21 +39,29 @@ pub(crate) async fn run(place: &Place, action: VaultAction) -> Result<Exit, CliE
     };
     let mut visit = Visit::begin(place, CLIENT).await?;
     let done = act(&mut visit, action, import).await;
-    visit.end().await?;
-    done
+    let ended = visit.end().await;
+    let exit = done?;
+    ended?;
+    Ok(exit)
 }
 
 async fn act(visit: &mut Visit, action: VaultAction, import: Option<Import>) -> Result<Exit, CliError> {
     let view = visit.settled().await?;
     match action {
         VaultAction::Status(args) => {
+            // The host read the files when it opened the vault, which may be long ago.
+            let vault: VaultView = match view.vault.state {
+                VaultCondition::Open => visit.ask_for(&Request::CheckVault {}).await?,
+                _ => view.vault,
+            };
             if args.json {
-                screen::json(&view.vault)?;
+                screen::json(&vault)?;
             } else {
-                screen::out(&text(&view.vault))?;
+                screen::out(&text(&vault))?;
             }
-            let failed = matches!(view.vault.state, VaultCondition::Failed { .. });
-            return Ok(if failed { Exit::Failed } else { Exit::Done });
+            let failed = matches!(vault.state, VaultCondition::Failed { .. });
+            let good = vault.files.iter().all(|file| file.code == "good");
+            return Ok(if failed || !good { Exit::Failed } else { Exit::Done });
         }
         VaultAction::Open => {
             visit.ask(&Request::OpenVault {}).await?;
@@ -87,6 +97,13 @@ async fn act(visit: &mut Visit, action: VaultAction, import: Option<Import>) -> 
         VaultAction::Reset => {
             visit.ask(&Request::ResetVault {}).await?;
             screen::note_line("the old files were put aside beside the vault; it is empty and has a new key");
+            let vault: VaultView = visit.ask_for(&Request::CheckVault {}).await?;
+            if vault.files.iter().any(|file| file.name == CONFIRMED) {
+                screen::note_line(
+                    "what was confirmed of the configuration was put aside too: until `drawbridge config accept` \
+                     confirms it anew, remote clients may do the least there is",
+                );
+            }
         }
     }
     Ok(Exit::Done)

@@ -9,6 +9,8 @@
 use drawbridge_testkit::home::{CodexHome, Scratch, real_codex, scratch_dir};
 use drawbridge_testkit::model::ScriptedModel;
 use drawbridge_testkit::secret_service::Session;
+use drawbridge_vault::{BusId, Enrollment, KeySource, Vault};
+use drawbridge_wire::Secret;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -140,7 +142,19 @@ fn folders_that_cannot_be_used_are_named_with_their_remedy() {
     assert!(says(&examined, "config_file", "my.toml:2:8"));
 }
 
-/// Answers every request with these headers, until the test ends.
+#[test]
+fn folders_that_no_remote_gets_are_named() {
+    let patient = Patient::new();
+    let file = patient.scratch.path().join("my.toml");
+    std::fs::write(file, "[security]\nroots = [\"/\", \"/nope\"]\n").unwrap();
+    let (_, examined) = patient.doctor(&[]);
+    assert_eq!(level(&examined, "config_file"), "warn", "{examined:#}");
+    for word in ["my.toml:2:9", "`/` is or contains", "`/nope` does not exist"] {
+        assert!(says(&examined, "config_file", word), "{word}: {examined:#}");
+    }
+}
+
+/// Answers every request with these headers, until the test ends; takes the one token.
 fn server(headers: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = format!("http://{}", listener.local_addr().unwrap());
@@ -149,15 +163,18 @@ fn server(headers: String) -> String {
             let Ok(mut stream) = stream else { return };
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let mut line = String::new();
-            let mut unauthorized = false;
+            let (mut connects, mut taken) = (false, false);
             while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
-                unauthorized |= line.starts_with("GET /connect");
+                connects |= line.starts_with("GET /connect");
+                taken |= line
+                    .to_ascii_lowercase()
+                    .starts_with("authorization: bearer canary-good");
                 line.clear();
             }
-            let status = if unauthorized {
-                "401 Unauthorized"
-            } else {
-                "200 OK"
+            let status = match (connects, taken) {
+                (true, true) => "426 Upgrade Required",
+                (true, false) => "401 Unauthorized",
+                (false, _) => "200 OK",
             };
             let answer = format!("HTTP/1.1 {status}\r\n{headers}content-length: 0\r\n\r\n");
             // Who asked may be gone.
@@ -199,6 +216,141 @@ fn a_token_that_is_not_taken_is_named_and_not_shown() {
     let (_, examined) = patient.doctor(&["--api", &at]);
     assert_eq!(level(&examined, "bus_token"), "fail", "{examined:#}");
     assert!(!examined.to_string().contains("CANARY"));
+}
+
+#[test]
+fn a_bus_that_is_only_named_has_a_line_about_its_token_too() {
+    let mut patient = Patient::new();
+    let at = server(String::new());
+    let (_, examined) = patient.doctor(&["--api", &at]);
+    assert_eq!(level(&examined, "bus_token"), "warn", "{examined:#}");
+    assert!(says(&examined, "bus_token", "no token given"), "{examined:#}");
+    let (_, examined) = patient.doctor(&["--api", &at, "--token", "CANARY-good"]);
+    assert_eq!(level(&examined, "bus_token"), "ok", "{examined:#}");
+    patient
+        .variables
+        .push(("CODEX_APP_CONNECTOR_TOKEN", "CANARY-good".into()));
+    let (_, examined) = patient.doctor(&["--api", &at]);
+    assert_eq!(level(&examined, "bus_token"), "ok", "{examined:#}");
+    assert!(!examined.to_string().contains("CANARY"));
+}
+
+fn enrollment(id: &str, api: &str, token: &str, on: bool) -> Enrollment {
+    Enrollment {
+        id: BusId::new(id).unwrap(),
+        name: format!("bus {id}"),
+        api_origin: api.to_owned(),
+        host_id: None,
+        token: Secret::new(token),
+        on,
+        disabled: None,
+        mcp: None,
+        ca_file: None,
+        made_at: 1,
+    }
+}
+
+/// Everything below a folder, with its bytes.
+fn below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(below(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn enrolled_buses_are_looked_at_although_no_host_runs() {
+    let patient = Patient::new();
+    let at = server(format!(
+        "date: {}\r\n",
+        httpdate::fmt_http_date(SystemTime::now())
+    ));
+    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let key = patient.scratch.path().join("key");
+    std::fs::create_dir(&patient.data).unwrap();
+    std::fs::set_permissions(&patient.data, PermissionsExt::from_mode(0o700)).unwrap();
+    let folder = patient.data.join("vault");
+    let mut vault = Vault::open(&folder, &KeySource::KeyFile(key.clone())).unwrap();
+    for kept in [
+        enrollment("good", &at, "CANARY-good", true),
+        enrollment("bad", &at, "CANARY-bad", true),
+        enrollment("off", &at, "CANARY-bad", false),
+        enrollment("down", &format!("http://{down}"), "CANARY-good", true),
+    ] {
+        vault.put(kept).unwrap();
+    }
+    drop(vault);
+    let before = below(&patient.data);
+    let with_key = ["--key-file", key.to_str().unwrap()];
+    let rows = |examined: &Value| -> Vec<(String, String, String)> {
+        let word = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
+        let checks = examined["checks"].as_array().unwrap().iter();
+        checks
+            .filter(|check| check["id"].as_str().unwrap().starts_with("bus"))
+            .map(|check| (word(check, "about"), word(check, "id"), word(check, "level")))
+            .collect()
+    };
+    let row = |about: &str, id: &str, level: &str| (about.to_owned(), id.to_owned(), level.to_owned());
+
+    let (code, examined) = patient.doctor(&with_key);
+    let mut found = rows(&examined);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            row("bus bad", "bus", "ok"),
+            row("bus bad", "bus_clock", "ok"),
+            row("bus bad", "bus_token", "fail"),
+            row("bus down", "bus", "fail"),
+            row("bus down", "bus_token", "warn"),
+            row("bus good", "bus", "ok"),
+            row("bus good", "bus_clock", "ok"),
+            row("bus good", "bus_token", "ok"),
+            row("bus off", "bus", "ok"),
+            row("bus off", "bus_clock", "ok"),
+        ],
+        "{examined:#}"
+    );
+    assert_eq!(level(&examined, "vault"), "ok", "{examined:#}");
+    assert_eq!(code, Some(1));
+    assert!(!examined.to_string().contains("CANARY"));
+    assert_eq!(below(&patient.data), before, "doctor changed something");
+
+    // Without the key they are known, and what to do is said.
+    let (_, examined) = patient.doctor(&[]);
+    let mut found = rows(&examined);
+    found.sort();
+    let ids = ["bad", "down", "good", "off"];
+    assert_eq!(found, ids.map(|id| row(id, "bus", "warn")), "{examined:#}");
+    assert!(says(&examined, "bus", "enrolled, not looked at"), "{examined:#}");
+    assert_eq!(level(&examined, "vault"), "warn", "{examined:#}");
+    let missing = patient.scratch.path().join("other key");
+    let (_, examined) = patient.doctor(&["--key-file", missing.to_str().unwrap()]);
+    assert!(
+        says(&examined, "bus", "if you started it with --key-file"),
+        "{examined:#}"
+    );
+    assert_eq!(below(&patient.data), before, "doctor changed something");
+
+    // A damaged file is not ok, and the bus of a file that is lost is not forgotten.
+    std::fs::write(folder.join("bad.age"), "no age file").unwrap();
+    let (_, examined) = patient.doctor(&with_key);
+    assert_eq!(level(&examined, "vault"), "warn", "{examined:#}");
+    std::fs::write(folder.join("bad.age.bak"), "no age file").unwrap();
+    let (_, examined) = patient.doctor(&with_key);
+    assert_eq!(level(&examined, "vault"), "fail", "{examined:#}");
+    assert!(says(&examined, "vault", "[file_damaged]"), "{examined:#}");
+    assert!(
+        rows(&examined).contains(&row("bad", "bus", "warn")),
+        "{examined:#}"
+    );
 }
 
 #[test]

@@ -317,3 +317,53 @@ async fn a_token_that_is_typed_is_not_shown() {
     let echo = nix::sys::termios::LocalFlags::ECHO;
     assert!(terminal.local_flags.contains(echo), "as it was before");
 }
+
+/// While somebody thinks about an answer, nobody else has to wait for it.
+// proves S5.47
+#[tokio::test]
+async fn config_accept_holds_no_host_while_it_asks() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut state = view(dir.path(), None);
+    let config = json!({
+        "file": "/c.toml", "in_force": "file", "problems": [], "confirmed": "defaults",
+        "waiting": [], "digest": null, "at_next_start": [],
+    });
+    state.config = Some(serde_json::from_value(config).unwrap());
+    let mut command = drawbridge(dir.path());
+    command.args(["config", "accept"]);
+    let mut person = Person::of(command);
+    let mut client = host.ready_client(&state).await;
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::OfferConfig {});
+    let waiting = json!([{"key": "security.role", "from": "viewer", "to": "operator"}]);
+    let offer = json!({"waiting": waiting, "records": [], "digest": "seen"});
+    client.reply(id, offer).await;
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.reply(id, json!({})).await;
+    person.sees("Confirm all of this? [y/N] ").await;
+
+    person.types("y\r");
+    let mut client = host.ready_client(&state).await;
+    let (id, request) = client.request().await;
+    // It is what was seen, or it does not count.
+    assert_eq!(
+        request,
+        Request::AcceptConfig {
+            digest: "seen".to_owned()
+        }
+    );
+    client.reply(id, json!({})).await;
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.reply(id, json!({})).await;
+    person.sees("confirmed; it is in force").await;
+    assert!(
+        timeout(SOON, person.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .success()
+    );
+}

@@ -246,7 +246,8 @@ pub const KEYS: [Key; 19] = [
         guarded: true,
         about: &[
             "What a remote client may set for a thread: when the agent must ask, and what it does without",
-            "asking. Without asking at all, or without a sandbox, is nothing a remote client can have.",
+            "asking. Without asking at all, or without a sandbox, is nothing a remote client can have. With [] it",
+            "starts nothing.",
         ],
         ..row(Name::Ceilings, "security.ceilings", Kind::Pairs)
     },

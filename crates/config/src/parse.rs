@@ -8,7 +8,7 @@ use crate::secrets::{SECRET, SECRET_HELP, names_a_secret, secret_message};
 use crate::suggest::sections;
 use crate::syntax;
 use crate::text::Text;
-use crate::{Key, Name, Problem, Source, Value, Values};
+use crate::{Excerpt, Key, Name, Problem, Source, TextRange, Value, Values};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,6 +21,14 @@ const MOST: usize = 20;
 pub struct Config {
     values: Values,
     lines: BTreeMap<Name, u32>,
+    places: BTreeMap<Name, Place>,
+}
+
+/// Where a value stands, for what turns out to be wrong with it later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    range: TextRange,
+    excerpt: Excerpt,
 }
 
 impl Config {
@@ -44,13 +52,24 @@ impl Config {
             .filter(|(name, value)| keep(*name, value))
             .map(|(name, value)| (name, value.clone()))
             .collect();
-        let lines = self
-            .lines
-            .iter()
-            .filter(|(name, _)| values.get(**name).is_some())
-            .map(|(name, line)| (*name, *line))
-            .collect();
-        Self { values, lines }
+        let (mut lines, mut places) = (self.lines.clone(), self.places.clone());
+        lines.retain(|name, _| values.get(*name).is_some());
+        places.retain(|name, _| values.get(*name).is_some());
+        Self {
+            values,
+            lines,
+            places,
+        }
+    }
+
+    /// Something wrong with the value of a key that only the computer it is read on can tell.
+    pub(crate) fn problem(&self, name: Name, file: &str, code: &str, message: String) -> Problem {
+        let place = self.places.get(&name);
+        Problem {
+            range: place.map(|place| place.range),
+            excerpt: place.map(|place| place.excerpt.clone()),
+            ..Problem::of(Source::File(file.to_owned()), code, message)
+        }
     }
 }
 
@@ -230,6 +249,11 @@ impl Reader<'_> {
                 self.config.values.put(key.name, read);
                 let line = self.text.position(name.span().start).line;
                 self.config.lines.insert(key.name, line);
+                let place = Place {
+                    range: self.text.range(&value.span()),
+                    excerpt: Excerpt::new(self.text, &value.span()),
+                };
+                self.config.places.insert(key.name, place);
             }
             Err(faults) => self.findings.extend(faults.into_iter().map(|fault| Finding {
                 range: fault.range,

@@ -76,7 +76,6 @@ fn of_kind(kind: Kind) -> Value {
         }
         Kind::Pairs => json!({
             "type": "array",
-            "minItems": 1,
             "uniqueItems": true,
             "items": { "enum": all_pairs().map(words_of_pair) },
         }),

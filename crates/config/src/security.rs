@@ -1,10 +1,14 @@
 //! The settings that decide what a remote may do, and the rule that nothing widens them but a person.
 
-use crate::{Name, Problem, Settings, Source, words_of_pair};
+use crate::{Config, Name, Origin, Problem, Settings, Source, words_of_pair};
 use drawbridge_core::verdict::ceiling::Pair;
 use drawbridge_wire::{Role, WhoMayAnswer};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+const BAD_ROOT: &str = "bad_root";
+/// What helps when a folder for remotes is not there.
+const GONE: &str = "make the folder, or take it out of the list";
 
 /// Role, answer, roots and ceilings, as they were confirmed, loaded or are in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +110,8 @@ fn reach(answer: WhoMayAnswer) -> u8 {
 }
 
 /// The folders that both lists contain: of two nested ones the inner.
-fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
+#[must_use]
+pub fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
     let mut out: Vec<PathBuf> = Vec::new();
     let inner = right
         .iter()
@@ -122,6 +127,22 @@ fn common_roots(left: &[PathBuf], right: &[PathBuf]) -> Vec<PathBuf> {
 
 fn contains(roots: &[PathBuf], path: &Path) -> bool {
     roots.iter().any(|root| path.starts_with(root))
+}
+
+/// A setting as [`Widening`] has it. `of_start`: the folders are the one that drawbridge is started in.
+#[must_use]
+pub fn words(security: &Security, name: Name, of_start: bool) -> String {
+    match name {
+        Name::Role => word(&security.role),
+        Name::Answer => word(&security.answer),
+        Name::Roots if of_start => format!(
+            "the folder that drawbridge is started in (now {})",
+            paths(&security.roots)
+        ),
+        Name::Roots => paths(&security.roots),
+        Name::Ceilings => pairs(&security.ceilings),
+        _ => String::new(),
+    }
 }
 
 fn word(value: &impl Serialize) -> String {
@@ -149,13 +170,22 @@ fn listed(items: impl Iterator<Item = String>) -> String {
 }
 
 /// The security settings among resolved ones. Without roots it is the working directory (`cwd`, of the
-/// agent) that remotes see. Folders are canonicalised now; one that cannot be is left out and told of.
+/// agent) that remotes see. Folders are canonicalised now; one that cannot be, or that `why_not` refuses (with
+/// the end of a sentence that begins with it), is left out and told of, with its place in `config`.
 #[must_use]
-pub fn security_of(settings: &Settings, cwd: &Path, home: Option<&Path>) -> (Security, Vec<Problem>) {
+pub fn security_of(
+    settings: &Settings,
+    config: &Config,
+    cwd: &Path,
+    home: Option<&Path>,
+    why_not: impl Fn(&Path) -> Option<String>,
+) -> (Security, Vec<Problem>) {
     let values = settings.values();
     let mut problems = Vec::new();
     let mut roots = Vec::new();
     let wanted = values.paths(Name::Roots);
+    let of_cwd = wanted.is_none() && matches!(settings.origin(Name::HostCwd), Origin::File { .. });
+    let name = if of_cwd { Name::HostCwd } else { Name::Roots };
     let wanted: Vec<PathBuf> = match wanted {
         None => vec![cwd.to_owned()],
         Some(paths) => paths
@@ -164,33 +194,26 @@ pub fn security_of(settings: &Settings, cwd: &Path, home: Option<&Path>) -> (Sec
             .collect(),
     };
     for root in wanted {
-        match root.canonicalize() {
-            Ok(canonical) if canonical.is_dir() => {
-                if !roots.contains(&canonical) {
-                    roots.push(canonical);
+        let (why, help) = match root.canonicalize() {
+            Ok(canonical) if canonical.is_dir() => match why_not(&canonical) {
+                Some(why) => (why, "name a project folder"),
+                None => {
+                    if !roots.contains(&canonical) {
+                        roots.push(canonical);
+                    }
+                    continue;
                 }
-            }
-            found => {
-                let why = if found.is_ok() {
-                    "is no folder"
-                } else {
-                    "does not exist"
-                };
-                let shown = crate::words::quoted(&root.display().to_string());
-                problems.push(
-                    Problem::of(
-                        settings.source(Name::Roots),
-                        "bad_root",
-                        format!(
-                            "{}: {shown} {why}, so no remote client sees it",
-                            Name::Roots.key().path
-                        ),
-                    )
-                    .with_help("make the folder, or take it out of the list")
-                    .into_warning(),
-                );
-            }
-        }
+            },
+            Ok(_) => ("is no folder".to_owned(), GONE),
+            Err(_) => ("does not exist".to_owned(), GONE),
+        };
+        let shown = crate::words::quoted(&root.display().to_string());
+        let message = format!("{}: {shown} {why}, so no remote client sees it", name.key().path);
+        let problem = match settings.origin(name) {
+            Origin::File { file, .. } => config.problem(name, file, BAD_ROOT, message),
+            _ => Problem::of(settings.source(name), BAD_ROOT, message),
+        };
+        problems.push(problem.with_help(help).into_warning());
     }
     let security = Security {
         role: values.role().unwrap_or(Role::Operator),

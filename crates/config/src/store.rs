@@ -16,7 +16,7 @@ const LAST_GOOD: &str = "config.last-good.toml";
 pub enum InForce {
     /// The file as it is.
     File,
-    /// The file as it was when it was last right.
+    /// The file as it was when it was last right, or as it was not there yet.
     LastGood,
     /// There is no file.
     Defaults,
@@ -52,6 +52,8 @@ pub enum Loaded {
 #[derive(Debug)]
 pub struct Store {
     last_good: PathBuf,
+    /// Whether a good file is kept for later starts.
+    keeps: bool,
     seen: Option<Seen>,
     state: ConfigState,
 }
@@ -68,8 +70,20 @@ impl Store {
     /// Loads the file; `data_dir` keeps the copy of the last good one. `now` is in milliseconds since 1970.
     #[must_use]
     pub fn open(file: &Path, data_dir: &Path, now: u64) -> Self {
+        Self::begin(file, data_dir, now, true)
+    }
+
+    /// What a host that starts now would find. Keeps nothing: what no host ever had in force is no last
+    /// good configuration.
+    #[must_use]
+    pub fn look(file: &Path, data_dir: &Path, now: u64) -> Self {
+        Self::begin(file, data_dir, now, false)
+    }
+
+    fn begin(file: &Path, data_dir: &Path, now: u64, keeps: bool) -> Self {
         let mut store = Self {
             last_good: data_dir.join(LAST_GOOD),
+            keeps,
             seen: None,
             state: ConfigState {
                 in_force: Config::default(),
@@ -138,7 +152,7 @@ impl Store {
     fn keep(&mut self, first: bool, reading: Reading) {
         self.state.problems = reading.problems;
         if !first {
-            if self.state.from == InForce::File {
+            if matches!(self.state.from, InForce::File | InForce::Defaults) {
                 self.state.from = InForce::LastGood;
             }
             return;
@@ -159,6 +173,9 @@ impl Store {
 
     /// Keeps a copy for a start with a broken file. Without it such a start has the defaults.
     fn remember(&mut self, bytes: &[u8]) {
+        if !self.keeps {
+            return;
+        }
         if read_bounded(&self.last_good).is_ok_and(|copy| copy.as_deref() == Some(bytes)) {
             return;
         }

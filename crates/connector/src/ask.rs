@@ -7,6 +7,7 @@ use crate::lines::{LineReader, Lines};
 use crate::{ConnectorError, urls};
 use drawbridge_wire::Secret;
 use drawbridge_wire::enroll::{EnrollAnswer, EnrollRequest};
+use drawbridge_wire::link::{BUS_HEADER, LONGEST_BUS_ID};
 use drawbridge_wire::pipe::{Ask, AskAnswer, FromConnector};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::{Value, json};
@@ -50,9 +51,33 @@ pub(crate) async fn answer<R: AsyncRead + Unpin>(
 async fn find_out(at: &str, ca_file: Option<&Path>, what: Ask) -> Result<AskAnswer, LinkError> {
     match what {
         Ask::Token { connect_url, token } => token_counts(at, ca_file, &connect_url, &token).await,
+        Ask::Bus { connect_url } => which_bus(at, ca_file, &connect_url).await,
         Ask::Trade { enroll_url, request } => trade(at, ca_file, &enroll_url, &request).await,
         Ask::Mcp { url, token } => mcp(at, ca_file, &url, token.as_ref()).await,
     }
+}
+
+/// The address of a link for a request that opens none.
+fn plain(connect_url: &str) -> Result<Url, LinkError> {
+    let mut url = urls::link_url(connect_url)?;
+    let scheme = if url.scheme() == "wss" { "https" } else { "http" };
+    // Between these schemes it always works.
+    let _ = url.set_scheme(scheme);
+    Ok(url)
+}
+
+/// A bus says which one it is also where it lets nobody in.
+async fn which_bus(at: &str, ca_file: Option<&Path>, connect_url: &str) -> Result<AskAnswer, LinkError> {
+    let answer = ask(at, plain(connect_url)?, ca_file, question(Method::GET, None)).await?;
+    let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let id = answer
+        .headers
+        .get(BUS_HEADER)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| (1..=LONGEST_BUS_ID).contains(&id.len()) && id.chars().all(sign));
+    Ok(AskAnswer::Bus {
+        id: id.map(str::to_owned),
+    })
 }
 
 /// A plain request to `/connect`: a bus checks the token first and then asks for an upgrade.
@@ -62,10 +87,7 @@ async fn token_counts(
     connect_url: &str,
     token: &Secret,
 ) -> Result<AskAnswer, LinkError> {
-    let mut url = urls::link_url(connect_url)?;
-    let scheme = if url.scheme() == "wss" { "https" } else { "http" };
-    // Between these schemes it always works.
-    let _ = url.set_scheme(scheme);
+    let url = plain(connect_url)?;
     let answer = ask(at, url, ca_file, question(Method::GET, Some(token))).await?;
     let at = at.to_owned();
     match answer.status {

@@ -214,6 +214,7 @@ impl Dialer {
         match *error {
             UpgradeError::Broken => LinkError::Lost { at },
             UpgradeError::BadToken => LinkError::BadToken,
+            UpgradeError::Encrypted => tls::wanted(&self.at),
             UpgradeError::Status(401, _) => LinkError::Unauthorized { at },
             UpgradeError::Status(403, _) => LinkError::Forbidden { at },
             UpgradeError::Status(404, _) => LinkError::NoConnectRoute { at },

@@ -147,6 +147,9 @@ impl LinkError {
 fn http_remedy(status: u16) -> &'static str {
     match status {
         300..=399 => "redirects are not followed; give the final address of the bus",
+        400 => {
+            "if the bus speaks https, give its address as https://HOST; otherwise check any proxy before it"
+        }
         429 => "it is asked too often; wait",
         500..=599 => "the bus or a proxy before it is not well; look at its log if this stays",
         _ => "check the bus address and any proxy before it",
@@ -156,10 +159,12 @@ fn http_remedy(status: u16) -> &'static str {
 fn bye_remedy(reason: ByeReason) -> &'static str {
     match reason {
         ByeReason::Revoked => {
-            "the enrollment was taken back or the host key is not accepted; enroll this host again"
+            "the enrollment was taken back or the host key is not accepted, and a token that several share does not \
+             change that; ask for a code there (`drawbridge bus pair`), then `drawbridge enroll --api URL --code CODE`"
         }
         ByeReason::Replaced => {
-            "the same host connected again from elsewhere; end one of the two, then connect again"
+            "the same host connected again, from elsewhere or to this bus under another address; end one of the two, \
+             then connect again"
         }
         ByeReason::Unsupported => "there is no common protocol version; update Drawbridge or the bus",
         ByeReason::Draining => "it is going down; nothing to do, the host comes back by itself",

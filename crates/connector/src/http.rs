@@ -4,6 +4,7 @@
 use crate::client::{ClientError, place};
 use crate::dial::{CONNECT_WITHIN, Dialer};
 use crate::error::LinkError;
+use crate::tls;
 use drawbridge_wire::Secret;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full};
@@ -84,7 +85,15 @@ pub(crate) async fn ask(
     question: Question<'_>,
 ) -> Result<Answer, LinkError> {
     let who = || LinkError::Timeout { who: at.to_owned() };
-    let broken = |_| LinkError::Lost { at: at.to_owned() };
+    let encrypted = matches!(url.scheme(), "https" | "wss");
+    let broken = |error: hyper::Error| {
+        // What is no HTTP at a plain address is most often an answer of TLS.
+        if error.is_parse() && !encrypted {
+            tls::wanted(at)
+        } else {
+            LinkError::Lost { at: at.to_owned() }
+        }
+    };
     let request = request(&url, &question)?;
     // The dialer's own token is for upgrades only.
     let dialer = timeout(CONNECT_WITHIN, Dialer::new(url, Secret::new(""), ca_file, at));

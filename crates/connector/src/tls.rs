@@ -98,17 +98,33 @@ pub(crate) fn server_name(url: &Url) -> Option<ServerName<'static>> {
 
 /// Says what a failed handshake means.
 pub(crate) fn refused(at: &str, error: &std::io::Error) -> LinkError {
+    // The library's own words are for its authors.
+    tracing::debug!(bus = at, %error, "no encrypted connection");
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    tls(
-        at,
-        cause.map_or_else(|| "it does not speak TLS; check the port".to_owned(), explain),
-    )
+    let why = match cause {
+        None | Some(TlsError::InvalidMessage(_)) => format!(
+            "what answers there does not speak https; if that is a bus on this computer, give its address as \
+             http://{at}, otherwise check the port"
+        ),
+        Some(TlsError::InvalidCertificate(fault)) => explain(fault).to_owned(),
+        Some(_) => {
+            "the two sides could not agree on an encrypted connection; check that the address and the port \
+                    are those of the bus"
+                .to_owned()
+        }
+    };
+    tls(at, why)
 }
 
-fn explain(error: &TlsError) -> String {
-    let TlsError::InvalidCertificate(fault) = error else {
-        return format!("{error}; check that the address and the port are those of the bus");
-    };
+/// The other way round: what answers to plain http wants an encrypted connection.
+pub(crate) fn wanted(at: &str) -> LinkError {
+    let why = format!(
+        "what answers there speaks https or no http at all; give the address as https://{at}, or check the port"
+    );
+    tls(at, why)
+}
+
+fn explain(fault: &CertificateError) -> &'static str {
     match fault {
         CertificateError::UnknownIssuer => {
             "its certificate comes from an authority that this computer does not trust; pass that authority's PEM file with --ca"
@@ -125,9 +141,9 @@ fn explain(error: &TlsError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name; check the bus address"
         }
-        _ => return format!("{error}; ask who runs the bus"),
+        CertificateError::Revoked => "its certificate was taken back; ask who runs the bus",
+        _ => "its certificate cannot be used; ask who runs the bus",
     }
-    .to_owned()
 }
 
 fn tls(at: &str, why: String) -> LinkError {

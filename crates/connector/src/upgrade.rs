@@ -19,6 +19,9 @@ const MAX_HEADERS: usize = 64;
 /// Longest body of a refusal that is read, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
+/// What an answer begins with that is a record of TLS: an alert or a part of a handshake. No HTTP does.
+const TLS_RECORDS: [u8; 2] = [0x15, 0x16];
+
 /// What is asked for.
 pub(crate) struct Request<'a> {
     /// Value of `Host`.
@@ -43,6 +46,9 @@ pub(crate) enum UpgradeError {
     /// Another answer, with its body if that was asked for.
     #[error("HTTP {0}")]
     Status(u16, Vec<u8>),
+    /// It wants an encrypted connection, and this one is not.
+    #[error("it speaks https")]
+    Encrypted,
     #[error("the subprotocol is not spoken")]
     Subprotocol,
     #[error("{0}")]
@@ -162,6 +168,9 @@ pub(crate) fn accepted(
     let length = match response.parse(answer) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) if answer.first().is_some_and(|byte| TLS_RECORDS.contains(byte)) => {
+            return Err(UpgradeError::Encrypted);
+        }
         Err(_) => return Err(UpgradeError::Protocol("its answer is not HTTP")),
     };
     match response.code {
@@ -252,6 +261,7 @@ mod tests {
                 "it uses an extension that was not asked for",
             ),
             (("HTTP/1.1", "SSH-2.0"), "its answer is not HTTP"),
+            (("HTTP/1.1", "\u{15}\u{3}\u{3}"), "it speaks https"),
         ];
         for (change, expected) in table {
             let error = accepted(&answer("k", change), &request(), "k").unwrap_err();

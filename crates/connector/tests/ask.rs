@@ -95,6 +95,7 @@ async fn answer(what: Ask) -> AskAnswer {
 fn code(answer: AskAnswer) -> String {
     match answer {
         AskAnswer::Good => "good".to_owned(),
+        AskAnswer::Bus { id } => format!("bus {}", id.unwrap_or_default()),
         AskAnswer::Traded { token } => format!("traded {}", token.reveal()),
         AskAnswer::Bad { code, message } => {
             assert!(
@@ -128,6 +129,30 @@ async fn a_token_is_tried_without_opening_a_link() {
         assert!(heard.contains(&format!("authorization: Bearer {TOKEN}\r\n")));
         assert!(!heard.to_lowercase().contains("upgrade"), "{heard}");
     }
+}
+
+/// Which bus answers is asked without a token, and heard from any answer; what is no id is none.
+#[tokio::test]
+async fn a_bus_is_asked_which_it_is_without_a_token() {
+    for (header, found) in [("abc_DEF-1", "bus abc_DEF-1"), ("a b", "bus "), ("", "bus ")] {
+        let refused = http("401 Unauthorized", "text/plain", "");
+        let told = refused.replacen("\r\n", &format!("\r\nx-drawbridge-bus: {header}\r\n"), 1);
+        let server = Server::start(vec![told]).await;
+        let connect_url = server.url("ws", "/connect");
+        assert_eq!(code(answer(Ask::Bus { connect_url }).await), found);
+        let heard = server.heard.await.unwrap().remove(0);
+        assert!(heard.starts_with("GET /connect HTTP/1.1\r\n"), "{heard}");
+        assert!(!heard.to_lowercase().contains("authorization"), "{heard}");
+    }
+    let long = "x".repeat(65);
+    let told = http("426 Upgrade Required", "text/plain", "").replacen(
+        "\r\n",
+        &format!("\r\nx-drawbridge-bus: {long}\r\n"),
+        1,
+    );
+    let server = Server::start(vec![told]).await;
+    let connect_url = server.url("ws", "/connect");
+    assert_eq!(code(answer(Ask::Bus { connect_url }).await), "bus ");
 }
 
 #[tokio::test]

@@ -266,7 +266,7 @@ async fn a_bye_instead_of_a_welcome_counts() {
         },
     )
     .await;
-    is_final(bus, host, "revoked", "enroll this host again").await;
+    is_final(bus, host, "revoked", "--code CODE").await;
 }
 
 #[tokio::test]

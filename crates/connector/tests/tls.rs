@@ -100,7 +100,43 @@ async fn a_port_that_does_not_speak_tls_is_named() {
     let private = private("127.0.0.1").await;
     let plain = FakeBus::start().await;
     let url = plain.url.replace("ws://", "wss://");
-    waits_for_tls(&url, Some(private.ca.clone()), "check").await;
+    waits_for_tls(&url, Some(private.ca.clone()), "give its address as http://").await;
+}
+
+/// proves S1.23
+#[tokio::test]
+async fn the_form_of_address_that_is_right_is_said_without_words_of_a_library() {
+    let private = private("127.0.0.1").await;
+    let at = private.bus.url.strip_prefix("wss://").unwrap();
+    let at = at.split('/').next().unwrap();
+    let remedy = format!("give the address as https://{at}");
+    // The link, and a plain request.
+    waits_for_tls(
+        &format!("ws://{at}/connect"),
+        None,
+        "give the address as https://",
+    )
+    .await;
+    let ask = async |api: String, ca: Option<&std::path::Path>| {
+        let url = drawbridge_connector::api_url(&api, &["healthz"]).unwrap();
+        let answer = drawbridge_connector::ask_http(http::Method::GET, url, None, ca, None).await;
+        answer.unwrap_err().to_string()
+    };
+    let said = ask(format!("http://{at}"), None).await;
+    assert!(said.contains(&remedy), "{said}");
+    let plain = FakeBus::start().await;
+    let at = plain
+        .url
+        .strip_prefix("ws://")
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap();
+    let said = ask(format!("https://{at}"), Some(&private.ca)).await;
+    assert!(said.contains(&format!("http://{at}")), "{said}");
+    for jargon in ["InvalidContentType", "corrupt message", "alert", "TLS"] {
+        assert!(!said.contains(jargon), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 /// How long a host outlives a last lease that was lost, in milliseconds.
 pub const GRACE_MS: u64 = 30_000;
+/// The same of a host for short commands: nothing runs there, and others wait for its end.
+pub const VISIT_GRACE_MS: u64 = 1_000;
+/// How long such a host waits for whoever started it.
+pub const VISIT_FIRST_MS: u64 = 5_000;
 
 /// Whether the host goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +27,10 @@ pub struct Leases {
     held: BTreeMap<u64, (String, Option<u32>)>,
     lost_at_ms: Option<u64>,
     released: bool,
+    /// What follows the loss of the last lease, or the start, in milliseconds.
+    grace_ms: u64,
+    /// What follows the next loss.
+    next_grace_ms: u64,
 }
 
 impl Leases {
@@ -34,6 +42,18 @@ impl Leases {
             held: BTreeMap::new(),
             lost_at_ms: Some(now_ms),
             released: false,
+            grace_ms: GRACE_MS,
+            next_grace_ms: GRACE_MS,
+        }
+    }
+
+    /// The same for a host that was started for a short command.
+    #[must_use]
+    pub fn visiting(now_ms: u64) -> Self {
+        Self {
+            grace_ms: VISIT_FIRST_MS,
+            next_grace_ms: VISIT_GRACE_MS,
+            ..Self::new(false, now_ms)
         }
     }
 
@@ -49,6 +69,7 @@ impl Leases {
         if self.held.remove(&connection).is_some() && self.held.is_empty() {
             self.lost_at_ms = Some(now_ms);
             self.released = on_purpose;
+            self.grace_ms = self.next_grace_ms;
         }
     }
 
@@ -59,8 +80,8 @@ impl Leases {
             _ if self.service => Verdict::Stay,
             None => Verdict::Stay,
             Some(_) if self.released => Verdict::EndNow,
-            Some(at) if now_ms >= at.saturating_add(GRACE_MS) => Verdict::EndNow,
-            Some(at) => Verdict::EndAt(at.saturating_add(GRACE_MS)),
+            Some(at) if now_ms >= at.saturating_add(self.grace_ms) => Verdict::EndNow,
+            Some(at) => Verdict::EndAt(at.saturating_add(self.grace_ms)),
         }
     }
 
@@ -88,6 +109,16 @@ mod tests {
         leases.take(3, "c".into(), None);
         leases.drop_lease(3, true, 20);
         assert_eq!(leases.verdict(20), Verdict::EndNow);
+    }
+
+    #[test]
+    fn a_host_for_short_commands_ends_soon_after_the_last_of_them() {
+        let mut leases = Leases::visiting(0);
+        assert_eq!(leases.verdict(1), Verdict::EndAt(VISIT_FIRST_MS));
+        leases.take(1, "a".into(), None);
+        leases.drop_lease(1, false, 10);
+        assert_eq!(leases.verdict(11), Verdict::EndAt(10 + VISIT_GRACE_MS));
+        assert_eq!(leases.verdict(10 + VISIT_GRACE_MS), Verdict::EndNow);
     }
 
     #[test]

@@ -58,6 +58,15 @@ pub(crate) struct AgentHandle {
 }
 
 impl AgentHandle {
+    /// That of a host without an app-server: whoever waits for one learns that none will come.
+    pub(crate) fn none() -> Self {
+        Self {
+            status: watch::channel(AgentStatus::default()).1,
+            child: watch::channel(None).1,
+            stop: mpsc::channel(1).0,
+        }
+    }
+
     pub(crate) fn status(&self) -> AgentStatus {
         self.status.borrow().clone()
     }

@@ -44,6 +44,14 @@ pub enum HostError {
     /// `CODEX_HOME` is wrong.
     #[error(transparent)]
     Home(#[from] drawbridge_codex::HomeError),
+    /// What the configuration file names is not there, and neither is the default.
+    #[error("{error}\n{problem}")]
+    WithMissing {
+        /// What is wrong with the default.
+        error: Box<HostError>,
+        /// What is wrong with the file, with its place.
+        problem: String,
+    },
     /// The identity file is damaged.
     #[error("the host key {0} is damaged; move it away and enroll again under a new host id")]
     Identity(PathBuf),
@@ -75,11 +83,28 @@ impl HostError {
             HostError::Bus(_) => "bad_bus",
             HostError::Codex(_) => "codex_not_found",
             HostError::Home(_) => "codex_home",
+            HostError::WithMissing { error, .. } => error.code(),
             HostError::Identity(_) => "identity_damaged",
             HostError::Random(_) => "no_random",
             HostError::Record(_) => "record",
             HostError::Spawner(_) => "spawner",
             HostError::NotLoopback(_) => "not_loopback",
+        }
+    }
+
+    /// The same, with what the configuration file names and this computer does not have.
+    pub(crate) fn with_missing(self, problems: &[drawbridge_config::Problem]) -> Self {
+        let missing: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.code == "missing_path")
+            .map(ToString::to_string)
+            .collect();
+        if missing.is_empty() {
+            return self;
+        }
+        HostError::WithMissing {
+            error: Box::new(self),
+            problem: missing.join("\n"),
         }
     }
 

@@ -6,6 +6,7 @@ use drawbridge_core::threads::Settings;
 use drawbridge_core::verdict::ceiling::Pair;
 use drawbridge_vault::{BusId, Enrollment, VaultError, VaultHandle};
 use drawbridge_wire::Role;
+use drawbridge_wire::buses::VaultView;
 use drawbridge_wire::control::{AnswerResult, Exported, HostView, Imported, LinkView, Notification, Request};
 use drawbridge_wire::pipe::{AskAnswer, FromConnector};
 use serde_json::Value;
@@ -331,8 +332,10 @@ pub(crate) enum ControlReply {
     Answered(AnswerResult),
     Logs(Vec<String>),
     Link(Box<LinkView>),
+    Vault(Box<VaultView>),
     Exported(Exported),
     Imported(Imported),
+    Offer(drawbridge_wire::buses::ConfigOffer),
     Done,
     Error { code: String, message: String },
 }
@@ -361,6 +364,17 @@ pub(crate) enum VaultEvent {
     /// Security settings were confirmed and are saved.
     Confirmed {
         kept: crate::config::Kept,
+        reply: Reply,
+    },
+    /// What the file narrows was kept as confirmed, because nobody had confirmed anything of it.
+    Narrowed {
+        added: crate::config::Kept,
+    },
+    /// Its files were read anew.
+    Checked {
+        /// What was known to be confirmed before, and what is found to be.
+        before: crate::config::Confirmed,
+        confirmed: crate::config::Confirmed,
         reply: Reply,
     },
     /// Something else changed in it.

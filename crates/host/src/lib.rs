@@ -25,6 +25,7 @@ mod run;
 mod settings;
 mod skills;
 
+pub use config::{security_here, why_not};
 pub use error::HostError;
 pub use run::{HostOptions, run};
 pub use skills::look_at_skills;

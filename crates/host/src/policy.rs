@@ -167,20 +167,23 @@ pub(crate) fn roots(wanted: &[PathBuf], guarded: &[Guarded]) -> Result<Vec<PathB
         if !canonical.is_dir() {
             return Err(bad("it is no folder"));
         }
-        for (place, why) in guarded {
-            let place = place.canonicalize().unwrap_or_else(|_| place.clone());
-            if place.starts_with(&canonical) {
-                return Err(bad(why));
-            }
-            if *why != HOME && canonical.starts_with(&place) {
-                return Err(bad(why));
-            }
+        if let Some(why) = refused(&canonical, guarded) {
+            return Err(bad(why));
         }
         if !out.contains(&canonical) {
             out.push(canonical);
         }
     }
     Ok(out)
+}
+
+/// Why a folder, canonical, equals or contains too much, or lies where no remote may look.
+pub(crate) fn refused(canonical: &Path, guarded: &[Guarded]) -> Option<&'static str> {
+    guarded.iter().find_map(|(place, why)| {
+        let place = place.canonicalize().unwrap_or_else(|_| place.clone());
+        let inside = *why != HOME && canonical.starts_with(&place);
+        (inside || place.starts_with(canonical)).then_some(*why)
+    })
 }
 
 /// Why a root is refused.

@@ -1,16 +1,16 @@
 //! Putting a host together.
 
 use crate::HostError;
-use crate::agent::{self, AgentPlan};
+use crate::agent::{self, AgentHandle, AgentPlan};
 use crate::ask::ConnectorBase;
-use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader};
+use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader, guarded, guarded_all_the_same};
 use crate::doors::{self, Doors};
 use crate::event::{EVENT_QUEUE, Event};
 use crate::hub::config::something_is_confirmed;
 use crate::hub::{Hub, Parts, now_ms};
 use crate::identity::Identity;
 use crate::layout::Layout;
-use crate::policy::{self, Guarded, Policy};
+use crate::policy::{self, Policy};
 use crate::room::Limits;
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_config::{Name, Origin, Security};
@@ -59,7 +59,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let (events, queue) = mpsc::channel(EVENT_QUEUE);
     let noticing = Noticing::begin(setup.config.as_deref(), events.clone());
     let layers = Layers::open(&setup, layout.root(), &environment);
-    let (settings, _) = layers.settings();
+    let (settings, problems) = layers.settings();
     let values = settings.values();
     log_level(values.text(Name::LogLevel).unwrap_or_default());
     let identity = Identity::load(
@@ -80,8 +80,18 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         .find(|(name, _)| name == "PATH")
         .map(|(_, value)| value.clone());
     let program = layers.path(&settings, Name::CodexBin);
-    let binary = drawbridge_codex::locate(program.as_deref(), path.as_deref())?;
-    let codex_home = drawbridge_codex::codex_home(&environment)?;
+    let binary = match setup.visit {
+        true => None,
+        false => Some(
+            drawbridge_codex::locate(program.as_deref(), path.as_deref())
+                .map_err(|error| HostError::from(error).with_missing(&problems))?,
+        ),
+    };
+    let codex_home = match drawbridge_codex::codex_home(&environment) {
+        Ok(home) => home,
+        Err(error) if setup.visit => guarded_all_the_same(error, layout.root()),
+        Err(error) => return Err(HostError::from(error).with_missing(&problems)),
+    };
     let cwd = working_directory(layers.path(&settings, Name::HostCwd))?;
     let started_in = working_directory(setup.cwd.clone())?;
     let host = values
@@ -92,7 +102,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     }
     let port = values.app_server_port().unwrap_or(0);
     let bus = setup.bus.map(|bus| layers.bus(bus, &settings));
-    let guarded = guarded(layers.home(), &codex_home, &layout);
+    let guarded = guarded(layers.home(), &codex_home, layout.root());
     let home = layers.home().map(Path::to_owned);
     let reader = Reader {
         layers,
@@ -162,23 +172,28 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         nonce: nonce.clone(),
     };
     let (tokens, tokens_known) = watch::channel(None);
-    let plan = AgentPlan {
-        binary,
-        cwd: cwd.clone(),
-        host,
-        port,
-        codex_home,
-        env: child_environment,
-        nonce: nonce.clone(),
-        log_file: layout.log_file("app-server"),
-        tokens: tokens_known,
-    };
     let places = Places {
-        codex_home: plan.codex_home.clone(),
+        codex_home: codex_home.clone(),
         home,
         ..Places::default()
     };
-    let agent = agent::start(plan, spawner.clone(), events.clone());
+    let agent = match binary {
+        Some(binary) => {
+            let plan = AgentPlan {
+                binary,
+                cwd: cwd.clone(),
+                host,
+                port,
+                codex_home,
+                env: child_environment,
+                nonce: nonce.clone(),
+                log_file: layout.log_file("app-server"),
+                tokens: tokens_known,
+            };
+            agent::start(plan, spawner.clone(), events.clone())
+        }
+        None => AgentHandle::none(),
+    };
     let moves = watch::Sender::new(0);
     let known = watch::Sender::new(Arc::default());
     let policies = watch::Sender::new(policy.clone());
@@ -222,6 +237,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         limits,
         places,
         service: setup.service,
+        visit: setup.visit,
     };
     Box::pin(Hub::new(parts)?.run(queue)).await;
     for task in serving {
@@ -247,16 +263,6 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
         Ok(cwd) if cwd.is_dir() => Ok(cwd),
         _ => Err(HostError::Cwd(wanted)),
     }
-}
-
-/// Folders that no remote may have.
-fn guarded(home: Option<&Path>, codex_home: &Path, layout: &Layout) -> Vec<Guarded> {
-    let mut guarded = vec![
-        (codex_home.to_owned(), policy::CODEX_HOME),
-        (layout.root().to_owned(), policy::OWN_DATA),
-    ];
-    guarded.extend(home.map(|home| (home.to_owned(), policy::HOME)));
-    guarded
 }
 
 fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {

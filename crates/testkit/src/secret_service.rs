@@ -4,7 +4,11 @@
 //! program of ours ([`Session::apply`] to its command), or the test itself once more
 //! ([`Session::run_test`] and, in the child, [`Session::attached`]).
 
+mod keeper;
+
 use crate::Error;
+use futures_util::StreamExt;
+use keeper::Keeper;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -33,7 +37,7 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 pub struct Session {
     folder: PathBuf,
     bus: Option<Child>,
-    keyring: Mutex<Option<Child>>,
+    keyring: Mutex<Option<Keeper>>,
     silent: Mutex<Vec<Silent>>,
 }
 
@@ -42,6 +46,30 @@ pub struct Session {
 struct Silent {
     connection: Option<zbus::Connection>,
     runtime: Option<tokio::runtime::Runtime>,
+}
+
+/// What a service that never answers does when it is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Nothing at all.
+    Endless,
+    /// It leaves the bus.
+    None,
+}
+
+/// Keeps a connection until somebody calls it.
+async fn vanish(connection: zbus::Connection) {
+    let mut messages = zbus::MessageStream::from(&connection);
+    while let Some(message) = messages.next().await {
+        let called =
+            message.is_ok_and(|message| message.header().message_type() == zbus::message::Type::MethodCall);
+        if called {
+            break;
+        }
+    }
+    drop(messages);
+    // If it does not close, it ends here as well.
+    let _closed = connection.close().await;
 }
 
 impl Drop for Silent {
@@ -123,26 +151,13 @@ impl Session {
 
     /// Puts a command into the session: its bus, home and runtime directory, and no screen.
     pub fn apply<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        for name in [
-            "DISPLAY",
-            "WAYLAND_DISPLAY",
-            "GNOME_KEYRING_CONTROL",
-            "XDG_DATA_HOME",
-        ] {
-            command.env_remove(name);
-        }
-        command.envs(self.environment())
+        put_into(&self.folder, command)
     }
 
     /// What [`Session::apply`] sets.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
-        vec![
-            ("DBUS_SESSION_BUS_ADDRESS", self.address().into()),
-            ("HOME", self.folder.join("home").into()),
-            ("XDG_RUNTIME_DIR", self.folder.join("run").into()),
-            (MARK, self.folder.clone().into()),
-        ]
+        environment(&self.folder)
     }
 
     /// Runs the ignored test `name` of this test program in a child that is in the session. What it prints
@@ -160,30 +175,14 @@ impl Session {
     }
 
     /// Starts GNOME Keyring. With a password, its login collection is made if it is not there, and is
-    /// unlocked; without one, it stays locked if it is there, and there is none if it is not.
+    /// unlocked; without one, it stays locked if it is there, and there is none if it is not. One with a
+    /// password that ends by itself is started again with the same, until it is stopped.
     ///
     /// # Errors
     /// When it does not come up.
     pub fn start_keyring(&self, password: Option<&str>) -> Result<(), Error> {
         self.stop_keyring()?;
-        let mut command = Command::new("gnome-keyring-daemon");
-        command
-            .args(["--foreground", "--components=secrets"])
-            .arg(if password.is_some() { "--unlock" } else { "--start" })
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut keyring = self
-            .apply(&mut command)
-            .spawn()
-            .map_err(|error| missing("gnome-keyring-daemon", error))?;
-        let stdin = keyring.stdin.take();
-        *lock(&self.keyring) = Some(keyring);
-        if let (Some(password), Some(mut stdin)) = (password, stdin) {
-            stdin
-                .write_all(password.as_bytes())
-                .map_err(|error| Error::io("unlocking gnome-keyring", error))?;
-        }
+        *lock(&self.keyring) = Some(Keeper::start(&self.folder, password)?);
         let unlocked = password.is_some();
         self.with_bus("gnome-keyring to come up", async move |bus| {
             let names = zbus::fdo::DBusProxy::new(&bus).await?;
@@ -202,11 +201,33 @@ impl Session {
     /// # Errors
     /// When it cannot be waited for.
     pub fn stop_keyring(&self) -> Result<(), Error> {
-        let Some(mut keyring) = lock(&self.keyring).take() else {
+        let Some(keyring) = lock(&self.keyring).take() else {
             return Ok(());
         };
-        end(&mut keyring);
-        self.with_bus("gnome-keyring to go", async |bus| {
+        drop(keyring);
+        self.keyring_gone()
+    }
+
+    /// Kills GNOME Keyring as a crash would, and returns in the moment in which it has gone from the bus. One
+    /// that was started with a password comes back by itself.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn crash_keyring(&self) -> Result<(), Error> {
+        match lock(&self.keyring).as_ref() {
+            Some(keyring) => keyring.kill(|| self.keyring_gone()),
+            None => Err(Error::Closed {
+                what: "gnome-keyring-daemon".into(),
+            }),
+        }
+    }
+
+    /// Waits until no keyring is on the bus.
+    ///
+    /// # Errors
+    /// When there still is one after a long time.
+    pub fn keyring_gone(&self) -> Result<(), Error> {
+        self.with_bus("the keyring to go", async |bus| {
             let names = zbus::fdo::DBusProxy::new(&bus).await?;
             while names.name_has_owner(SECRETS.try_into()?).await? {
                 tokio::time::sleep(GLANCE).await;
@@ -266,7 +287,7 @@ impl Session {
     /// # Errors
     /// When somebody else already shows prompts.
     pub fn silent_prompter(&self) -> Result<(), Error> {
-        self.silent("org.gnome.keyring.SystemPrompter")
+        self.silent("org.gnome.keyring.SystemPrompter", Patience::Endless)
     }
 
     /// From now on there is a keyring that never answers anything.
@@ -274,10 +295,18 @@ impl Session {
     /// # Errors
     /// When there is another one.
     pub fn silent_keyring(&self) -> Result<(), Error> {
-        self.silent(SECRETS)
+        self.silent(SECRETS, Patience::Endless)
     }
 
-    fn silent(&self, name: &'static str) -> Result<(), Error> {
+    /// From now on there is a keyring that goes away at the first call, and does not come back.
+    ///
+    /// # Errors
+    /// When there is another one.
+    pub fn vanishing_keyring(&self) -> Result<(), Error> {
+        self.silent(SECRETS, Patience::None)
+    }
+
+    fn silent(&self, name: &'static str, patience: Patience) -> Result<(), Error> {
         let address = self.address();
         let silent = off_the_runtime(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -292,8 +321,14 @@ impl Session {
                     .build()
                     .await
             });
+            let mut connection = Some(connection.map_err(bus_error)?);
+            if patience == Patience::None
+                && let Some(connection) = connection.take()
+            {
+                runtime.spawn(vanish(connection));
+            }
             Ok(Silent {
-                connection: Some(connection.map_err(bus_error)?),
+                connection,
                 runtime: Some(runtime),
             })
         })?;
@@ -343,7 +378,7 @@ impl Session {
     }
 
     fn address(&self) -> String {
-        format!("unix:path={}", self.folder.join("run/bus").display())
+        address(&self.folder)
     }
 
     /// Does something on the bus, with a deadline, whatever runtime we are called in.
@@ -375,13 +410,36 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         lock(&self.silent).clear();
-        if let Some(keyring) = lock(&self.keyring).as_mut() {
-            end(keyring);
-        }
+        drop(lock(&self.keyring).take());
         if let Some(bus) = &mut self.bus {
             end(bus);
         }
     }
+}
+
+fn address(folder: &Path) -> String {
+    format!("unix:path={}", folder.join("run/bus").display())
+}
+
+fn environment(folder: &Path) -> Vec<(&'static str, OsString)> {
+    vec![
+        ("DBUS_SESSION_BUS_ADDRESS", address(folder).into()),
+        ("HOME", folder.join("home").into()),
+        ("XDG_RUNTIME_DIR", folder.join("run").into()),
+        (MARK, folder.into()),
+    ]
+}
+
+fn put_into<'a>(folder: &Path, command: &'a mut Command) -> &'a mut Command {
+    for name in [
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "GNOME_KEYRING_CONTROL",
+        "XDG_DATA_HOME",
+    ] {
+        command.env_remove(name);
+    }
+    command.envs(environment(folder))
 }
 
 async fn locked(bus: &zbus::Connection) -> zbus::Result<bool> {

@@ -1,31 +1,59 @@
 //! Everything that can stand in the way: each with a stable code and what to do now.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What is wrong with one file of the vault.
+/// What a file holds, which decides what helps when it cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// An enrollment.
+    Enrollment,
+    /// The settings a person confirmed.
+    Confirmed,
+}
+
+impl FileKind {
+    /// By the name of the file without its ending: an id of a bus, or `confirmed`.
+    #[must_use]
+    pub fn of(stem: &str) -> Self {
+        if stem == "confirmed" {
+            Self::Confirmed
+        } else {
+            Self::Enrollment
+        }
+    }
+
+    fn of_path(path: &Path) -> Self {
+        Self::of(path.file_stem().and_then(OsStr::to_str).unwrap_or_default())
+    }
+
+    /// What makes an end of a file that cannot be used.
+    fn otherwise(self) -> &'static str {
+        match self {
+            Self::Enrollment => "forget the enrollment and enroll again",
+            Self::Confirmed => {
+                "look at the settings again and confirm them anew with `drawbridge config accept`; until then remote \
+                 clients get only what flags give"
+            }
+        }
+    }
+}
+
+/// What is wrong with one file. What helps depends on the file: see [`FileFault::told`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileFault {
     /// It is not what was written.
-    #[error(
-        "the file is damaged ({what}) and there is no good copy of it; put it back from a backup, or forget the \
-         enrollment and enroll again"
-    )]
+    #[error("the file is damaged ({what})")]
     Damaged {
         /// In what way.
         what: &'static str,
     },
     /// It was encrypted for another key, or its header is damaged.
-    #[error(
-        "the file was encrypted for another key, or its header is damaged; open the vault with the key it was made \
-         with, or forget the enrollment and enroll again"
-    )]
+    #[error("the file was encrypted for another key, or its header is damaged")]
     WrongKey,
     /// A later version of Drawbridge wrote it. It is left as it is.
-    #[error(
-        "the file has version {version} and this Drawbridge reads versions up to {ours}; use the newer Drawbridge \
-         (the file was not touched)"
-    )]
+    #[error("the file has version {version} and this Drawbridge reads versions up to {ours}")]
     Newer {
         /// Its version.
         version: u64,
@@ -33,7 +61,7 @@ pub enum FileFault {
         ours: u64,
     },
     /// The operating system does not give it out.
-    #[error("the file cannot be read ({kind}); check its rights and the disk")]
+    #[error("the file cannot be read ({kind})")]
     Io {
         /// Why.
         kind: std::io::ErrorKind,
@@ -49,6 +77,42 @@ impl FileFault {
             FileFault::WrongKey => "wrong_key",
             FileFault::Newer { .. } => "file_newer",
             FileFault::Io { .. } => "file_io",
+        }
+    }
+
+    /// What is wrong with a file of the vault, and what to do now.
+    #[must_use]
+    pub fn told(&self, kind: FileKind) -> String {
+        let otherwise = kind.otherwise();
+        match self {
+            FileFault::Damaged { .. } => {
+                format!("{self} and there is no good copy of it; put it back from a backup, or {otherwise}")
+            }
+            FileFault::WrongKey => {
+                format!("{self}; open the vault with the key it was made with, or {otherwise}")
+            }
+            FileFault::Newer { .. } => format!("{self}; use the newer Drawbridge (the file was not touched)"),
+            FileFault::Io { .. } => format!("{self}; check its rights and the disk"),
+        }
+    }
+
+    /// The same of an export that is to be taken in.
+    fn told_of_an_export(&self) -> String {
+        match self {
+            FileFault::Damaged { what } => format!(
+                "the export is damaged or is no export ({what}); no enrollment was changed. Give the right file, or \
+                 make it anew with `drawbridge vault export`"
+            ),
+            FileFault::WrongKey => "the export was made for another key, or is damaged; no enrollment was changed. Give \
+                                    the identity it was made for, or make it anew with `drawbridge vault export`"
+                .to_owned(),
+            FileFault::Newer { version, ours } => format!(
+                "the export has version {version} and this Drawbridge reads versions up to {ours}; no enrollment was \
+                 changed. Use the newer Drawbridge"
+            ),
+            FileFault::Io { kind } => {
+                format!("the export cannot be read ({kind}); check its rights and the disk")
+            }
         }
     }
 }
@@ -70,6 +134,30 @@ pub enum KeyFileFault {
     Parent,
 }
 
+/// How a keyring is absent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Absence {
+    /// There is no bus to look for it on.
+    #[error("no session bus")]
+    NoBus,
+    /// There is a bus, and nobody answers to the keyring's name.
+    #[error("nobody on the session bus owns the keyring's name")]
+    NoOwner,
+    /// It was there, and was gone before it answered.
+    #[error("the keyring service went away during the call and was not back soon")]
+    WentAway,
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<&str> for Absence {
+    fn from(words: &str) -> Self {
+        Self::Other(words.to_owned())
+    }
+}
+
 /// Why the key is not to be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -81,7 +169,7 @@ pub enum KeyError {
     )]
     KeyringAbsent {
         /// What was found instead.
-        detail: String,
+        detail: Absence,
     },
     /// Locked, and nobody has unlocked it.
     #[error("the keyring is locked; unlock it (a prompt may be waiting on the screen), then try again")]
@@ -200,6 +288,26 @@ impl KeyError {
     }
 }
 
+/// Where the key of a vault may be that was looked for in the wrong place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LikelyKey {
+    /// In a file or credential that has to be named.
+    NotNamed,
+    /// In the keyring: the vault has the name of an entry there, and another place was named.
+    InKeyring,
+}
+
+impl LikelyKey {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::NotNamed => "if you started it with --key-file (or a systemd credential), give it again",
+            Self::InKeyring => {
+                "the vault names an entry of the keyring: if its key is there, leave --key-file (or the credential) out"
+            }
+        }
+    }
+}
+
 /// Why the vault did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -209,9 +317,11 @@ pub enum VaultError {
     Key(#[from] KeyError),
     /// There are files, but the key they were made for is gone.
     #[error(
-        "the vault {} has {files} file(s), but {place} has no key for them; put the key back, or start anew with \
-         `drawbridge vault reset` (keeps the files aside) and `drawbridge vault import` or `drawbridge enroll`",
-        .dir.display()
+        "the vault {} has {files} file(s), but {place} has no key for them; {}. If not, the key is lost: put it back, \
+         or start anew with `drawbridge vault reset` (keeps the files aside) and `drawbridge vault import` or \
+         `drawbridge enroll`",
+        .dir.display(),
+        .likely.in_words()
     )]
     KeyLost {
         /// The vault's folder.
@@ -220,12 +330,32 @@ pub enum VaultError {
         files: usize,
         /// Where the key should be.
         place: String,
+        /// Where it may be instead.
+        likely: LikelyKey,
+    },
+    /// The key of another place was given.
+    #[error(
+        "the key in {place} fits no file of the vault {}, which names an entry of the keyring; leave --key-file (or the \
+         credential) out",
+        .dir.display()
+    )]
+    OtherPlace {
+        /// The vault's folder.
+        dir: PathBuf,
+        /// Where a key was found.
+        place: String,
     },
     /// A file cannot be used.
-    #[error("{}: {fault}", .path.display())]
+    #[error("{}: {}", .path.display(), .fault.told(FileKind::of_path(.path)))]
     File {
         /// Which.
         path: PathBuf,
+        /// Why.
+        fault: FileFault,
+    },
+    /// An export cannot be used.
+    #[error("{}", .fault.told_of_an_export())]
+    Export {
         /// Why.
         fault: FileFault,
     },
@@ -293,7 +423,8 @@ impl VaultError {
         match self {
             VaultError::Key(error) => error.code(),
             VaultError::KeyLost { .. } => "key_lost",
-            VaultError::File { fault, .. } => fault.code(),
+            VaultError::OtherPlace { .. } => FileFault::WrongKey.code(),
+            VaultError::File { fault, .. } | VaultError::Export { fault } => fault.code(),
             VaultError::InUse { .. } => "vault_in_use",
             VaultError::NoSuchEntry { .. } => "no_such_entry",
             VaultError::BadId => "bad_id",

@@ -112,6 +112,14 @@ impl VaultHandle {
         self.call(|vault| Ok(vault.list().cloned().collect())).await
     }
 
+    /// As [`Vault::reread`].
+    ///
+    /// # Errors
+    /// As for [`Vault::reread`], and those of the thread.
+    pub async fn reread(&self) -> Result<(), VaultError> {
+        self.call(Vault::reread).await
+    }
+
     /// As [`Vault::get`].
     ///
     /// # Errors

@@ -25,12 +25,13 @@ mod vault;
 
 pub use content::{Content, decode};
 pub use entry::{Confirmed, Disabled, Enrollment, McpServer};
-pub use error::{FileFault, KeyError, KeyFileFault, VaultError};
+pub use error::{Absence, FileFault, KeyError, KeyFileFault, VaultError};
+pub use error::{FileKind, LikelyKey};
 pub use handle::VaultHandle;
 pub use id::BusId;
 pub use key::{Glance, KeySource, KeyStore, LoadedKey, Watched, glance};
 pub use state::{Condition, FileState, KeyPlace, Notice, VaultState};
-pub use vault::{ImportReport, Vault, decode_sealed};
+pub use vault::{FileLook, ImportReport, Look, Vault, decode_sealed};
 
 #[cfg(feature = "fault-points")]
 pub use steps::watch_steps;

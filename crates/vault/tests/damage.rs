@@ -332,6 +332,190 @@ fn without_its_key_it_is_lost_and_nothing_is_overwritten() {
     assert_eq!(aside.list().count(), 2);
 }
 
+/// What was confirmed and is put aside is not the same as nothing that was ever confirmed.
+// proves S5.47
+#[test]
+fn after_a_reset_what_was_confirmed_is_unknown_until_it_is_confirmed_anew() {
+    let confirmed = || Confirmed {
+        settings: [("answer".to_owned(), "local".into())].into(),
+        at: 1,
+    };
+    for lost in [&["confirmed.age.bak"][..], &["confirmed.age"], &[]] {
+        let place = Place::new();
+        place.open().unwrap().confirm(confirmed()).unwrap();
+        for name in lost {
+            std::fs::remove_file(place.file(name)).unwrap();
+        }
+        for number in 1..=2 {
+            std::fs::remove_file(place.key()).unwrap();
+            // Without anything that a key opens it is no lost one.
+            let opened = place.open().map_err(|error| error.code());
+            assert_eq!(opened.err(), (number == 1).then_some("key_lost"));
+            drop(Vault::reset(&place.dir(), &place.source()).unwrap());
+            for _ in 0..2 {
+                let vault = place.open().unwrap();
+                assert_eq!(vault.confirmed().unwrap_err().code(), "file_damaged");
+            }
+            assert!(place.file(&format!("lost-{number}/confirmed.age")).exists());
+        }
+        let mut vault = place.open().unwrap();
+        vault.put(common::enrollment("later", "new")).unwrap();
+        vault.rotate().unwrap();
+        drop(vault);
+        let look = Vault::look(&place.dir(), &place.source()).unwrap();
+        let faults: Vec<_> = look
+            .files
+            .iter()
+            .map(|file| (&file.name[..], file.fault.is_some()))
+            .collect();
+        assert_eq!(faults, [("confirmed", true), ("later", false)]);
+        // Another key is another key all the same.
+        let own = std::fs::read(place.key()).unwrap();
+        let other = Place::new();
+        write_private(&place.key(), &std::fs::read(other.key()).unwrap());
+        assert_eq!(place.open().unwrap_err().code(), "wrong_key");
+        write_private(&place.key(), &own);
+        let mut vault = place.open().unwrap();
+        assert!(vault.confirmed().is_err());
+        vault.forget_confirmed().unwrap();
+        vault.confirm(confirmed()).unwrap();
+        drop(vault);
+        assert_eq!(place.open().unwrap().confirmed().unwrap(), Some(&confirmed()));
+    }
+}
+
+/// proves S5.40
+#[test]
+fn what_is_damaged_while_the_vault_is_open_is_found_when_it_is_read_again() {
+    let place = Place::new();
+    let mut vault = place.open().unwrap();
+    vault.reread().unwrap();
+    assert_eq!(condition(&vault, "one"), Condition::Good);
+
+    // The file alone: its copy takes its place, and that stays told.
+    std::fs::write(place.file("one.age"), "no age file").unwrap();
+    for _ in 0..2 {
+        vault.reread().unwrap();
+        assert!(matches!(condition(&vault, "one"), Condition::Restored { .. }));
+        assert_eq!(vault.get(&one()).unwrap().name, "kept");
+    }
+    // With its copy; and a file that is gone is not good either.
+    let aside: Vec<u8> = std::fs::read(place.file("one.age")).unwrap();
+    for name in ["one.age", "one.age.bak"] {
+        std::fs::write(place.file(name), "no age file").unwrap();
+    }
+    for name in ["two.age", "two.age.bak"] {
+        std::fs::remove_file(place.file(name)).unwrap();
+    }
+    vault.reread().unwrap();
+    assert_eq!(unreadable_code(&vault, "one"), "file_damaged");
+    assert_eq!(unreadable_code(&vault, "two"), "file_damaged");
+    assert!(vault.get(&one()).is_err());
+    // Put back from a backup, as the remedy says, it is good again.
+    std::fs::write(place.file("one.age"), aside).unwrap();
+    vault.reread().unwrap();
+    assert_eq!(condition(&vault, "one"), Condition::Good);
+    assert_eq!(vault.get(&one()).unwrap().name, "kept");
+}
+
+#[test]
+fn a_look_finds_what_is_wrong_and_changes_nothing() {
+    let place = Place::new();
+    let look = || Vault::look(&place.dir(), &place.source()).unwrap();
+    let faults = || -> Vec<_> {
+        let files = look().files.into_iter();
+        files
+            .map(|file| (file.name, file.fault.is_some(), file.good_copy))
+            .collect()
+    };
+    let row = |name: &str, wrong, copy| (name.to_owned(), wrong, copy);
+    // Also while another process has it open.
+    let open = place.open().unwrap();
+    assert_eq!(faults(), [row("one", false, true), row("two", false, true)]);
+    let kept: Vec<String> = look()
+        .enrollments
+        .iter()
+        .map(|kept| kept.id.to_string())
+        .collect();
+    assert_eq!(kept, ["one", "two"]);
+    drop(open);
+    std::fs::write(place.file("one.age"), "no age file").unwrap();
+    std::fs::write(place.file(".left.tmp"), "half").unwrap();
+    let before = common::files_below(place.scratch.path());
+    assert_eq!(faults(), [row("one", true, true), row("two", false, true)]);
+    assert_eq!(look().enrollments.len(), 2);
+    assert_eq!(common::files_below(place.scratch.path()), before);
+    std::fs::write(place.file("one.age.bak"), "no age file").unwrap();
+    assert_eq!(faults(), [row("one", true, false), row("two", false, true)]);
+    assert_eq!(look().enrollments.len(), 1);
+    std::fs::remove_file(place.key()).unwrap();
+    let error = Vault::look(&place.dir(), &place.source()).unwrap_err();
+    assert_eq!(error.code(), "key_lost");
+    assert!(!place.key().exists());
+    let nowhere = place.scratch.path().join("no vault");
+    assert!(Vault::look(&nowhere, &place.source()).map_or(true, |look| look.files.is_empty()));
+    assert!(!nowhere.exists());
+}
+
+/// proves S0.08
+#[test]
+fn a_forgotten_key_file_is_the_first_thing_that_a_lost_key_makes_one_think_of() {
+    let place = Place::new();
+    for id in [None, Some("nonsense")] {
+        if let Some(id) = id {
+            std::fs::write(place.file("vault-id"), id).unwrap();
+        }
+        let error = Vault::open(&place.dir(), &KeySource::Keyring).unwrap_err();
+        assert_eq!(error.code(), "key_lost", "{error}");
+        let text = error.to_string();
+        let (what, remedy) = text.split_once("; ").unwrap();
+        let first = "if you started it with --key-file (or a systemd credential), give it again";
+        assert!(remedy.starts_with(first), "{text}");
+        assert!(!text.contains("is gone"), "{text}");
+        assert_eq!(what.contains("no file vault-id"), id.is_none(), "{text}");
+    }
+}
+
+/// proves S0.08
+#[test]
+fn a_key_file_for_a_vault_of_the_keyring_is_to_be_left_out() {
+    let place = Place::new();
+    std::fs::write(place.file("vault-id"), format!("{}\n", "0".repeat(32))).unwrap();
+    let (missing, other) = (place.scratch.path().join("no key"), Place::new());
+    for (key, code) in [(missing, "key_lost"), (other.key(), "wrong_key")] {
+        let source = KeySource::KeyFile(key);
+        let error = Vault::open(&place.dir(), &source).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains("leave --key-file"), "{error}");
+        assert!(!error.to_string().contains("give it again"), "{error}");
+    }
+    let source = KeySource::KeyFile(place.scratch.path().join("no key"));
+    let error = Vault::look(&place.dir(), &source).unwrap_err();
+    assert!(error.to_string().contains("leave --key-file"), "{error}");
+}
+
+/// proves S5.40
+#[test]
+fn what_helps_depends_on_what_a_damaged_file_holds() {
+    let place = Place::new();
+    let mut vault = place.open().unwrap();
+    vault.confirm(Confirmed::default()).unwrap();
+    for stem in ["one", "confirmed"] {
+        std::fs::write(place.file(&format!("{stem}.age")), "no age file").unwrap();
+        std::fs::write(place.file(&format!("{stem}.age.bak")), "no age file").unwrap();
+    }
+    vault.reread().unwrap();
+    let message = |stem: &str| match condition(&vault, stem) {
+        Condition::Unreadable { message, .. } => message,
+        other => panic!("{stem}: {other:?}"),
+    };
+    assert!(message("one").contains("enroll again"), "{}", message("one"));
+    for text in [message("confirmed"), vault.confirmed().unwrap_err().to_string()] {
+        assert!(text.contains("`drawbridge config accept`"), "{text}");
+        assert!(!text.contains("enroll"), "{text}");
+    }
+}
+
 fn write_private(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
     #[cfg(unix)]

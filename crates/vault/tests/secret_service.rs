@@ -26,6 +26,8 @@ const PASSWORD: &str = "correct horse";
 /// The deadline of a call to the keyring, and what a loaded computer may add.
 const DEADLINE: Duration = Duration::from_millis(5_000);
 const MARGIN: Duration = Duration::from_millis(1_500);
+/// By when it is known that there is no keyring, although it might have come back.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Runs the ignored half in a session, and makes sure that nothing of it is left.
 fn in_a_session(half: &str) {
@@ -119,8 +121,15 @@ fn saved_survives_inside() {
     assert_eq!(vault.state().notices, []);
     drop(vault);
 
+    // A look reads it as well; where it would have to ask, it does not.
+    let look = || Vault::look(&dir, &KeySource::Keyring);
+    assert_eq!(look().unwrap().enrollments[0].name, "first");
+
     // Locked and unlocked again.
     session.lock().unwrap();
+    let begin = Instant::now();
+    assert_eq!(look().unwrap_err().code(), "keyring_locked");
+    assert!(begin.elapsed() < Duration::from_secs(2), "it waited for somebody");
     assert_eq!(code(open(&dir)), "keyring_locked");
     session.unlock(PASSWORD).unwrap();
     let mut vault = open(&dir).unwrap();
@@ -130,6 +139,7 @@ fn saved_survives_inside() {
 
     // The service itself restarted: first gone, then there but locked, then unlocked.
     session.stop_keyring().unwrap();
+    assert_eq!(look().unwrap_err().code(), "keyring_absent");
     assert_eq!(code(open(&dir)), "keyring_absent");
     session.start_keyring(None).unwrap();
     assert_eq!(code(open(&dir)), "keyring_locked");
@@ -231,24 +241,31 @@ fn no_secret_service_is_named_at_once() {
 #[tokio::test]
 #[ignore = "the half that runs in a session"]
 async fn no_service_inside() {
-    absent_within_the_deadline(&vault_dir(&session())).await;
+    let session = session();
+    absent_soon(&vault_dir(&session), "nobody on the session bus").await;
+    // One that was stopped stays away.
+    session.start_keyring(Some(PASSWORD)).unwrap();
+    session.stop_keyring().unwrap();
+    absent_soon(&vault_dir(&session), "nobody on the session bus").await;
 }
 
 #[tokio::test]
 #[ignore = "the half that runs without a bus"]
 async fn no_bus_inside() {
-    absent_within_the_deadline(&PathBuf::from(std::env::var_os("VAULT_TEST_DIR").unwrap())).await;
+    let dir = PathBuf::from(std::env::var_os("VAULT_TEST_DIR").unwrap());
+    absent_soon(&dir, "no session bus").await;
 }
 
-async fn absent_within_the_deadline(dir: &Path) {
+async fn absent_soon(dir: &Path, why: &str) {
     let ticker = Ticker::start();
     let begin = Instant::now();
     for _ in 0..3 {
         let begin = Instant::now();
         let error = VaultHandle::open(dir, &KeySource::Keyring).await.unwrap_err();
         assert_eq!(error.code(), "keyring_absent", "{error}");
-        assert!(error.to_string().contains("--key-file"), "{error}");
-        assert!(begin.elapsed() < DEADLINE + MARGIN, "{:?}", begin.elapsed());
+        let said = error.to_string();
+        assert!(said.contains("--key-file") && said.contains(why), "{error}");
+        assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     }
     ticker.assert_ticked_through(begin.elapsed());
     assert!(
@@ -256,6 +273,64 @@ async fn absent_within_the_deadline(dir: &Path) {
             .iter()
             .all(|(path, _)| path.extension() != Some("age".as_ref()))
     );
+}
+
+#[test]
+fn a_keyring_that_crashes_is_back_for_the_call_that_missed_it() {
+    in_a_session("crashes_inside");
+}
+
+#[tokio::test]
+#[ignore = "the half that runs in a session"]
+async fn crashes_inside() {
+    let session = session();
+    let dir = vault_dir(&session);
+    session.start_keyring(Some(PASSWORD)).unwrap();
+    // Proven and written, read, replaced, looked at, and looked for: each right after a crash.
+    session.crash_keyring().unwrap();
+    let vault = VaultHandle::open(&dir, &KeySource::Keyring).await.unwrap();
+    vault.put(enrollment("bus", "kept")).await.unwrap();
+    vault.close().await.unwrap();
+
+    session.crash_keyring().unwrap();
+    let vault = VaultHandle::open(&dir, &KeySource::Keyring).await.unwrap();
+    session.crash_keyring().unwrap();
+    vault.rotate().await.unwrap();
+    vault.close().await.unwrap();
+
+    session.crash_keyring().unwrap();
+    let looked = Vault::look(&dir, &KeySource::Keyring).unwrap();
+    assert_eq!(looked.enrollments[0].name, "kept");
+    session.crash_keyring().unwrap();
+    let seen = drawbridge_vault::glance(DEADLINE).await.unwrap();
+    assert_eq!(seen, drawbridge_vault::Glance::Unlocked);
+}
+
+#[test]
+fn a_keyring_that_goes_away_during_the_call_is_told_from_none() {
+    in_a_session("goes_away_inside");
+}
+
+#[test]
+#[ignore = "the half that runs in a session"]
+fn goes_away_inside() {
+    let session = session();
+    let dir = vault_dir(&session);
+    session.start_keyring(Some(PASSWORD)).unwrap();
+    session.stop_keyring().unwrap();
+    session.vanishing_keyring().unwrap();
+    let begin = Instant::now();
+    let error = open(&dir).unwrap_err();
+    assert_eq!(error.code(), "keyring_absent", "{error}");
+    assert!(error.to_string().contains("went away during the call"), "{error}");
+    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+
+    // The same with one that comes in its place.
+    session.vanishing_keyring().unwrap();
+    let opening = std::thread::spawn(move || open(&dir));
+    session.keyring_gone().unwrap();
+    session.start_keyring(Some(PASSWORD)).unwrap();
+    opening.join().unwrap().unwrap();
 }
 
 #[test]

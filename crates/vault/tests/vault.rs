@@ -281,6 +281,17 @@ fn an_export_is_for_its_recipient_only_and_comes_in_elsewhere() {
         "file_damaged"
     );
     assert_eq!(other.list().count(), 1, "a failed import imports nothing");
+    for (wrong, key) in [
+        (&export[..100], to.key()),
+        (&b"no export"[..], to.key()),
+        (&file_of_a_vault[..], to.key()),
+        (&export[..], from.key()),
+    ] {
+        let text = import(&mut other, wrong, &key, false).unwrap_err().to_string();
+        assert!(text.starts_with("the export "), "{text}");
+        assert!(text.contains("no enrollment was changed"), "{text}");
+        assert!(!text.contains("forget") && !text.contains("backup"), "{text}");
+    }
 
     let report = import(&mut other, &export, &to.key(), false).unwrap();
     assert_eq!((report.added, report.kept), (vec![id("two")], vec![id("one")]));

@@ -96,6 +96,8 @@ pub struct LinkView {
     pub disabled: Option<DisabledView>,
     /// The MCP server that threads through it get.
     pub mcp: Option<McpView>,
+    /// PEM file with trust anchors besides those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How a host came by a bus.
@@ -232,7 +234,7 @@ pub struct ConfigView {
     pub confirmed: ConfirmedState,
     /// Security settings that the file makes wider than what a person last confirmed.
     pub waiting: Vec<WideningView>,
-    /// Stands for `waiting` in `config/accept`; `None` when nothing waits.
+    /// [`ConfigOffer::digest`] when something waits.
     pub digest: Option<String>,
     /// Keys whose value has changed since the host began and counts from its next start on.
     pub at_next_start: Vec<String>,
@@ -292,4 +294,27 @@ pub struct WideningView {
     pub from: String,
     /// What the file wants.
     pub to: String,
+}
+
+/// Answer to `config/offer`: what `config/accept` would confirm now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigOffer {
+    /// As [`ConfigView::waiting`]: this comes into force.
+    pub waiting: Vec<WideningView>,
+    /// Everything that is then kept as confirmed, also what is in force already. Without what a flag gave
+    /// for this start.
+    pub records: Vec<SettingView>,
+    /// Stands for all of this in `config/accept`; `None` when the same is kept already.
+    pub digest: Option<String>,
+}
+
+/// A security setting with its value in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SettingView {
+    /// Key of the file.
+    pub key: String,
+    /// Its value.
+    pub value: String,
 }

@@ -55,6 +55,9 @@ pub enum Request {
     /// Opens the vault again, after its keyring was unlocked, say.
     #[serde(rename = "vault/open")]
     OpenVault {},
+    /// Reads every file of an open vault anew. Answered with a [`VaultView`].
+    #[serde(rename = "vault/check")]
+    CheckVault {},
     /// Makes a new key and encrypts everything anew.
     #[serde(rename = "vault/rotate")]
     RotateVault {},
@@ -70,10 +73,13 @@ pub enum Request {
     /// Puts files aside whose key is lost and begins anew.
     #[serde(rename = "vault/reset")]
     ResetVault {},
-    /// Confirms the security settings that wait, saves that in the vault and applies them.
+    /// Asks what `config/accept` would confirm now; answered with a [`crate::buses::ConfigOffer`].
+    #[serde(rename = "config/offer")]
+    OfferConfig {},
+    /// Confirms what [`crate::buses::ConfigOffer`] names, saves that in the vault and applies what waits.
     #[serde(rename = "config/accept")]
     AcceptConfig {
-        /// [`ConfigView::digest`] of what the person saw; another one is refused as `changed`.
+        /// [`crate::buses::ConfigOffer::digest`] of what the person saw; another one is refused as `changed`.
         digest: String,
     },
     /// Has Codex use a skill or not, from now on. Answered when Codex's configuration says so.
@@ -102,10 +108,13 @@ impl Request {
     #[must_use]
     pub fn patience(&self) -> Duration {
         match self {
-            Request::Enroll(_)
+            Request::Connect(_)
+            | Request::Disconnect(_)
+            | Request::Enroll(_)
             | Request::SetEnrollment(_)
             | Request::Forget { .. }
             | Request::OpenVault {}
+            | Request::CheckVault {}
             | Request::RotateVault {}
             | Request::ExportVault { .. }
             | Request::ImportVault(_)
@@ -131,6 +140,10 @@ pub struct Initialize {
     pub client: String,
     /// Whether the host must stay up while this connection stands.
     pub lease: bool,
+    /// Whether a host that was started for a short command only is enough, see `HostSetup`. Who does not
+    /// say so gets no lease at such a host (`host_visiting`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub visit: bool,
 }
 
 /// Parameters of `vault/import`.

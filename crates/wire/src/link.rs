@@ -29,6 +29,12 @@ pub const SOCKET_BUFFER: usize = 16 * 1024;
 /// Header of the request that dials a tunnel: the id of the dialling host.
 pub const TUNNEL_HOST_HEADER: &str = "x-drawbridge-host";
 
+/// Header of every answer at `/connect`: an id of the bus, the same at each of its addresses. It tells
+/// nobody who the bus is; it is made anew at each start.
+pub const BUS_HEADER: &str = "x-drawbridge-bus";
+/// Longest id in [`BUS_HEADER`]; letters, digits, dash and underscore.
+pub const LONGEST_BUS_ID: usize = 64;
+
 /// A message from the bus to the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]

@@ -18,6 +18,11 @@ pub enum Ask {
         #[serde(serialize_with = "secret::expose")]
         token: Secret,
     },
+    /// Which bus is that? Sends no token.
+    Bus {
+        /// `ws://` or `wss://` URL of `/connect`.
+        connect_url: String,
+    },
     /// Trade a code for a token.
     Trade {
         /// `http://` or `https://` URL of `/api/enroll`.
@@ -143,6 +148,11 @@ pub enum AskAnswer {
         #[serde(serialize_with = "secret::expose")]
         token: Secret,
     },
+    /// Something answers there.
+    Bus {
+        /// What it says of which bus it is, if it does.
+        id: Option<String>,
+    },
     /// It is not so.
     Bad {
         /// Stable code: `dns`, `refused`, `tls`, `timeout`, `unauthorized`, `no_connect_route`, `bad_code`,
@@ -222,6 +232,9 @@ pub struct HostSetup {
     pub service: bool,
     /// Where the key of the vault is; default the keyring.
     pub vault_key: VaultKey,
+    /// Only for short commands that look after vault, enrollments and configuration: no app-server is
+    /// started, no bus is dialled, and who wants a whole host is asked to wait until it has ended.
+    pub visit: bool,
 }
 
 /// Where the key of the vault is. One never stands in for another.

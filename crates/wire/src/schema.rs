@@ -23,6 +23,7 @@ pub fn documents() -> Vec<Document> {
             .message::<control::Notification>()
             .message::<control::HostView>()
             .message::<control::AnswerResult>()
+            .message::<crate::buses::ConfigOffer>()
             .message::<control::ErrorData>()
             .document("control.v1.json"),
         Protocol::new("The bus link: one message a text frame, subprotocol drawbridge.v1")

@@ -6,7 +6,7 @@ use crate::setting::{
 };
 use drawbridge_bus::{Bus, BusLimits, BusOptions};
 use drawbridge_wire::Secret;
-use drawbridge_wire::link::SUBPROTOCOL;
+use drawbridge_wire::link::{BUS_HEADER, LONGEST_BUS_ID, SUBPROTOCOL};
 use serde_json::json;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,38 @@ const ROUTES: [&str; 9] = [
 
 fn refusal(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
+}
+
+/// Hosts tell by it that two addresses are one bus; nobody else is told.
+#[tokio::test]
+async fn a_bus_says_at_the_door_of_hosts_which_one_it_is() {
+    let (bus, other) = (TestBus::start().await, TestBus::start().await);
+    let id = |answer: Answer| {
+        answer
+            .headers
+            .get(BUS_HEADER)
+            .map(|id| id.to_str().unwrap().to_owned())
+    };
+    let said = id(bus.ask("/connect", None, &[]).await).unwrap();
+    assert!((1..=LONGEST_BUS_ID).contains(&said.len()), "{said}");
+    let localhost = format!("localhost:{}", bus.address.port());
+    for (token, headers) in [
+        (Some(CONNECT), &[][..]),
+        (Some("wrong"), &[]),
+        (None, &[("host", &*localhost)]),
+    ] {
+        assert_eq!(id(bus.ask("/connect", token, headers).await), Some(said.clone()));
+    }
+    assert_ne!(id(other.ask("/connect", None, &[]).await), Some(said));
+    for path in ROUTES.into_iter().filter(|path| *path != "/connect") {
+        assert_eq!(id(bus.ask(path, None, &[]).await), None, "{path}");
+    }
+    for header in [
+        ("host", "evil.example.com"),
+        ("origin", "http://evil.example.com"),
+    ] {
+        assert_eq!(id(bus.ask("/connect", Some(CONNECT), &[header]).await), None);
+    }
 }
 
 #[tokio::test]

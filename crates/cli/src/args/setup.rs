@@ -84,6 +84,7 @@ pub fn host_setup(
         answer: args.answer,
         service: false,
         vault_key: VaultKey::default(),
+        visit: false,
     })
 }
 

@@ -119,10 +119,11 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
     match view.in_force {
         ConfigInForce::Defaults | ConfigInForce::File => {}
         ConfigInForce::LastGood => lines.push(format!(
-            "{file}: the file is wrong; what it said when it was last right counts"
+            "{file}: the file is wrong; the last good configuration stays in force"
         )),
         ConfigInForce::NarrowedDefaults => lines.push(format!(
-            "{file}: the file is wrong; the defaults count, and of the file what narrows them"
+            "{file}: the file is wrong, and there is no earlier good one; the defaults count, and of the file what \
+             narrows them"
         )),
     }
     if view.confirmed == ConfirmedState::Unreadable && view.digest.is_some() {
@@ -132,7 +133,7 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
                 .to_owned(),
         );
     }
-    lines.extend(waiting(view));
+    lines.extend(waiting(&view.waiting));
     if !view.waiting.is_empty() {
         lines.push("`drawbridge config accept` puts in force what waits".to_owned());
     }
@@ -146,7 +147,7 @@ pub(crate) fn config(view: &ConfigView) -> Vec<String> {
 }
 
 /// What waits for a person, one setting a line.
-pub(crate) fn waiting(view: &ConfigView) -> Vec<String> {
+pub(crate) fn waiting(waiting: &[WideningView]) -> Vec<String> {
     let line = |wider: &WideningView| {
         format!(
             "{}: in force is {}; {} waits until you confirm it",
@@ -155,11 +156,11 @@ pub(crate) fn waiting(view: &ConfigView) -> Vec<String> {
             visible_line(&wider.to)
         )
     };
-    view.waiting.iter().map(line).collect()
+    waiting.iter().map(line).collect()
 }
 
 /// Text of several lines that is laid out already, by blanks too.
-fn laid_out(text: &str) -> String {
+pub(crate) fn laid_out(text: &str) -> String {
     let line = |line: &str| line.split(' ').map(visible_line).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -199,12 +200,24 @@ pub(crate) fn link(view: &LinkView) -> String {
     };
     match &view.disabled {
         Some(disabled) => format!(
-            "bus {name}: disabled, the bus does not take this host any more [{}]; enroll again, or try with \
-             `drawbridge enrollments on {}`",
+            "bus {name}: disabled, the bus does not take this host any more [{}]; {}",
             visible_line(&disabled.reason),
-            view.id
+            enroll_again(&disabled.reason, &view.api)
         ),
         None => format!("bus {name}: {state}"),
+    }
+}
+
+/// What to do where a bus does not take this host any more. After `revoked` a token that several hosts share
+/// counts for the others only.
+pub(crate) fn enroll_again(reason: &str, api: &str) -> String {
+    let api = visible_line(api);
+    match reason {
+        "revoked" => format!(
+            "ask for a code there (`drawbridge bus pair`), then enroll again with `drawbridge enroll --api {api} \
+             --code CODE`"
+        ),
+        _ => format!("enroll again with `drawbridge enroll --api {api}`"),
     }
 }
 
@@ -416,6 +429,7 @@ mod tests {
             pong_at_ms: None,
             disabled: None,
             mcp: None,
+            ca_file: None,
         }
     }
 

@@ -87,11 +87,24 @@ fn failed(code: &str, message: &str) -> CliError {
     }
 }
 
-async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, String> {
+/// Why a host that was started did not say that it stands.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error("it has no pipes")]
+    NoPipes,
+    #[error("its settings cannot be written: {0}")]
+    Settings(#[from] serde_json::Error),
+    #[error("it said something that is not understood; use the same version for both")]
+    NotUnderstood,
+    #[error("it ended before it stood")]
+    Ended,
+}
+
+async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, Unheard> {
     let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err("it has no pipes".to_owned());
+        return Err(Unheard::NoPipes);
     };
-    let mut line = Zeroizing::new(serde_json::to_vec(setup).map_err(|error| error.to_string())?);
+    let mut line = Zeroizing::new(serde_json::to_vec(setup)?);
     line.push(b'\n');
     // A host that ends early does not read; what it says on stdout is then the better reason.
     let _ = stdin.write_all(&line).await;
@@ -101,10 +114,8 @@ async fn talk(child: &mut Child, setup: &HostSetup) -> Result<HostReady, String>
         .read_line(&mut answer)
         .await;
     match read {
-        Ok(1..) => {
-            serde_json::from_str(&answer).map_err(|_| "it said something that is not understood".to_owned())
-        }
-        _ => Err("it ended before it stood".to_owned()),
+        Ok(1..) => serde_json::from_str(&answer).map_err(|_| Unheard::NotUnderstood),
+        _ => Err(Unheard::Ended),
     }
 }
 

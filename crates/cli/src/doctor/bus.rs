@@ -1,7 +1,7 @@
 //! Buses: reached, clocks alike, token taken, MCP server answering.
 
 use super::finding::{Check, Finding, Level};
-use drawbridge_connector::{api_url, ask_http};
+use drawbridge_connector::{ClientError, ConnectorError, api_url, ask_http};
 use drawbridge_wire::Secret;
 use drawbridge_wire::buses::{DisabledView, McpCheck, McpView};
 use drawbridge_wire::control::LinkView;
@@ -23,10 +23,36 @@ pub(super) struct Bus {
     pub name: String,
     pub api: String,
     pub ca_file: Option<PathBuf>,
-    /// A token that was given here. The host's own stay with the host.
+    /// A token that was given here, or that of an enrollment while no host runs. A running host's own stay
+    /// with it.
     pub token: Option<Secret>,
-    /// What the running host says of it.
-    pub view: Option<LinkView>,
+    /// How this computer is enrolled there.
+    pub known: Known,
+}
+
+/// How this computer is enrolled at a bus.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// It is not; the bus was only named.
+    Not,
+    /// A running host says so.
+    ByHost(Box<LinkView>),
+    /// The vault says so; no host runs.
+    InVault {
+        on: bool,
+        disabled: Option<DisabledView>,
+    },
+}
+
+/// Why there is no answer of a bus.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    #[error(transparent)]
+    Address(#[from] ConnectorError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("no answer within {} s", WITHIN.as_secs())]
+    Late,
 }
 
 /// What was seen of it.
@@ -34,7 +60,7 @@ pub(super) struct Bus {
 pub(super) struct Seen {
     pub name: String,
     /// Status of `/healthz`, or why there is none.
-    pub health: Result<u16, String>,
+    pub health: Result<u16, NoAnswer>,
     /// Its clock less ours, in seconds.
     pub skew: Option<i64>,
     pub token: Token,
@@ -45,29 +71,37 @@ pub(super) struct Seen {
 }
 
 /// Whether a token is taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Token {
-    /// None was given here.
+    /// There is none here to be tried.
     NotTried,
+    /// The bus was only named, and no token was.
+    NotGiven,
     Taken,
     Refused(u16),
-    Unclear(String),
+    /// Another answer of HTTP than those that say yes or no.
+    Odd(u16),
+    Unheard(NoAnswer),
 }
 
 /// Asks the bus.
 pub(super) async fn look(bus: Bus) -> Seen {
     let (health, token) = tokio::join!(health(&bus), token(&bus));
     let (health, skew) = health;
-    let view = bus.view;
+    let (wanted, disabled, mcp, link) = match bus.known {
+        Known::Not => (true, None, None, None),
+        Known::ByHost(view) => (view.wanted, view.disabled, view.mcp, Some(view.link)),
+        Known::InVault { on, disabled } => (on, disabled, None, None),
+    };
     Seen {
         name: bus.name,
         health,
         skew,
         token,
-        wanted: view.as_ref().is_none_or(|view| view.wanted),
-        disabled: view.as_ref().and_then(|view| view.disabled.clone()),
-        mcp: view.as_ref().and_then(|view| view.mcp.clone()),
-        link: view.map(|view| view.link),
+        wanted,
+        disabled,
+        mcp,
+        link,
     }
 }
 
@@ -76,16 +110,16 @@ async fn ask(
     path: &str,
     ca_file: Option<&Path>,
     token: Option<&Secret>,
-) -> Result<drawbridge_connector::Answer, String> {
-    let url = api_url(api, &[path]).map_err(|error| error.to_string())?;
+) -> Result<drawbridge_connector::Answer, NoAnswer> {
+    let url = api_url(api, &[path])?;
     let asked = Box::pin(ask_http(Method::GET, url, token, ca_file, None));
     match tokio::time::timeout(WITHIN, asked).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", WITHIN.as_secs())),
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(NoAnswer::Late),
     }
 }
 
-async fn health(bus: &Bus) -> (Result<u16, String>, Option<i64>) {
+async fn health(bus: &Bus) -> (Result<u16, NoAnswer>, Option<i64>) {
     let before = SystemTime::now();
     let answer = match ask(&bus.api, "healthz", bus.ca_file.as_deref(), None).await {
         Ok(answer) => answer,
@@ -115,14 +149,16 @@ fn skew(before: SystemTime, after: SystemTime, theirs: SystemTime) -> i64 {
 
 /// A plain request to `/connect`: a bus looks at the token first and then asks for an upgrade.
 async fn token(bus: &Bus) -> Token {
-    let Some(token) = &bus.token else {
-        return Token::NotTried;
+    let token = match (&bus.token, &bus.known) {
+        (None, Known::Not) => return Token::NotGiven,
+        (None, _) => return Token::NotTried,
+        (Some(token), _) => token,
     };
     match ask(&bus.api, "connect", bus.ca_file.as_deref(), Some(token)).await {
         Ok(answer) if answer.status == StatusCode::UPGRADE_REQUIRED.as_u16() => Token::Taken,
         Ok(answer) if matches!(answer.status, 401 | 403) => Token::Refused(answer.status),
-        Ok(answer) => Token::Unclear(format!("HTTP {}", answer.status)),
-        Err(why) => Token::Unclear(why),
+        Ok(answer) => Token::Odd(answer.status),
+        Err(why) => Token::Unheard(why),
     }
 }
 
@@ -162,7 +198,7 @@ fn of_reach(seen: &Seen) -> Finding {
                 OTHERWISE,
             )
         }
-        (_, Err(why)) => Finding::told(Level::Fail, Check::Bus, why, OTHERWISE),
+        (_, Err(why)) => Finding::told(Level::Fail, Check::Bus, &why.to_string(), OTHERWISE),
         (_, Ok(200)) => Finding::ok(Check::Bus, "its /healthz answers"),
         (_, Ok(status)) => Finding::fail(
             Check::Bus,
@@ -226,10 +262,12 @@ fn of_token(seen: &Seen) -> Option<Finding> {
             format!("the bus does not take the token that was given (HTTP {status})"),
             ENROLL,
         )),
-        (_, Token::Unclear(why)) => Some(Finding::warn(
+        (_, Token::Odd(status)) => Some(untried(&format!("HTTP {status}"))),
+        (_, Token::Unheard(why)) => Some(untried(&why.to_string())),
+        (_, Token::NotGiven) => Some(Finding::warn(
             Check::BusToken,
-            format!("it could not be tried: {why}"),
-            "correct what is wrong with the bus first",
+            "no token given, so none was tried",
+            "give one with FORGE_CODEX_CONNECTOR_TOKEN, or enroll with `drawbridge enroll --api URL`",
         )),
         (None, Token::NotTried) => None,
         (Some(_), Token::NotTried) => Some(Finding::warn(
@@ -238,6 +276,14 @@ fn of_token(seen: &Seen) -> Option<Finding> {
             "connect, then look again",
         )),
     }
+}
+
+fn untried(why: &str) -> Finding {
+    Finding::warn(
+        Check::BusToken,
+        format!("it could not be tried: {why}"),
+        "correct what is wrong with the bus first",
+    )
 }
 
 fn of_mcp(mcp: &McpView) -> Option<Finding> {
@@ -298,7 +344,7 @@ mod tests {
             (seen(), vec![(reach, Well), (clock, Well)]),
             (
                 Seen {
-                    health: Err("x".into()),
+                    health: Err(NoAnswer::Late),
                     skew: None,
                     ..seen()
                 },
@@ -335,6 +381,13 @@ mod tests {
             ),
             (
                 Seen {
+                    token: Token::NotGiven,
+                    ..seen()
+                },
+                vec![(reach, Well), (clock, Well), (token, Warn)],
+            ),
+            (
+                Seen {
                     token: Token::Taken,
                     ..seen()
                 },
@@ -349,7 +402,7 @@ mod tests {
             ),
             (
                 Seen {
-                    token: Token::Unclear("x".into()),
+                    token: Token::Odd(500),
                     ..seen()
                 },
                 vec![(reach, Well), (clock, Well), (token, Warn)],
@@ -358,7 +411,7 @@ mod tests {
             (
                 Seen {
                     link: connected(),
-                    health: Err("tls".into()),
+                    health: Err(NoAnswer::Late),
                     skew: None,
                     ..seen()
                 },

@@ -35,6 +35,8 @@ pub(crate) enum Check {
     OtherCodex,
     /// Our configuration file.
     ConfigFile,
+    /// What waits for a person's confirmation.
+    ConfigWaits,
     /// Our data directory.
     DataDir,
     /// Sockets and files in it.
@@ -73,6 +75,7 @@ impl Check {
             Check::Sandbox => "sandbox",
             Check::OtherCodex => "other_codex",
             Check::ConfigFile => "config_file",
+            Check::ConfigWaits => "config_waits",
             Check::DataDir => "data_dir",
             Check::Sockets => "sockets",
             Check::Disk => "disk",
@@ -104,6 +107,10 @@ pub(crate) struct Finding {
     /// What to do now; none when all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// Whether `what` has its hidden characters written out already and is laid out by blanks, as problems
+    /// of a file are. Writing them out again would show the signs of the first writing.
+    #[serde(skip)]
+    pub laid_out: bool,
 }
 
 impl Finding {
@@ -114,6 +121,7 @@ impl Finding {
             level: Level::Ok,
             what: what.into(),
             remedy: None,
+            laid_out: false,
         }
     }
 
@@ -139,6 +147,12 @@ impl Finding {
             level,
             ..Self::warn(id, what, remedy)
         }
+    }
+
+    /// See [`Finding::laid_out`].
+    pub(crate) fn laid_out_already(mut self) -> Self {
+        self.laid_out = true;
+        self
     }
 
     pub(crate) fn about(mut self, about: &str) -> Self {
@@ -188,7 +202,14 @@ impl Examined {
             };
             let about = finding.about.as_deref().map(visible_line);
             let about = about.map(|about| format!("{about}: ")).unwrap_or_default();
-            let mut lines = finding.what.lines().map(visible_line);
+            let shown = |line: &str| {
+                if finding.laid_out {
+                    line.to_owned()
+                } else {
+                    visible_line(line)
+                }
+            };
+            let mut lines = finding.what.lines().map(shown);
             let first = lines.next().unwrap_or_default();
             out.push_str(&format!("{level}  {:<12}  {about}{first}\n", finding.id.word()));
             for line in lines {

@@ -2,7 +2,7 @@
 
 use super::finding::{Check, Finding, Level};
 use drawbridge_codex::HomeError;
-use drawbridge_config::{Problem, check_codex_config, has_errors, parse_bytes, read_bounded};
+use drawbridge_config::{Problem, check_codex_config, has_errors};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -23,7 +23,7 @@ pub(super) enum DataDir {
     /// The first host makes it.
     Missing,
     NotAFolder,
-    Unreadable(String),
+    Unreadable(std::io::Error),
     There {
         mode: u32,
         ours: bool,
@@ -36,7 +36,7 @@ pub(super) enum DataDir {
 pub(super) fn data_dir(path: &Path) -> DataDir {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => DataDir::Missing,
-        Err(error) => DataDir::Unreadable(error.to_string()),
+        Err(error) => DataDir::Unreadable(error),
         Ok(found) if !found.is_dir() => DataDir::NotAFolder,
         Ok(found) => {
             let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -229,15 +229,11 @@ pub(super) enum ConfigFile {
 }
 
 /// Reads it. Blocks.
-pub(super) fn config_file(file: Option<&Path>) -> ConfigFile {
+pub(super) fn config_file(file: Option<&Path>, data_dir: &Path) -> ConfigFile {
     let Some(file) = file else {
         return ConfigFile::Nowhere;
     };
-    match read_bounded(file) {
-        Ok(None) => ConfigFile::None,
-        Ok(Some(bytes)) => ConfigFile::Read(parse_bytes(&bytes, &file.display().to_string()).1),
-        Err(problem) => ConfigFile::Read(vec![*problem]),
-    }
+    crate::config::wrong_with(file, data_dir).map_or(ConfigFile::None, ConfigFile::Read)
 }
 
 pub(super) fn of_config_file(file: Option<&Path>, found: &ConfigFile) -> Finding {
@@ -265,9 +261,9 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
     if told.is_empty() {
         Finding::ok(id, well)
     } else if has_errors(problems) {
-        Finding::fail(id, told.join("\n"), remedy)
+        Finding::fail(id, told.join("\n"), remedy).laid_out_already()
     } else {
-        Finding::warn(id, told.join("\n"), "correct it when you like")
+        Finding::warn(id, told.join("\n"), "correct it when you like").laid_out_already()
     }
 }
 
@@ -275,16 +271,15 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
 #[derive(Debug)]
 pub(super) struct Room {
     pub path: PathBuf,
-    pub free: Result<u64, String>,
+    pub free: Result<u64, nix::Error>,
 }
 
 /// Asks the disk that the folder is or will be on. Blocks.
 #[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
 pub(super) fn room(path: &Path) -> Room {
     let there = path.ancestors().find(|at| at.exists()).unwrap_or(path);
-    let free = statvfs(there)
-        .map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()))
-        .map_err(|error| error.to_string());
+    let free =
+        statvfs(there).map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()));
     Room {
         path: path.to_owned(),
         free,

@@ -4,12 +4,13 @@ use super::finding::{Check, Finding, Level};
 use crate::control_client::{ControlClient, ControlError};
 use drawbridge_process::proc::Process;
 use drawbridge_process::{Ledger, LedgerError};
-use drawbridge_wire::control::{AppServerState, HostView};
+use drawbridge_wire::buses::{ConfigView, ConfirmedState, VaultCondition};
+use drawbridge_wire::control::{AppServerState, HostView, Request};
 use std::path::Path;
 use std::time::Duration;
 
 /// How long a host may take to show itself.
-const WITHIN: Duration = Duration::from_secs(4);
+const WITHIN: Duration = Duration::from_secs(6);
 
 /// A host as it is.
 pub(super) enum Host {
@@ -31,7 +32,14 @@ impl Host {
 pub(super) async fn look(data_dir: &Path) -> Host {
     let ask = async {
         let mut client = ControlClient::connect(data_dir, "drawbridge doctor", false).await?;
-        client.snapshot().await
+        let mut view = client.snapshot().await?;
+        if view.vault.state == VaultCondition::Open {
+            // The host read the files when it opened the vault, which may be long ago.
+            let vault = client.request(&Request::CheckVault {}).await?;
+            view.vault = serde_json::from_value(vault)
+                .map_err(|error| ControlError::NotUnderstood(error.to_string()))?;
+        }
+        Ok(view)
     };
     match tokio::time::timeout(WITHIN, Box::pin(ask)).await {
         Ok(Ok(view)) => Host::Runs(Box::new(view)),
@@ -53,7 +61,11 @@ pub(super) fn findings(data_dir: &Path, host: &Host) -> Vec<Finding> {
             &error.to_string(),
             "`drawbridge stop` ends it",
         )],
-        Host::Runs(view) => vec![of_host(view), of_app_server(view)],
+        Host::Runs(view) => {
+            let mut out = vec![of_host(view), of_app_server(view)];
+            out.extend(view.config.as_ref().map(of_waiting));
+            out
+        }
     }
 }
 
@@ -88,6 +100,30 @@ fn of_app_server(view: &HostView) -> Finding {
             Finding::warn(id, "the host is stopping", "look again")
         }
     }
+}
+
+/// What the file wants and nobody has confirmed.
+pub(super) fn of_waiting(config: &ConfigView) -> Finding {
+    let id = Check::ConfigWaits;
+    let unreadable = config.confirmed == ConfirmedState::Unreadable && config.digest.is_some();
+    let mut lines: Vec<String> = config
+        .waiting
+        .iter()
+        .map(|wider| format!("{}: in force is {}; {} waits", wider.key, wider.from, wider.to))
+        .collect();
+    if unreadable {
+        lines.push(
+            "what was confirmed for remote clients cannot be read; only what flags gave counts".to_owned(),
+        );
+    }
+    if lines.is_empty() {
+        return Finding::ok(id, "nothing waits to be confirmed");
+    }
+    Finding::warn(
+        id,
+        lines.join("\n"),
+        "if that is what you want, put it in force with `drawbridge config accept`",
+    )
 }
 
 /// What hosts that were killed have left. Blocks.

@@ -5,6 +5,7 @@
 
 mod bus;
 mod codex;
+mod enrolled;
 mod finding;
 mod folders;
 mod host;
@@ -17,15 +18,18 @@ use crate::args::{DoctorArgs, SubjectArgs};
 use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
-use bus::Bus;
+use bus::{Bus, Known};
 use codex::{Handshake, Login, Sandbox, Starter, Version};
 use drawbridge_config::{Name, UserPath, Value, parse_bytes, read_bounded};
 use drawbridge_process::{Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
 use drawbridge_wire::Secret;
+use drawbridge_wire::buses::{DisabledView, LinkView};
+use enrolled::{Closed, Seen};
 pub(crate) use finding::Examined;
 use finding::{Check, Finding};
 use folders::CodexHome;
 use futures_util::future::join_all;
+use host::Host;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -77,10 +81,11 @@ impl Subject {
             Some(Value::Text(api)) => Some(api.clone()),
             _ => None,
         });
-        let token = PREFIXES
-            .iter()
-            .find_map(|prefix| secrets.variable(&format!("{prefix}TOKEN")))
-            .cloned();
+        let variable_token = || {
+            let mut prefixes = PREFIXES.iter();
+            prefixes.find_map(|prefix| secrets.variable(&format!("{prefix}TOKEN")))
+        };
+        let token = secrets.flag("token").or_else(variable_token).cloned();
         // Who gives a token and no address means the one that `connect` would take.
         let api = api.or_else(|| token.is_some().then(|| DEFAULT_API.to_owned()));
         let codex_bin = args.codex_bin.clone();
@@ -238,9 +243,9 @@ async fn files_part(subject: &Subject, env: &[(OsString, OsString)]) -> Vec<Find
         Some(blocking(look, judge, Check::CodexConfig).await)
     };
     let config_file = {
-        let (file, shown) = (config.clone(), config.clone());
+        let (file, shown, data) = (config.clone(), config.clone(), data.clone());
         blocking(
-            move || folders::config_file(file.as_deref()),
+            move || folders::config_file(file.as_deref(), &data),
             move |found| folders::of_config_file(shown.as_deref(), &found),
             Check::ConfigFile,
         )
@@ -317,38 +322,72 @@ async fn around_host(subject: &Subject, home: Option<&Path>) -> Vec<Finding> {
         let judge = |others| codex::of_others(&shown, &others);
         Some(blocking(look, judge, Check::OtherCodex).await)
     };
-    let buses = buses(
-        subject,
-        view.map(|view| view.links.as_slice()).unwrap_or_default(),
-    );
-    let (kept, other, buses) = tokio::join!(kept, other, join_all(buses.into_iter().map(bus::look)));
-    let kept = kept.ok().and_then(Result::ok).unwrap_or_default();
+    let kept = async {
+        let kept = kept.await.ok().and_then(Result::ok).unwrap_or_default();
+        let seen = match &host {
+            Host::Runs(_) => None,
+            Host::None => {
+                Some(enrolled::look(data_dir, &subject.place.vault_key, &place, kept.clone()).await)
+            }
+            Host::Trouble(_) if kept.is_empty() => Some(Seen::Nothing),
+            Host::Trouble(_) => Some(Seen::Closed {
+                files: kept.clone(),
+                why: Closed::HostInTheWay,
+            }),
+        };
+        let links = view.map(|view| view.links.as_slice()).unwrap_or_default();
+        let buses = buses(subject, links, seen.as_ref());
+        let looked = join_all(buses.into_iter().map(bus::look)).await;
+        (kept, seen, looked)
+    };
+    let ((kept, seen, buses), other) = tokio::join!(kept, other);
     out.push(vault::of_place(&place, !kept.is_empty()));
-    out.push(vault::of_files(&kept, view.map(|view| &view.vault)));
+    out.extend(view.map(|view| vault::of_host(&view.vault)));
+    out.extend(seen.as_ref().map(enrolled::of_vault));
     out.extend(other);
-    if buses.is_empty() {
+    let not_looked_at = seen.as_ref().map(enrolled::not_looked_at).unwrap_or_default();
+    if buses.is_empty() && not_looked_at.is_empty() {
         out.push(Finding::ok(
             Check::Bus,
-            "none to look at: no host runs, and none was named with --api",
+            "none to look at: this computer is enrolled nowhere, and none was named with --api",
         ));
     }
+    out.extend(not_looked_at);
     out.extend(buses.iter().flat_map(bus::findings));
     out
 }
 
-/// Those of the host, and the one that was named here.
-fn buses(subject: &Subject, links: &[drawbridge_wire::control::LinkView]) -> Vec<Bus> {
-    let mut out: Vec<Bus> = links
-        .iter()
-        .take(MOST_BUSES)
-        .map(|link| Bus {
-            name: link.bus.clone(),
-            api: link.api.clone(),
-            ca_file: subject.ca_file.clone(),
-            token: None,
-            view: Some(link.clone()),
-        })
-        .collect();
+/// Those of the host or the vault, and the one that was named here.
+///
+/// Whom a bus of the host or the vault is taken for is decided by what is kept with it, as the host does: an
+/// authority of the configuration file, or of a flag, must not get a token that it was not enrolled with.
+fn buses(subject: &Subject, links: &[LinkView], seen: Option<&Seen>) -> Vec<Bus> {
+    let of_host = links.iter().map(|link| Bus {
+        name: link.bus.clone(),
+        api: link.api.clone(),
+        ca_file: link.ca_file.clone(),
+        token: None,
+        known: Known::ByHost(Box::new(link.clone())),
+    });
+    let enrollments = match seen {
+        Some(Seen::Read { enrollments, .. }) => enrollments.as_slice(),
+        _ => &[],
+    };
+    let of_vault = enrollments.iter().map(|kept| Bus {
+        name: kept.name.clone(),
+        api: kept.api_origin.clone(),
+        ca_file: kept.ca_file.clone(),
+        // One that is off or ended is not shown its token.
+        token: (kept.on && kept.disabled.is_none()).then(|| kept.token.clone()),
+        known: Known::InVault {
+            on: kept.on,
+            disabled: kept.disabled.as_ref().map(|disabled| DisabledView {
+                reason: disabled.reason.clone(),
+                at_ms: disabled.at.map(|secs| secs.saturating_mul(1000)),
+            }),
+        },
+    });
+    let mut out: Vec<Bus> = of_host.chain(of_vault).take(MOST_BUSES).collect();
     if let Some(api) = &subject.api
         && !out
             .iter()
@@ -363,7 +402,7 @@ fn buses(subject: &Subject, links: &[drawbridge_wire::control::LinkView]) -> Vec
             api: api.clone(),
             ca_file: subject.ca_file.clone(),
             token: subject.token.clone(),
-            view: None,
+            known: Known::Not,
         });
     }
     out

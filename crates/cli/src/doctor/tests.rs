@@ -1,11 +1,13 @@
 //! From facts to lines, by tables.
 
 use super::codex::{self, Handshake, Holder, Login, Others, Sandbox, Version};
+use super::enrolled::{self, Closed, Seen};
 use super::finding::{Check, Examined, Finding, Level};
 use super::folders::{self, CodexHome, ConfigFile, DataDir, Insides, Room};
 use super::{host, vault};
 use drawbridge_codex::{CodexBinary, HomeError, LocateError};
-use drawbridge_vault::{Glance, KeyError};
+use drawbridge_vault::{FileFault, FileLook, Glance, KeyError, LikelyKey, VaultError};
+use drawbridge_wire::buses::{VaultCondition, VaultFileView, VaultView};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -156,7 +158,7 @@ fn facts_about_folders_become_lines() {
         (of_dir(&DataDir::Missing), Level::Ok, "makes it"),
         (of_dir(&DataDir::NotAFolder), Level::Fail, "--data-dir"),
         (
-            of_dir(&DataDir::Unreadable("denied".into())),
+            of_dir(&DataDir::Unreadable(std::io::ErrorKind::PermissionDenied.into())),
             Level::Fail,
             "denied",
         ),
@@ -187,7 +189,7 @@ fn facts_about_folders_become_lines() {
         (folders::of_rooms(&room(Ok(u64::MAX))), Level::Ok, "MiB"),
         (folders::of_rooms(&room(Ok(500 << 20))), Level::Warn, "500 MiB"),
         (folders::of_rooms(&room(Ok(99 << 20))), Level::Fail, "99 MiB"),
-        (folders::of_rooms(&room(Err("EIO".into()))), Level::Warn, "EIO"),
+        (folders::of_rooms(&room(Err(nix::Error::EIO))), Level::Warn, "EIO"),
         (
             folders::of_codex_home(&CodexHome::Good(at())),
             Level::Ok,
@@ -263,9 +265,110 @@ fn facts_about_the_vault_become_lines() {
             Level::Warn,
             "chown",
         ),
-        (vault::of_files(&[], None), Level::Ok, "none yet"),
-        (vault::of_files(&["b".to_owned()], None), Level::Ok, "1 file(s)"),
     ]);
+    let file = |fault: Option<FileFault>, good_copy| FileLook {
+        name: "b".to_owned(),
+        fault,
+        good_copy,
+    };
+    let read = |files| {
+        enrolled::of_vault(&Seen::Read {
+            files,
+            enrollments: Vec::new(),
+        })
+    };
+    let damaged = || Some(FileFault::Damaged { what: "cut" });
+    let closed = |why: Closed| Seen::Closed {
+        files: vec!["b".to_owned(), "confirmed".to_owned()],
+        why,
+    };
+    let locked = || closed(VaultError::from(KeyError::KeyringLocked).into());
+    let lost = closed(Closed::Vault(VaultError::KeyLost {
+        dir: at(),
+        files: 2,
+        place: "the keyring".to_owned(),
+        likely: LikelyKey::NotNamed,
+    }));
+    check(vec![
+        (enrolled::of_vault(&Seen::Nothing), Level::Ok, "none yet"),
+        (read(vec![file(None, true)]), Level::Ok, "all of them good"),
+        (
+            read(vec![file(damaged(), true)]),
+            Level::Warn,
+            "its copy can [file_damaged]",
+        ),
+        (
+            read(vec![file(damaged(), false)]),
+            Level::Fail,
+            "put the file back",
+        ),
+        (
+            read(vec![
+                file(damaged(), true),
+                file(Some(FileFault::WrongKey), false),
+            ]),
+            Level::Fail,
+            "[wrong_key]",
+        ),
+        (enrolled::of_vault(&locked()), Level::Warn, "b, confirmed"),
+        (
+            enrolled::of_vault(&lost),
+            Level::Fail,
+            "if you started it with --key-file",
+        ),
+        (
+            enrolled::of_vault(&closed(Closed::Late)),
+            Level::Warn,
+            "look again",
+        ),
+    ]);
+    // The confirmed settings have a way out of their own, without a host and with one.
+    let lost = |name: &str| {
+        let of_look = FileLook {
+            name: name.to_owned(),
+            ..file(damaged(), false)
+        };
+        let of_host = vault::of_host(&open_with(name, "file_damaged"));
+        [read(vec![of_look]), of_host].map(|finding| (finding.level, finding.remedy.unwrap_or_default()))
+    };
+    for (level, remedy) in lost("confirmed") {
+        assert_eq!(level, Level::Fail);
+        assert!(remedy.contains("`drawbridge config accept`"), "{remedy}");
+        assert!(!remedy.contains("enroll"), "{remedy}");
+    }
+    for (_, remedy) in lost("b") {
+        assert!(remedy.contains("enroll again"), "{remedy}");
+        assert!(!remedy.contains("config accept"), "{remedy}");
+    }
+    let restored = vault::of_host(&open_with("b", "restored"));
+    check(vec![(restored, Level::Warn, "good copy")]);
+    // The buses of a closed vault are known by the names of their files.
+    let unseen = enrolled::not_looked_at(&locked());
+    assert_eq!(unseen.len(), 1);
+    assert_eq!(unseen[0].about.as_deref(), Some("b"));
+    check(vec![
+        (
+            unseen[0].clone(),
+            Level::Warn,
+            "enrolled, not looked at: the keyring is locked",
+        ),
+        (unseen[0].clone(), Level::Warn, "unlock it"),
+    ]);
+}
+
+/// A host's vault with one file.
+fn open_with(name: &str, code: &str) -> VaultView {
+    VaultView {
+        state: VaultCondition::Open,
+        key: "keyring".to_owned(),
+        place: "the keyring".to_owned(),
+        files: vec![VaultFileView {
+            name: name.to_owned(),
+            code: code.to_owned(),
+            message: "words".to_owned(),
+        }],
+        notices: Vec::new(),
+    }
 }
 
 #[test]
@@ -274,6 +377,69 @@ fn leftovers_are_named_and_not_ended() {
     check(vec![
         (host::of_leftovers(&Ok(Vec::new())), Level::Ok, "no process"),
         (host::of_leftovers(&Ok(vec![process])), Level::Warn, "pid "),
+    ]);
+}
+
+/// proves S5.45
+#[test]
+fn problems_of_a_file_look_as_in_config_check() {
+    let text = "[security]\n\t  role = \"ve\u{1b}[2Jwer\" # ‹\n";
+    let wrong = drawbridge_config::parse_bytes(text.as_bytes(), "c.toml").1;
+    let as_checked = wrong[0].to_string();
+    assert!(as_checked.contains("‹U+001B ESCAPE›"), "{as_checked}");
+    let examined = Examined::of(vec![folders::of_config_file(
+        Some(Path::new("c.toml")),
+        &ConfigFile::Read(wrong),
+    )]);
+    let shown = examined.text();
+    for line in as_checked.lines() {
+        assert!(shown.contains(&format!("{line}\n")), "{line}\n{shown}");
+    }
+    assert_eq!(
+        shown.matches("U+001B").count(),
+        as_checked.matches("U+001B").count()
+    );
+}
+
+#[test]
+fn what_waits_for_a_person_is_told_with_its_keys() {
+    use drawbridge_wire::buses::{ConfigInForce, ConfigView, ConfirmedState, WideningView};
+    let view = |waiting: &[&str], confirmed, digest: Option<&str>| ConfigView {
+        file: at(),
+        in_force: ConfigInForce::File,
+        problems: Vec::new(),
+        confirmed,
+        waiting: waiting
+            .iter()
+            .map(|key| WideningView {
+                key: (*key).to_owned(),
+                from: "local".to_owned(),
+                to: "both".to_owned(),
+            })
+            .collect(),
+        digest: digest.map(str::to_owned),
+        at_next_start: Vec::new(),
+    };
+    let kept = ConfirmedState::Kept;
+    let waits = host::of_waiting(&view(&["security.answer", "security.role"], kept, Some("d")));
+    check(vec![
+        (
+            host::of_waiting(&view(&[], kept, None)),
+            Level::Ok,
+            "nothing waits",
+        ),
+        (
+            waits.clone(),
+            Level::Warn,
+            "security.answer: in force is local; both waits",
+        ),
+        (waits.clone(), Level::Warn, "security.role"),
+        (waits, Level::Warn, "`drawbridge config accept`"),
+        (
+            host::of_waiting(&view(&[], ConfirmedState::Unreadable, Some("d"))),
+            Level::Warn,
+            "`drawbridge config accept`",
+        ),
     ]);
 }
 

@@ -97,40 +97,31 @@ fn told(level: Level, error: &KeyError) -> Finding {
     Finding::told(level, Check::Keyring, &error.to_string(), "try again")
 }
 
-/// Names of the vault's files, from the folder. Blocks.
+/// Names of the vault's files, from the folder, also of those with only a copy. Blocks.
 pub(super) fn files(data_dir: &Path) -> Vec<String> {
     let kept = std::fs::read_dir(data_dir.join("vault"))
         .into_iter()
         .flatten()
         .flatten();
     let mut names: Vec<String> = kept
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|end| end == "age"))
-        .filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter_map(|name| {
+            let stem = name
+                .strip_suffix(".age")
+                .or_else(|| name.strip_suffix(".age.bak"));
+            stem.map(str::to_owned)
+        })
         .collect();
     names.sort();
+    names.dedup();
     names
 }
 
-pub(super) fn of_files(files: &[String], host: Option<&VaultView>) -> Finding {
+/// The vault as a running host has it.
+pub(super) fn of_host(view: &VaultView) -> Finding {
     let id = Check::Vault;
-    let Some(view) = host else {
-        return Finding::ok(
-            id,
-            match files {
-                [] => "none yet; the first enrollment makes it".to_owned(),
-                files => format!(
-                    "{} file(s), not opened because no host runs: {}",
-                    files.len(),
-                    files.join(", ")
-                ),
-            },
-        );
-    };
-    let damaged: Vec<String> = view
-        .files
-        .iter()
-        .filter(|file| file.code != "good")
+    let wrong = || view.files.iter().filter(|file| file.code != "good");
+    let damaged: Vec<String> = wrong()
         .map(|file| format!("{}: {} [{}]", file.name, file.message, file.code))
         .collect();
     match &view.state {
@@ -150,11 +141,16 @@ pub(super) fn of_files(files: &[String], host: Option<&VaultView>) -> Finding {
             id,
             format!("open, {} file(s), key in {}", view.files.len(), view.place),
         ),
-        VaultCondition::Open => Finding::fail(
-            id,
-            damaged.join("\n"),
-            "`drawbridge vault status` says more; put the file back from a backup, or forget that enrollment and \
-             enroll again",
-        ),
+        VaultCondition::Open => {
+            let lost: Vec<&str> = wrong()
+                .filter(|file| file.code != "restored")
+                .map(|file| file.name.as_str())
+                .collect();
+            if lost.is_empty() {
+                let remedy = "its good copy is in its place; look at the disk, which damaged the file";
+                return Finding::warn(id, damaged.join("\n"), remedy);
+            }
+            Finding::fail(id, damaged.join("\n"), super::enrolled::way_out(&lost))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration file of a host that runs: what it narrows at once, what waits for a person, and what
 //! is wrong with it.
 
+use crate::site::{Codex, Key, Site, ended};
 use crate::world::{Plan, World};
 use drawbridge_wire::buses::{ConfigInForce, ConfigView, ConfirmedState};
 use drawbridge_wire::control::{AppServerState, HostView};
@@ -44,6 +45,10 @@ async fn a_reload_that_narrows_the_role_ends_remote_connections_and_refuses_the_
     assert!(
         record.contains(r#""setting":"role","value":"viewer","by":"file""#),
         "{record}"
+    );
+    assert!(
+        !world.data.join("vault").exists(),
+        "none is made to remember that"
     );
     // Back to what was the default: nothing that a person would have to confirm.
     world.configure("");
@@ -103,6 +108,7 @@ async fn wider_roots_wait_until_they_are_accepted_and_then_outlive_a_restart() {
     );
     assert!(shown.contains(other.to_str().unwrap()), "{shown}");
     assert!(shown.contains("WARNING"), "{shown}");
+    assert!(shown.contains("\n  security.role: operator\n"), "{shown}");
     assert_eq!(config(&world.view().await.unwrap()).waiting.len(), 2);
 
     let (code, shown, error) = said(&world, &["config", "accept", "--yes"]).await;
@@ -118,7 +124,10 @@ async fn wider_roots_wait_until_they_are_accepted_and_then_outlive_a_restart() {
     let (code, shown, _) = said(&world, &["config", "accept", "--yes"]).await;
     assert_eq!(
         (code, shown.as_str()),
-        (Some(0), "nothing waits for a confirmation\n")
+        (
+            Some(0),
+            "there is nothing to confirm: what is in force is what was confirmed\n"
+        )
     );
 
     world.restart().await;
@@ -309,4 +318,129 @@ async fn a_mistake_in_codexs_own_file_is_shown_with_its_line_before_codex_is_sta
         .until(|view| view.app_server.state == AppServerState::Ready)
         .await;
     world.stop().await;
+}
+
+/// A row whose value waits says so, with what is in force; who sets it is told at once.
+#[tokio::test]
+async fn what_waits_is_marked_where_it_is_shown_and_where_it_is_set() {
+    let world = World::start().await;
+    let (code, _, told) = said(&world, &["config", "set", "security.answer", "both"]).await;
+    assert_eq!(
+        (code, told.as_str()),
+        (
+            Some(0),
+            "security.answer waits: in force is local until `drawbridge config accept` confirms it\n"
+        )
+    );
+    let (_, shown, _) = said(&world, &["config", "show"]).await;
+    let row = shown
+        .lines()
+        .find(|line| line.starts_with("security.answer"))
+        .unwrap();
+    assert!(row.starts_with("security.answer = \"both\"  # "), "{row}");
+    assert!(
+        row.ends_with("; in force is local; waits: drawbridge config accept"),
+        "{row}"
+    );
+    let (_, shown, _) = said(&world, &["config", "show", "--json"]).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let rows = shown["keys"].as_array().unwrap();
+    let waits: Vec<_> = rows.iter().filter(|row| !row["waits"].is_null()).collect();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_eq!(
+        waits[0]["waits"],
+        json!({ "in_force": "local", "wanted": "both", "command": "drawbridge config accept" })
+    );
+    assert_eq!(
+        (&waits[0]["key"], &shown["host_runs"]),
+        (&json!("security.answer"), &json!(true))
+    );
+    let (_, _, told) = said(&world, &["config", "set", "security.role", "viewer"]).await;
+    assert_eq!(told, "", "what narrows counts at once");
+    assert_eq!(world.view().await.unwrap().policy.role, Role::Viewer);
+    world.stop().await;
+}
+
+/// What no remote client gets of a list is said at once, with its place; the rest counts or waits.
+// proves S5.45, S5.47
+#[tokio::test]
+async fn folders_that_no_remote_gets_are_told_of_where_they_are_set() {
+    let world = World::start().await;
+    let work = world.work.canonicalize().unwrap();
+    let roots = format!("[\"/\", {work:?}]");
+    let (code, _, told) = said(&world, &["config", "set", "security.roots", &roots]).await;
+    assert_eq!(code, Some(0));
+    let bad = "2:9: warning: security.roots: `/` is or contains";
+    assert!(told.contains(bad) && told.contains("^^^"), "{told}");
+    assert!(!told.contains("config show"), "{told}");
+    let view = world.until(|view| !config(view).problems.is_empty()).await;
+    assert_eq!(view.policy.roots, [work]);
+    let problems = &config(&view).problems;
+    assert_eq!((problems.len(), problems[0].start), (1, Some((2, 9))));
+    let (_, _, told) = said(&world, &["config", "accept", "--yes"]).await;
+    assert!(told.contains(bad) && told.contains("^^^"), "{told}");
+    world.stop().await;
+}
+
+/// A folder or a program of the file that is not there is told of with its place, and costs its own line.
+// proves S5.45, S5.47
+#[tokio::test]
+async fn paths_of_the_file_that_lead_nowhere_do_not_stop_a_start() {
+    let site = Site::new(Key::File, Codex::Fake).await;
+    let folder = site.scratch.folder("bin").unwrap();
+    std::os::unix::fs::symlink(drawbridge_testkit::home::fake_codex(), folder.join("codex")).unwrap();
+    site.configure(
+        "[host]\ncwd = \"/gone/work\"\n[codex]\nbin = \"/gone/codex\"\nhome = \"/gone/home\"\n[security]\nrole = \
+         \"viewer\"\n",
+    );
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let env = [
+        ("PATH", path.as_str()),
+        ("CODEX_HOME", ""),
+        ("FORGE_CODEX_CONNECTOR_CODEX_BIN", ""),
+        ("FORGE_CODEX_CONNECTOR_TOKEN", "canary"),
+    ];
+    let connect = site.connect(&["--api", "http://127.0.0.1:9"], &env).await;
+    let view = site
+        .until(|view| view.app_server.state == AppServerState::Ready)
+        .await;
+    assert_eq!(view.policy.role, Role::Viewer, "the rest of the file counts");
+    assert_eq!(view.policy.roots, [site.work.canonicalize().unwrap()]);
+    let places: Vec<_> = config(&view)
+        .problems
+        .iter()
+        .map(|problem| (problem.code.as_str(), problem.start))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("missing_path", Some((2, 7))),
+            ("missing_path", Some((4, 7))),
+            ("missing_path", Some((5, 8)))
+        ]
+    );
+    let status = site.cli(&["status"]).await.well();
+    assert!(
+        status.contains(":4:7: warning: codex.bin: `/gone/codex` does not exist; codex counts instead\n"),
+        "{status}"
+    );
+    assert!(
+        status.contains("4 | bin = \"/gone/codex\"\n  |       ^^^^^^^^^^^^^"),
+        "{status}"
+    );
+    site.stop(connect).await;
+
+    // A flag is a person's word for this start, and is not replaced.
+    let mut command = site.command(&["connect", "--api", "http://127.0.0.1:9", "--cwd", "/gone/work"]);
+    command.envs(env);
+    ended(command.spawn().unwrap(), "").await.failed(1, "host_start");
+    let mut command = site.command(&[
+        "connect",
+        "--api",
+        "http://127.0.0.1:9",
+        "--codex-bin",
+        "/gone/codex",
+    ]);
+    command.envs(env);
+    ended(command.spawn().unwrap(), "").await.failed(1, "host_start");
 }

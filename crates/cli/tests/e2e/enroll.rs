@@ -2,6 +2,7 @@
 //! host with its connectors.
 
 mod canaries;
+mod confirmed;
 mod keys;
 mod marks;
 mod several;
@@ -128,7 +129,7 @@ async fn a_revoked_enrollment_is_disabled_until_it_is_enrolled_again() {
     );
     let status = site.cli(&["status"]).await.well();
     assert!(
-        status.contains("disabled") && status.contains("[revoked]") && status.contains("enroll again"),
+        status.contains("disabled") && status.contains("[revoked]") && status.contains("--code CODE`"),
         "{status}"
     );
     let record = site.record();
@@ -174,7 +175,10 @@ async fn a_revoked_enrollment_is_disabled_until_it_is_enrolled_again() {
         )
         .await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stdout.contains("[revoked]"), "{refused:?}");
+    assert!(
+        refused.stdout.contains("[revoked]") && refused.stdout.contains("--code CODE`"),
+        "{refused:?}"
+    );
     let code = bus.code().await;
     site.cli(&["enroll", "--api", &api, "--code", &code]).await.well();
     let connect = site.connect(&[], &[]).await;
@@ -286,8 +290,8 @@ async fn what_is_forgotten_is_gone_from_disk_and_from_the_bus() {
     }
     let hosts = bus.admin(&["hosts"]).await.well();
     assert!(hosts.contains("offline"), "{hosts}");
-    site.cli(&["forget", &link.id]).await.failed(1, "no_such_entry");
-    site.cli(&["forget", "../x"]).await.failed(1, "bad_id");
+    site.cli(&["forget", &link.id]).await.failed(1, "unknown_bus");
+    site.cli(&["forget", "../x"]).await.failed(1, "unknown_bus");
     site.stop(connect).await;
     // With nothing left there is nothing to connect to.
     site.cli(&["connect"]).await.failed(2, "usage");

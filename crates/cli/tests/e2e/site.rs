@@ -101,6 +101,7 @@ impl Site {
             set(name, value);
         }
         set("DRAWBRIDGE_DATA_DIR", data.clone().into());
+        set("DRAWBRIDGE_CONFIG", scratch.path().join("config.toml").into());
         set("CODEX_HOME", home.path().into());
         set("TMPDIR", scratch.folder("t").unwrap().into());
         let codex = match codex {
@@ -123,6 +124,11 @@ impl Site {
             keyring,
             env,
         }
+    }
+
+    /// Replaces the configuration file.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::write(self.scratch.path().join("config.toml"), text).unwrap();
     }
 
     pub(crate) fn keyring(&self) -> &Session {

@@ -170,6 +170,7 @@ impl World {
         let run = drawbridge()
             .args(args)
             .env("DRAWBRIDGE_DATA_DIR", &self.data)
+            .env("DRAWBRIDGE_CONFIG", self.scratch.path().join("config.toml"))
             .stderr(Stdio::piped())
             .output();
         timeout(SOON, run).await.unwrap().unwrap()

@@ -1,6 +1,6 @@
 //! Flags over variables over the file over the defaults.
 
-use drawbridge_config::{KEYS, Name, Origin, UserPath, Value, Values, parse, resolve, show};
+use drawbridge_config::{KEYS, Name, Origin, UserPath, Value, Values, parse, resolve, resolve_usable, show};
 use drawbridge_wire::{Role, WhoMayAnswer};
 use std::ffi::OsString;
 use std::path::Path;
@@ -155,4 +155,55 @@ fn the_path_of_the_file_can_be_named() {
     let default = Some("/home/me/.config/drawbridge/config.toml".into());
     assert_eq!(config_path(None, &none, config), default);
     assert_eq!(config_path(None, &none, None), None);
+}
+
+/// A folder or program of the file that is not there costs its own key, and its place is told.
+// proves S5.45, S5.47
+#[test]
+fn a_path_of_the_file_that_leads_nowhere_leaves_the_default_in_force() {
+    let text =
+        "[host]\nname = \"Desk\"\ncwd = \"/gone\"\n\n[codex]\nbin = \"/opt/codex\"\nhome = \"~/codex\"\n";
+    let (config, problems) = parse(text, "c.toml");
+    assert!(problems.is_empty(), "{problems:?}");
+    let config = config.unwrap();
+    let home = Path::new("/home/me");
+    let gone = |_: Name, path: &Path| {
+        assert!(path.is_absolute(), "{}", path.display());
+        (!path.starts_with("/opt")).then(|| "does not exist".to_owned())
+    };
+    let none = variables(&[]);
+    let resolved = resolve_usable(&Values::default(), none, &config, "c.toml", Some(home), gone);
+    let values = resolved.settings.values();
+    assert_eq!(values.path(Name::HostCwd), None);
+    assert_eq!(*resolved.settings.origin(Name::HostCwd), Origin::Default);
+    assert_eq!(values.path(Name::CodexHome), None);
+    assert_eq!(values.path(Name::CodexBin), Some(&UserPath::new("/opt/codex")));
+    assert_eq!(
+        values.text(Name::HostName),
+        Some("Desk"),
+        "the rest of the file counts"
+    );
+    let told: Vec<String> = resolved.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "c.toml:3:7: warning: host.cwd: `/gone` does not exist; the folder that drawbridge is started in counts \
+             instead\n  |\n3 | cwd = \"/gone\"\n  |       ^^^^^^^\n  = name a folder that is there, or take the line out \
+             with `drawbridge config unset host.cwd`",
+            "c.toml:7:8: warning: codex.home: `~/codex` does not exist; ~/.codex counts instead\n  |\n7 | home = \
+             \"~/codex\"\n  |        ^^^^^^^^^\n  = name a folder that is there, or take the line out with `drawbridge \
+             config unset codex.home`",
+        ]
+    );
+    // What a person said for this start is not replaced by anything.
+    let flags: Values = [(Name::HostCwd, Value::Path(UserPath::new("/gone")))]
+        .into_iter()
+        .collect();
+    let env = variables(&[("CODEX_HOME", "/gone")]);
+    let resolved = resolve_usable(&flags, env, &config, "c.toml", Some(home), gone);
+    assert!(resolved.problems.is_empty(), "{:?}", resolved.problems);
+    assert_eq!(
+        resolved.settings.values().path(Name::HostCwd),
+        Some(&UserPath::new("/gone"))
+    );
 }

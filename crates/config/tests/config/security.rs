@@ -1,11 +1,16 @@
 //! Nothing widens what remotes may do but a person.
 
 use drawbridge_config::{
-    Name, Narrowed, Security, Value, Values, all_pairs, narrow, parse, resolve, security_of,
+    Config, Name, Narrowed, Security, Value, Values, all_pairs, narrow, parse, resolve, security_of,
 };
 use drawbridge_wire::{Role, WhoMayAnswer};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
+
+/// Every folder may be had.
+fn well(_: &Path) -> Option<String> {
+    None
+}
 
 fn defaults() -> Security {
     Security {
@@ -177,7 +182,7 @@ fn a_file_at_the_first_start_widens_nothing_past_the_defaults() {
     std::os::unix::fs::symlink(&other, site.join("link")).unwrap();
     let none = |_: &str| None;
     let empty = resolve(&Values::default(), none, &Default::default(), "c.toml").settings;
-    let (confirmed, problems) = security_of(&empty, &site, None);
+    let (confirmed, problems) = security_of(&empty, &Config::default(), &site, None, well);
     assert!(problems.is_empty());
     assert_eq!(
         confirmed.roots,
@@ -192,8 +197,9 @@ fn a_file_at_the_first_start_widens_nothing_past_the_defaults() {
     );
     let (config, problems) = parse(&file, "c.toml");
     assert!(problems.is_empty(), "{problems:?}");
-    let settings = resolve(&Values::default(), none, &config.unwrap(), "c.toml").settings;
-    let (loaded, problems) = security_of(&settings, &site, None);
+    let config = config.unwrap();
+    let settings = resolve(&Values::default(), none, &config, "c.toml").settings;
+    let (loaded, problems) = security_of(&settings, &config, &site, None, well);
     assert_eq!(loaded.roots, [site.join("docs"), other.clone()]);
     assert_eq!(problems.len(), 1);
     assert!(
@@ -201,6 +207,16 @@ fn a_file_at_the_first_start_widens_nothing_past_the_defaults() {
         "{}",
         problems[0]
     );
+    assert!(
+        problems[0].to_string().starts_with("c.toml:3:9: warning: "),
+        "{}",
+        problems[0]
+    );
+    let (none, problems) = security_of(&settings, &config, &site, None, |root| {
+        Some(format!("is {}", root.display()))
+    });
+    assert_eq!(none.roots, Vec::<PathBuf>::new(), "what is refused is left out");
+    assert_eq!(problems.len(), 4, "{problems:?}");
     assert!(
         !drawbridge_config::has_errors(&problems),
         "a missing folder stops nothing"
@@ -224,8 +240,8 @@ fn another_working_directory_in_the_file_is_another_root() {
     std::fs::create_dir(&other).unwrap();
     let flags: Values = [(Name::Role, Value::Role(Role::Operator))].into_iter().collect();
     let settings = resolve(&flags, |_| None, &Default::default(), "c.toml").settings;
-    let (confirmed, _) = security_of(&settings, &site, None);
-    let (loaded, _) = security_of(&settings, &other, None);
+    let (confirmed, _) = security_of(&settings, &Config::default(), &site, None, well);
+    let (loaded, _) = security_of(&settings, &Config::default(), &other, None, well);
     let narrowed = narrow(&confirmed, &loaded);
     assert_eq!(
         narrowed.in_force.roots,
@@ -234,4 +250,22 @@ fn another_working_directory_in_the_file_is_another_root() {
     );
     assert_eq!(narrowed.waiting[0].key, "security.roots");
     assert_eq!(narrowed.waiting[0].from, "nothing");
+}
+
+/// No pair at all is a value: a remote starts nothing, and every pair is wider.
+#[test]
+fn no_pair_at_all_is_a_ceiling() {
+    let (config, problems) = drawbridge_config::parse("[security]\nceilings = []\n", "c.toml");
+    assert!(problems.is_empty(), "{problems:?}");
+    let config = config.unwrap();
+    assert_eq!(config.values().ceilings(), Some(&[][..]));
+    let settings = resolve(&Values::default(), |_: &str| None, &config, "c.toml").settings;
+    let (none, _) = security_of(&settings, &config, Path::new("/"), None, well);
+    assert_eq!(none.ceilings, []);
+    let empty = resolve(&Values::default(), |_: &str| None, &Default::default(), "c.toml").settings;
+    let (all, _) = security_of(&empty, &config, Path::new("/"), None, well);
+    assert!(narrow(&all, &none).waiting.is_empty());
+    let back = narrow(&none, &all);
+    assert_eq!(back.in_force.ceilings, []);
+    assert_eq!(back.waiting[0].key, "security.ceilings");
 }

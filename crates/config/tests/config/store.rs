@@ -197,3 +197,37 @@ fn a_damaged_copy_and_a_data_folder_that_takes_none_stop_nothing() {
     place.write(VIEWER);
     assert_eq!(role(&place.open()), Some(Role::Viewer));
 }
+
+/// Who only looks makes no last good configuration: no host ever had it in force.
+#[test]
+fn a_look_keeps_nothing() {
+    let place = Place::new();
+    place.write(VIEWER);
+    assert_eq!(
+        Store::look(&place.file, &place.data, 1).state().from,
+        InForce::File
+    );
+    assert!(!place.data.exists());
+    place.write("role");
+    let look = || Store::look(&place.file, &place.data, 1).state().from;
+    assert_eq!(look(), InForce::NarrowedDefaults);
+    place.write(VIEWER);
+    drop(place.open());
+    place.write("role");
+    assert_eq!(look(), InForce::LastGood);
+}
+
+#[test]
+fn a_file_that_comes_and_is_wrong_leaves_what_counted_without_it() {
+    let place = Place::new();
+    let mut store = place.open();
+    assert_eq!(store.state().from, InForce::Defaults);
+    place.write("role");
+    store.load(2);
+    assert_eq!(store.state().from, InForce::LastGood);
+    assert_eq!(
+        place.open().state().from,
+        InForce::LastGood,
+        "also after a restart"
+    );
+}

@@ -1,9 +1,10 @@
 //! What a person last confirmed, as the vault keeps it: the key as the file writes it, and its value.
 
-use drawbridge_config::{Name, Security, all_pairs, pair_of_words, words_of_pair};
+use drawbridge_config::{Name, Security, all_pairs, common_roots, pair_of_words, words_of_pair};
 use drawbridge_core::verdict::ceiling::Pair;
 use drawbridge_wire::buses::ConfirmedState;
 use drawbridge_wire::{Role, WhoMayAnswer};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,20 @@ pub(crate) enum Confirmed {
     Kept(Kept),
     /// Something is kept and cannot be read (now).
     Unreadable,
+}
+
+/// Member of kept roots that mean the folder drawbridge is started in, whichever that is.
+const STARTED_IN: &str = "started_in";
+
+/// The folder drawbridge is started in. It is kept as a rule: a folder would be another one at the next
+/// start.
+pub(super) fn started_in() -> Value {
+    json!({ STARTED_IN: null })
+}
+
+/// Of the folder drawbridge is started in only these.
+pub(super) fn started_in_and(security: &Security) -> Option<Value> {
+    Some(json!({ STARTED_IN: value(security, Name::Roots)? }))
 }
 
 impl Confirmed {
@@ -45,7 +60,7 @@ impl Confirmed {
             Confirmed::Kept(kept) => Security {
                 role: read(kept, Name::Role, default.role).unwrap_or(Role::Viewer),
                 answer: read(kept, Name::Answer, default.answer).unwrap_or_default(),
-                roots: read(kept, Name::Roots, default.roots).unwrap_or_default(),
+                roots: roots(kept, started_in),
                 ceilings: pairs(kept, default.ceilings),
             },
             Confirmed::Unreadable => Security {
@@ -66,6 +81,22 @@ fn read<T: serde::de::DeserializeOwned>(kept: &Kept, name: Name, default: T) -> 
     }
 }
 
+/// Folders that are kept; or that it is the folder started in, whole or only these of it.
+fn roots(kept: &Kept, started_in: &[PathBuf]) -> Vec<PathBuf> {
+    match kept.get(Name::Roots.key().path) {
+        None => started_in.to_vec(),
+        Some(Value::Object(of)) if of.len() == 1 => match of.get(STARTED_IN) {
+            Some(Value::Null) => started_in.to_vec(),
+            Some(only) => {
+                let only: Vec<PathBuf> = Vec::deserialize(only).unwrap_or_default();
+                common_roots(started_in, &only)
+            }
+            None => Vec::new(),
+        },
+        Some(folders) => Vec::deserialize(folders).unwrap_or_default(),
+    }
+}
+
 fn pairs(kept: &Kept, default: Vec<Pair>) -> Vec<Pair> {
     match read(kept, Name::Ceilings, None::<Vec<String>>) {
         Some(None) => default,
@@ -74,14 +105,22 @@ fn pairs(kept: &Kept, default: Vec<Pair>) -> Vec<Pair> {
     }
 }
 
-/// A setting as it is kept.
+/// A setting as it is kept; lists in one order, so that the same is kept for the same.
 pub(super) fn value(security: &Security, name: Name) -> Option<Value> {
-    let words = |pair: &Pair| words_of_pair(*pair);
     match name {
         Name::Role => Some(json!(security.role)),
         Name::Answer => Some(json!(security.answer)),
-        Name::Roots => Some(json!(security.roots)),
-        Name::Ceilings => Some(json!(security.ceilings.iter().map(words).collect::<Vec<_>>())),
+        Name::Roots => {
+            let mut roots = security.roots.clone();
+            roots.sort();
+            Some(json!(roots))
+        }
+        Name::Ceilings => {
+            let allowed = all_pairs()
+                .into_iter()
+                .filter(|pair| security.ceilings.contains(pair));
+            Some(json!(allowed.map(words_of_pair).collect::<Vec<_>>()))
+        }
         _ => None,
     }
 }

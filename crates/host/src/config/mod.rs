@@ -3,15 +3,24 @@
 
 mod confirmed;
 mod given;
+mod reach;
 mod reader;
+mod roots;
 
 pub(crate) use confirmed::{Confirmed, Kept};
+pub use reach::why_not;
 pub(crate) use reader::{Layers, Noticing, Reader, Reading};
+pub use roots::security_here;
+pub(crate) use roots::{guarded, guarded_all_the_same};
 
 use drawbridge_config::{
-    InForce, Name, Narrowed, Origin, Problem, Security, Severity, Source, Values, narrow, words_of_pair,
+    ConfigState, InForce, Name, Narrowed, Origin, Problem, Security, Severity, Source, Values, all_pairs,
+    narrow, words, words_of_pair,
 };
-use drawbridge_wire::buses::{ConfigInForce, ConfigView, ProblemView, WideningView};
+use drawbridge_wire::Role;
+use drawbridge_wire::buses::{
+    ConfigInForce, ConfigOffer, ConfigView, ProblemView, SettingView, WideningView,
+};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
@@ -28,6 +37,9 @@ const AT_START: [Name; 7] = [
 /// The same of the bus that flags named.
 const OF_THE_BUS: [Name; 4] = [Name::BusApi, Name::BusCaFile, Name::McpName, Name::McpUrl];
 
+/// Keys that are confirmed.
+const SECURITY: [Name; 4] = [Name::Role, Name::Answer, Name::Roots, Name::Ceilings];
+
 /// See above.
 pub(crate) struct Configuration {
     reading: Reading,
@@ -36,6 +48,8 @@ pub(crate) struct Configuration {
     at_start: Values,
     /// The folder drawbridge was started in, when remote clients may have it.
     started_in: Vec<PathBuf>,
+    /// Whether the folder the agent works in since the start is one that the file named.
+    cwd_of_file: bool,
     with_bus: bool,
     trouble: Option<Problem>,
 }
@@ -51,6 +65,7 @@ impl Configuration {
     ) -> Self {
         let mut configuration = Self {
             at_start: reading.settings.values().clone(),
+            cwd_of_file: matches!(reading.settings.origin(Name::HostCwd), Origin::File { .. }),
             narrowed: Narrowed {
                 in_force: reading.loaded.clone(),
                 waiting: Vec::new(),
@@ -140,34 +155,147 @@ impl Configuration {
             .collect()
     }
 
-    /// Names what waits, and the very values: other folders of the same look are another digest.
-    pub(crate) fn digest(&self) -> Option<String> {
-        if self.narrowed.waiting.is_empty() {
-            return None;
+    /// What an accept confirms now.
+    pub(crate) fn offer(&self) -> ConfigOffer {
+        let kept = self.accepted();
+        let same = match &self.confirmed {
+            Confirmed::Kept(now) => *now == kept,
+            Confirmed::Nothing | Confirmed::Unreadable => kept.is_empty(),
+        };
+        let of_file = SECURITY.into_iter().filter(|name| !self.given(*name));
+        ConfigOffer {
+            waiting: self.waiting(),
+            records: of_file
+                .filter(|_| !same)
+                .map(|name| self.in_words(name))
+                .collect(),
+            digest: if same { None } else { self.digest_of(&kept) },
         }
-        let shown = serde_json::to_vec(&(&self.narrowed.waiting, self.wanted())).ok()?;
+    }
+
+    /// Names what is shown, and the very values: other folders of the same look are another digest.
+    fn digest_of(&self, kept: &Kept) -> Option<String> {
+        let shown = serde_json::to_vec(&(&self.narrowed.waiting, kept)).ok()?;
         Some(hex::encode(Sha256::digest(shown)))
     }
 
-    /// The settings that wait, as they would be kept.
-    fn wanted(&self) -> Kept {
-        let names = self.narrowed.waiting.iter();
-        names
-            .filter_map(|wider| {
-                let value = confirmed::value(&self.reading.loaded, Name::of_path(&wider.key)?)?;
-                Some((wider.key.clone(), value))
-            })
-            .collect()
+    /// Stands for what waits, if anything does.
+    fn digest(&self) -> Option<String> {
+        if self.narrowed.waiting.is_empty() {
+            return None;
+        }
+        self.offer().digest
     }
 
-    /// What is kept when what waits is confirmed.
-    pub(crate) fn with_what_waits(&self) -> Kept {
+    /// What is kept after an accept: everything that is then in force, so that whatever is taken out of the
+    /// file later is wider than what was confirmed. What a flag gave is for this start only.
+    pub(crate) fn accepted(&self) -> Kept {
         let mut kept = match &self.confirmed {
             Confirmed::Kept(kept) => kept.clone(),
             Confirmed::Nothing | Confirmed::Unreadable => Kept::new(),
         };
-        kept.extend(self.wanted());
+        for name in SECURITY.into_iter().filter(|name| !self.given(*name)) {
+            let value = match name {
+                Name::Roots if self.roots_follow_the_start() => Some(confirmed::started_in()),
+                _ => confirmed::value(&self.reading.loaded, name),
+            };
+            kept.extend(value.map(|value| (name.key().path.to_owned(), value)));
+        }
         kept
+    }
+
+    /// What the file narrows of the defaults and nobody ever confirmed: kept as confirmed, it can only make
+    /// less of what counts, and the line cannot be taken out unseen.
+    pub(crate) fn narrower_than_confirmed(&self) -> Kept {
+        let nothing = Kept::new();
+        let kept = match &self.confirmed {
+            Confirmed::Nothing => &nothing,
+            Confirmed::Kept(kept) => kept,
+            Confirmed::Unreadable => return nothing,
+        };
+        // Of a file that is wrong it is not known what the person means.
+        let right = |state: &ConfigState| matches!(state.from, InForce::File | InForce::LastGood);
+        if !self.reading.state.as_ref().is_some_and(right) {
+            return nothing;
+        }
+        let loaded = &self.reading.loaded;
+        let narrows = |name: Name| match name {
+            Name::Role => loaded.role < Role::Operator,
+            Name::Ceilings => loaded.ceilings.len() < all_pairs().len(),
+            // A folder that is not there now is meant all the same.
+            Name::Roots => self
+                .reading
+                .problems
+                .iter()
+                .all(|problem| problem.code != "bad_root"),
+            // The default is the narrowest.
+            _ => false,
+        };
+        SECURITY
+            .into_iter()
+            .filter(|name| matches!(self.reading.settings.origin(*name), Origin::File { .. }))
+            .filter(|name| !kept.contains_key(name.key().path) && narrows(*name))
+            .filter_map(|name| {
+                let value = match name {
+                    // Folders that are confirmed by themselves would count wherever the next start is.
+                    Name::Roots => confirmed::started_in_and(loaded),
+                    _ => confirmed::value(loaded, name),
+                };
+                Some((name.key().path.to_owned(), value?))
+            })
+            .collect()
+    }
+
+    /// The same is kept now.
+    pub(crate) fn confirm_further(&mut self, added: Kept) {
+        let mut kept = match std::mem::replace(&mut self.confirmed, Confirmed::Unreadable) {
+            Confirmed::Nothing => Kept::new(),
+            Confirmed::Kept(kept) => kept,
+            Confirmed::Unreadable => return,
+        };
+        for (key, value) in added {
+            kept.entry(key).or_insert(value);
+        }
+        self.confirm(Confirmed::Kept(kept));
+    }
+
+    /// What is known of what was confirmed.
+    pub(crate) fn confirmed(&self) -> &Confirmed {
+        &self.confirmed
+    }
+
+    /// What is kept, if it is known.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        match &self.confirmed {
+            Confirmed::Kept(kept) => Some(kept),
+            Confirmed::Nothing | Confirmed::Unreadable => None,
+        }
+    }
+
+    /// Whether remote clients see the folder that drawbridge is started in, because nothing names others.
+    fn roots_follow_the_start(&self) -> bool {
+        *self.reading.settings.origin(Name::Roots) == Origin::Default && !self.cwd_of_file
+    }
+
+    fn in_words(&self, name: Name) -> SettingView {
+        SettingView {
+            key: name.key().path.to_owned(),
+            value: words(&self.reading.loaded, name, self.roots_follow_the_start()),
+        }
+    }
+
+    fn waiting(&self) -> Vec<WideningView> {
+        let waiting = self.narrowed.waiting.iter();
+        waiting
+            .map(|wider| WideningView {
+                key: wider.key.clone(),
+                from: wider.from.clone(),
+                to: match Name::of_path(&wider.key) {
+                    Some(Name::Roots) => self.in_words(Name::Roots).value,
+                    _ => wider.to.clone(),
+                },
+            })
+            .collect()
     }
 
     /// Whether what was confirmed cannot be read.
@@ -178,7 +306,7 @@ impl Configuration {
     /// For control clients. `opening`: the vault may still say that nothing has to wait.
     pub(crate) fn view(&self, opening: bool) -> Option<ConfigView> {
         let state = self.reading.state.as_ref()?;
-        let waiting = self.narrowed.waiting.iter().filter(|_| !opening);
+        let waiting = if opening { Vec::new() } else { self.waiting() };
         Some(ConfigView {
             file: state.file.clone(),
             in_force: match state.from {
@@ -195,13 +323,7 @@ impl Configuration {
                 .map(problem_view)
                 .collect(),
             confirmed: self.confirmed.state(),
-            waiting: waiting
-                .map(|wider| WideningView {
-                    key: wider.key.clone(),
-                    from: wider.from.clone(),
-                    to: wider.to.clone(),
-                })
-                .collect(),
+            waiting,
             digest: self.digest().filter(|_| !opening),
             at_next_start: self.at_next_start(),
         })

@@ -8,7 +8,7 @@ use crate::hub::now_ms;
 use crate::policy::{self, Guarded};
 use drawbridge_config::{
     Config, ConfigState, Loaded, Name, Origin, Problem, Security, Settings, Severity, Store, Values, Watch,
-    resolve, security_of,
+    resolve_usable, security_of,
 };
 use drawbridge_wire::pipe::{BusSetup, HostSetup};
 use std::ffi::OsString;
@@ -64,10 +64,18 @@ impl Layers {
         let nothing = Config::default();
         let file = state.map_or_else(String::new, |state| state.file.display().to_string());
         let in_force = state.map_or(&nothing, |state| &state.in_force);
-        let resolved = resolve(&self.given, variable, in_force, &file);
+        let search = variable("PATH");
+        let why_not = |name, path: &Path| super::reach::why_not(name, path, search.as_deref());
+        let resolved = resolve_usable(&self.given, variable, in_force, &file, self.home(), why_not);
         let mut problems = state.map_or_else(Vec::new, |state| state.problems.clone());
         problems.extend(resolved.problems);
         (resolved.settings, problems)
+    }
+
+    /// Whether the file names the folder the agent works in, one that is there or not.
+    fn names_cwd(&self, settings: &Settings) -> bool {
+        let in_file = |store: &Store| store.state().in_force.values().get(Name::HostCwd).is_some();
+        !matches!(settings.origin(Name::HostCwd), Origin::Flag(_)) && self.store.as_ref().is_some_and(in_file)
     }
 
     /// A path among the settings, with `~` replaced.
@@ -96,29 +104,16 @@ impl Reader {
     /// What the file said when it was last looked at.
     pub(crate) fn read(&self) -> Reading {
         let (settings, mut problems) = self.layers.settings();
-        let (mut loaded, missing) = security_of(&settings, &self.cwd, self.layers.home());
-        problems.extend(missing);
-        loaded.roots.retain(|root| {
-            let refused = match policy::roots(std::slice::from_ref(root), &self.guarded) {
-                Ok(_) if root.to_str().is_some() => return true,
-                Ok(_) => "its name is not UTF-8".to_owned(),
-                Err(HostError::Root { why, .. }) => why.to_owned(),
-                Err(other) => other.to_string(),
-            };
-            problems.push(Problem {
-                severity: Severity::Warning,
-                code: "bad_root".to_owned(),
-                message: format!(
-                    "security.roots: {} is no folder for remote clients: {refused}; no remote client sees it",
-                    drawbridge_consent::visible_line(&root.to_string_lossy())
-                ),
-                help: Some("name a project folder".to_owned()),
-                source: settings.source(Name::Roots),
-                range: None,
-                excerpt: None,
-            });
-            false
+        let nothing = Config::default();
+        let config = self
+            .layers
+            .store
+            .as_ref()
+            .map_or(&nothing, |store| &store.state().in_force);
+        let (loaded, bad_roots) = security_of(&settings, config, &self.cwd, self.layers.home(), |root| {
+            super::roots::why_not(root, &self.guarded)
         });
+        problems.extend(bad_roots);
         Reading {
             state: self.layers.store.as_ref().map(|store| store.state().clone()),
             settings,
@@ -144,7 +139,7 @@ impl Reader {
         let wanted = match settings.values().paths(Name::Roots) {
             _ if of_file(Name::Roots) => return Ok(()),
             Some(paths) => paths.iter().map(|path| path.as_path().to_owned()).collect(),
-            None if with_bus && !of_file(Name::HostCwd) => vec![self.cwd.clone()],
+            None if with_bus && !self.layers.names_cwd(settings) => vec![self.cwd.clone()],
             None => return Ok(()),
         };
         policy::roots(&wanted, &self.guarded).map(drop)

@@ -1,5 +1,5 @@
 use super::{Configuration, Confirmed, Kept, Layers, Reader};
-use drawbridge_config::{Name, Problem};
+use drawbridge_config::{Name, Problem, all_pairs, words_of_pair};
 use drawbridge_wire::buses::{ConfigInForce, ConfirmedState};
 use drawbridge_wire::pipe::{BusSetup, HostSetup};
 use drawbridge_wire::{Role, Secret, WhoMayAnswer};
@@ -84,7 +84,7 @@ fn bus() -> BusSetup {
 fn the_file_gives_what_neither_flag_nor_variable_does() {
     let mut place = Place::new(
         "[host]\nname = \"File\"\nid = \"file\"\n[app_server]\nport = 9200\n[bus]\napi = \"https://file.example\"\n\
-         [mcp]\nname = \"file\"\nurl = \"https://mcp.example/x\"\n[codex]\nbin = \"/opt/codex\"\n\
+         [mcp]\nname = \"file\"\nurl = \"https://mcp.example/x\"\n[codex]\nbin = \"/bin/sh\"\n\
          [approvals]\nanswer_within = 20\n[log]\nlevel = \"debug\"\n",
     );
     place.setup.host_name = Some("Flag".to_owned());
@@ -99,7 +99,7 @@ fn the_file_gives_what_neither_flag_nor_variable_does() {
     assert_eq!(values.app_server_port(), Some(9200));
     assert_eq!(
         reader.layers.path(&settings, Name::CodexBin),
-        Some("/opt/codex".into())
+        Some("/bin/sh".into())
     );
     let bus = reader.layers.bus(place.setup.bus.take().unwrap(), &settings);
     assert_eq!(bus.api.as_deref(), Some("https://file.example"));
@@ -163,17 +163,22 @@ fn what_was_confirmed_counts_until_the_file_wants_more() {
     let place = Place::new("[security]\nanswer = \"both\"\nroots = [\"WORK/docs\", \"/usr\"]\n");
     let mut configuration = place.configuration(Confirmed::Nothing);
     let digest = configuration.digest().unwrap();
-    let kept = configuration.with_what_waits();
+    let kept = configuration.accepted();
     assert_eq!(
         kept,
         Kept::from([
+            ("security.role".to_owned(), json!("operator")),
             ("security.answer".to_owned(), json!("both")),
             (
                 "security.roots".to_owned(),
                 json!([place.work().join("docs"), "/usr"])
             ),
+            (
+                "security.ceilings".to_owned(),
+                json!(all_pairs().map(words_of_pair))
+            ),
         ]),
-        "what is not wider is not kept"
+        "all that is then in force"
     );
     configuration.confirm(Confirmed::Kept(kept.clone()));
     assert_eq!(configuration.in_force().answer, WhoMayAnswer::Both);
@@ -196,6 +201,217 @@ fn what_was_confirmed_counts_until_the_file_wants_more() {
     again.read(place.reader().read());
     assert_eq!(again.in_force().roots, [place.work().join("docs")]);
     assert_eq!(waiting(&again), ["security.roots"]);
+    // It is confirmed as what it is: the folder of each start, not of this one.
+    let wider = &again.view(false).unwrap().waiting[0].to;
+    let said = format!(
+        "the folder that drawbridge is started in (now {})",
+        place.work().display()
+    );
+    assert_eq!(*wider, said);
+    let kept = again.accepted();
+    assert_eq!(kept["security.roots"], json!({ "started_in": null }));
+    again.confirm(Confirmed::Kept(kept.clone()));
+    assert_eq!(waiting(&again), [""; 0]);
+    let elsewhere = Configuration::new(
+        Reader {
+            cwd: place.work().join("docs"),
+            ..place.reader()
+        }
+        .read(),
+        Confirmed::Kept(kept),
+        vec![place.work().join("docs")],
+        false,
+        None,
+    );
+    assert_eq!(elsewhere.in_force().roots, [place.work().join("docs")]);
+    assert_eq!(waiting(&elsewhere), [""; 0]);
+}
+
+/// What was narrower when something was accepted is confirmed as it was: a line that is taken out is wider.
+#[test]
+fn an_accept_confirms_what_it_leaves_narrow() {
+    let mut place = Place::new("[security]\nrole = \"viewer\"\nanswer = \"both\"\nceilings = []\n");
+    let configuration = place.configuration(Confirmed::Nothing);
+    assert_eq!(waiting(&configuration), ["security.answer"]);
+    let offer = configuration.offer();
+    let records: Vec<_> = offer
+        .records
+        .iter()
+        .map(|row| (row.key.as_str(), row.value.as_str()))
+        .collect();
+    let start = format!(
+        "the folder that drawbridge is started in (now {})",
+        place.work().display()
+    );
+    assert_eq!(
+        records,
+        [
+            ("security.role", "viewer"),
+            ("security.answer", "both"),
+            ("security.roots", start.as_str()),
+            ("security.ceilings", "nothing"),
+        ]
+    );
+    let kept = configuration.accepted();
+    place.write("");
+    let later = place.configuration(Confirmed::Kept(kept.clone()));
+    assert_eq!(waiting(&later), ["security.role", "security.ceilings"]);
+    assert_eq!(
+        (later.in_force().role, later.in_force().ceilings.len()),
+        (Role::Viewer, 0)
+    );
+    // Back to what was confirmed asks nothing.
+    place.write("[security]\nrole = \"viewer\"\nanswer = \"local\"\nceilings = []\n");
+    let narrower = place.configuration(Confirmed::Kept(kept.clone()));
+    assert_eq!(
+        (narrower.in_force().answer, waiting(&narrower).len()),
+        (WhoMayAnswer::Local, 0)
+    );
+    place.write("[security]\nrole = \"viewer\"\nanswer = \"both\"\nceilings = []\n");
+    let back = place.configuration(Confirmed::Kept(kept.clone()));
+    assert_eq!(
+        (back.in_force().answer, waiting(&back).len()),
+        (WhoMayAnswer::Both, 0)
+    );
+    assert_eq!(back.offer().digest, None, "nothing to confirm");
+    assert_eq!(back.offer().records, []);
+    // What a flag gave is for this start only, also where something is kept for it.
+    place.setup.role = Some(Role::Operator);
+    place.setup.roots = vec!["/usr".into()];
+    let flagged = place.configuration(Confirmed::Nothing).accepted();
+    assert_eq!(
+        flagged.keys().collect::<Vec<_>>(),
+        ["security.answer", "security.ceilings"]
+    );
+    let flagged = place.configuration(Confirmed::Kept(kept.clone())).accepted();
+    assert_eq!(flagged, kept);
+}
+
+/// Without anything that waits, what is in force can be made the limit.
+#[test]
+fn what_is_in_force_can_be_confirmed_without_anything_waiting() {
+    let place = Place::new("[security]\nrole = \"viewer\"\n");
+    let wide = Kept::from([("security.role".to_owned(), json!("operator"))]);
+    let mut configuration = place.configuration(Confirmed::Kept(wide));
+    assert_eq!(waiting(&configuration), [""; 0]);
+    assert_eq!(configuration.view(false).unwrap().digest, None);
+    let first = configuration.offer().digest.unwrap();
+    place.write("[security]\nrole = \"viewer\"\nceilings = [\"untrusted + read-only\"]\n");
+    configuration.read(place.reader().read());
+    assert_ne!(
+        configuration.offer().digest.unwrap(),
+        first,
+        "bound to what was shown"
+    );
+    configuration.confirm(Confirmed::Kept(configuration.accepted()));
+    assert_eq!(configuration.offer().digest, None);
+    place.write("");
+    configuration.read(place.reader().read());
+    assert_eq!(waiting(&configuration), ["security.role", "security.ceilings"]);
+}
+
+#[test]
+fn what_the_file_narrows_at_first_is_kept_without_a_question() {
+    let mut place = Place::new("[security]\nrole = \"viewer\"\nanswer = \"both\"\nroots = [\"WORK/docs\"]\n");
+    let docs = place.work().join("docs");
+    let mut configuration = place.configuration(Confirmed::Nothing);
+    let before = configuration.in_force().clone();
+    let digest = configuration.offer().digest;
+    let added = configuration.narrower_than_confirmed();
+    assert_eq!(
+        added,
+        Kept::from([
+            ("security.role".to_owned(), json!("viewer")),
+            ("security.roots".to_owned(), json!({ "started_in": [docs] })),
+        ]),
+        "what is wider waits, and defaults are not frozen"
+    );
+    configuration.confirm_further(added.clone());
+    assert_eq!(*configuration.in_force(), before);
+    assert_eq!(
+        configuration.offer().digest,
+        digest,
+        "what a person is looking at stays the same"
+    );
+    assert_eq!(configuration.narrower_than_confirmed(), Kept::new());
+    // The lines go: nothing comes back by itself.
+    place.write("");
+    configuration.read(place.reader().read());
+    assert_eq!(*configuration.in_force(), before);
+    assert_eq!(waiting(&configuration), ["security.role", "security.roots"]);
+    // In another folder it is no more than it would have been without.
+    place.write("[security]\nroots = [\"WORK/docs\"]\n");
+    let elsewhere = Configuration::new(
+        place.reader().read(),
+        Confirmed::Kept(added),
+        vec!["/usr".into()],
+        false,
+        None,
+    );
+    assert_eq!(elsewhere.in_force().roots, Vec::<PathBuf>::new());
+    // Flags, defaults, what cannot be read and a file that is wrong give nothing.
+    assert_eq!(
+        place
+            .configuration(Confirmed::Unreadable)
+            .narrower_than_confirmed(),
+        Kept::new()
+    );
+    place.write("[security]\nrole = \"viewer\"\nanswr = 1\n");
+    std::fs::remove_dir_all(place.dir.path().join("data")).unwrap();
+    let broken = place.configuration(Confirmed::Nothing);
+    assert_eq!(broken.in_force().role, Role::Viewer);
+    assert_eq!(broken.narrower_than_confirmed(), Kept::new());
+    place.write("");
+    place.setup.role = Some(Role::Viewer);
+    assert_eq!(
+        place.configuration(Confirmed::Nothing).narrower_than_confirmed(),
+        Kept::new()
+    );
+}
+
+// proves S5.47
+#[test]
+fn a_path_of_the_file_that_leads_nowhere_costs_its_own_key() {
+    let mut place =
+        Place::new("[host]\nname = \"Desk\"\ncwd = \"WORK/gone\"\n[security]\nrole = \"viewer\"\n");
+    let reader = place.reader();
+    assert_eq!(reader.cwd, place.work());
+    let (settings, _) = reader.layers.settings();
+    assert_eq!(settings.values().text(Name::HostName), Some("Desk"));
+    let configuration = place.configuration(Confirmed::Nothing);
+    assert_eq!(configuration.in_force().role, Role::Viewer);
+    assert_eq!(configuration.in_force().roots, [place.work()]);
+    assert_eq!(
+        configuration.accepted()["security.roots"],
+        json!({ "started_in": null })
+    );
+    let view = configuration.view(false).unwrap();
+    assert_eq!(view.in_force, ConfigInForce::File);
+    let told = &view.problems[0];
+    assert_eq!((told.code.as_str(), told.start), ("missing_path", Some((3, 7))));
+    assert!(
+        told.text.contains("config.toml:3:7: warning: host.cwd: "),
+        "{}",
+        told.text
+    );
+    // What it stands in for is not refused as if a person had named it.
+    let home = place.dir.path().join("home").canonicalize().unwrap();
+    let reader = Reader {
+        cwd: home,
+        ..place.reader()
+    };
+    reader.refuse_given_roots(&settings, true).unwrap();
+    place.write("");
+    let reader = Reader {
+        layers: place.reader().layers,
+        ..reader
+    };
+    let (settings, _) = reader.layers.settings();
+    assert!(reader.refuse_given_roots(&settings, true).is_err());
+    place.setup.cwd = Some("/gone".into());
+    let (settings, problems) = place.reader().layers.settings();
+    assert!(problems.is_empty());
+    assert_eq!(settings.values().path(Name::HostCwd).unwrap().as_path(), "/gone");
 }
 
 #[test]
@@ -266,6 +482,32 @@ fn folders_no_remote_may_have_are_left_out_of_a_file_and_refused_of_a_flag() {
     assert_eq!(reading.loaded.roots, [place.work()]);
     let codes: Vec<_> = reading.problems.iter().map(|p| p.code.as_str()).collect();
     assert_eq!(codes, ["bad_root", "bad_root"], "{:?}", reading.problems);
+    for (problem, why) in reading.problems.iter().zip(["home folder", "does not exist"]) {
+        let text = problem.to_string();
+        assert!(
+            text.contains("config.toml:2:9: warning: security.roots: `"),
+            "{text}"
+        );
+        assert!(text.contains(why) && text.contains("^^^"), "{text}");
+    }
+    // Whoever looks at the file without a host is told the same.
+    let state = reading.state.unwrap();
+    let (here, problems) = super::security_here(
+        &reading.settings,
+        &state.in_force,
+        &place.dir.path().join("data"),
+        &[
+            ("HOME".into(), home.clone().into()),
+            ("CODEX_HOME".into(), home.clone().into()),
+        ],
+    );
+    assert_eq!(here, reading.loaded);
+    let codes: Vec<_> = problems
+        .iter()
+        .map(|problem| (&problem.code[..], problem.range))
+        .collect();
+    let range = reading.problems[0].range;
+    assert_eq!(codes, [("bad_root", range), ("bad_root", range)]);
     place.setup.roots = vec![home];
     let reader = place.reader();
     let (settings, _) = reader.layers.settings();

@@ -183,6 +183,7 @@ impl Hub {
                 check: McpCheck::Unchecked,
                 after_restart: false,
             }),
+            ca_file: told.ca_file.clone(),
         };
         // The app-server comes first; the link is dialled once it answers.
         let handle = link::start(
@@ -206,7 +207,7 @@ impl Hub {
 
     /// What a link is before its connector has said anything.
     pub(super) fn first_state(&self, wanted: bool) -> LinkState {
-        if !wanted {
+        if !wanted || self.visit {
             LinkState::Disconnected
         } else if self.agent.status().endpoint.is_some() {
             LinkState::Connecting { attempt: 1 }

@@ -40,12 +40,67 @@ impl Hub {
     pub(super) fn on_config(&mut self, reading: Reading) {
         self.config.read(reading);
         self.config_changed("file");
+        self.keep_what_is_narrower();
     }
 
     /// The vault was opened.
     pub(super) fn learn_confirmed(&mut self, confirmed: Confirmed) {
         self.config.confirm(confirmed);
         self.config_changed("confirmed");
+        self.keep_what_is_narrower();
+    }
+
+    /// The vault's files were read again. `before` is what was confirmed when that began: what a person has
+    /// confirmed since is newer than what was read.
+    pub(super) fn found_confirmed(&mut self, before: &Confirmed, found: Confirmed) {
+        let known = self.config.confirmed();
+        if known == before && *known != found {
+            self.learn_confirmed(found);
+        }
+    }
+
+    /// Keeps as confirmed what the file narrows and nobody ever confirmed. Only in a vault that is open:
+    /// none is made for this, and no keyring asked.
+    fn keep_what_is_narrower(&self) {
+        let narrower = self.config.narrower_than_confirmed();
+        let Slot::Open(handle) = &self.vault else { return };
+        if narrower.is_empty() {
+            return;
+        }
+        let handle = handle.clone();
+        self.spawn(async move {
+            match add(&handle, narrower).await {
+                Ok(added) => Some(Event::Vault(VaultEvent::Narrowed { added })),
+                Err(error) => {
+                    tracing::error!(code = error.code(), %error, "what the file narrows is not kept as confirmed");
+                    Some(Event::Vault(VaultEvent::Changed))
+                }
+            }
+        });
+    }
+
+    /// That is on the disk. What is in force stays what it was.
+    pub(super) fn narrower_is_kept(&mut self, added: Kept) {
+        for (key, value) in &added {
+            self.record_confirmed(key, value, "first start");
+        }
+        self.config.confirm_further(added);
+        self.config_changed("first start");
+    }
+
+    fn record_confirmed(&mut self, key: &str, value: &serde_json::Value, by: &str) {
+        self.record(&Entry::PolicySet {
+            setting: format!("confirmed {key}"),
+            value: value.to_string(),
+            by: by.to_owned(),
+        });
+    }
+
+    pub(super) fn offer_config(&self) -> ControlReply {
+        match self.vault {
+            Slot::Opening => super::vault::busy(),
+            _ => ControlReply::Offer(self.config.offer()),
+        }
     }
 
     /// Puts in force what the configuration says now, and tells.
@@ -119,11 +174,14 @@ impl Hub {
         if let Slot::Opening = self.vault {
             return answer(Some(reply), super::vault::busy());
         }
-        let said = match self.config.digest() {
-            None => Some(error("nothing_waits", "no setting waits for a confirmation")),
+        let said = match self.config.offer().digest {
+            None => Some(error(
+                "nothing_waits",
+                "what is in force is what was confirmed; there is nothing to confirm",
+            )),
             Some(now) if now != digest => Some(error(
                 "changed",
-                "other settings wait than those that were shown; look at them again",
+                "the settings are others than those that were shown; look at them again",
             )),
             Some(_) => None,
         };
@@ -138,7 +196,7 @@ impl Hub {
                 Ok(handle) => Some(handle),
             },
         };
-        let kept = self.config.with_what_waits();
+        let kept = self.config.accepted();
         let unreadable = self.config.is_unreadable();
         let opener = self.opener(open);
         self.spawn(async move {
@@ -161,12 +219,11 @@ impl Hub {
 
     /// What was confirmed is on the disk; now it counts.
     pub(super) fn config_accepted(&mut self, kept: Kept, reply: Reply) {
+        let before = self.config.kept().cloned().unwrap_or_default();
         for (key, value) in &kept {
-            self.record(&Entry::PolicySet {
-                setting: format!("confirmed {key}"),
-                value: value.to_string(),
-                by: "local".to_owned(),
-            });
+            if before.get(key) != Some(value) {
+                self.record_confirmed(key, value, "local");
+            }
         }
         self.config.confirm(Confirmed::Kept(kept));
         self.config_changed("local");
@@ -181,6 +238,19 @@ async fn save(handle: &VaultHandle, settings: Kept, unreadable: bool) -> Result<
     }
     let at = now_ms() / 1000;
     handle.confirm(drawbridge_vault::Confirmed { settings, at }).await
+}
+
+/// Adds what is not kept yet, and says what that was.
+async fn add(handle: &VaultHandle, settings: Kept) -> Result<Kept, VaultError> {
+    let mut kept = handle
+        .confirmed()
+        .await?
+        .map_or_else(Kept::new, |kept| kept.settings);
+    let mut added = settings;
+    added.retain(|key, _| !kept.contains_key(key));
+    kept.extend(added.clone());
+    save(handle, kept, false).await?;
+    Ok(added)
 }
 
 impl Client {

@@ -54,14 +54,16 @@ impl Hub {
                 ControlReply::Snapshot(Box::new(self.view()))
             }
             Request::Answer(answer) => self.on_answer(connection, &answer),
-            Request::Connect(which) => self.set_wanted(which.bus.as_deref(), true),
-            Request::Disconnect(which) => self.set_wanted(which.bus.as_deref(), false),
             Request::CheckMcp(which) => self.check_mcp(which.bus.as_deref()),
+            Request::OfferConfig {} => self.offer_config(),
             // These take their time and answer when they are done.
+            Request::Connect(which) => return self.set_wanted(which.bus.as_deref(), true, reply),
+            Request::Disconnect(which) => return self.set_wanted(which.bus.as_deref(), false, reply),
             Request::Enroll(params) => return self.enroll(*params, reply),
             Request::SetEnrollment(params) => return self.set_enrollment(*params, reply),
             Request::Forget { bus } => return self.forget(&bus, reply),
             Request::OpenVault {} => return self.open_vault(Some(reply)),
+            Request::CheckVault {} => return self.check_vault(reply),
             Request::ResetVault {} => return self.reset_vault(reply),
             Request::RotateVault {} => return self.rotate_vault(reply),
             Request::ExportVault { recipient } => return self.export_vault(recipient, reply),
@@ -108,6 +110,9 @@ impl Hub {
                 "this host speaks another version; update the older of the two",
             );
         }
+        if self.visit && params.lease && !params.visit {
+            return self.visited();
+        }
         let Some(client) = self.controls.get_mut(&connection) else {
             return error("bad_request", "the connection is closed");
         };
@@ -124,6 +129,30 @@ impl Hub {
         }
         self.approver_came();
         ControlReply::Initialized(Box::new(self.view()))
+    }
+
+    /// Who has the host that has no codex and no links.
+    fn visited(&self) -> ControlReply {
+        let holders: Vec<String> = self
+            .leases
+            .iter()
+            .map(|(client, pid)| {
+                let client = drawbridge_consent::visible_line(client);
+                pid.map_or_else(
+                    || format!("`{client}`"),
+                    |pid| format!("`{client}` (process {pid})"),
+                )
+            })
+            .collect();
+        let said = if holders.is_empty() {
+            "a short command has just ended, and its host ends by itself; try again in a moment".to_owned()
+        } else {
+            format!(
+                "{} uses this data directory just now; wait for its end or end it, then try again",
+                holders.join(", ")
+            )
+        };
+        error("host_visiting", &said)
     }
 
     fn on_answer(&mut self, connection: ConnectionId, answer: &Answer) -> ControlReply {

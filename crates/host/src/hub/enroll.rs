@@ -2,6 +2,7 @@
 
 use super::Hub;
 use super::buses::MCP_NAME;
+use super::twice::{Asking, twice};
 use super::vault::{Slot, answer, busy};
 use crate::event::{ControlReply, Event, Reply, VaultEvent};
 use crate::hub::control::error;
@@ -15,16 +16,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const LONGEST_NAME: usize = 100;
 
 /// Where a bus is, in all the forms that are needed.
-struct Place {
-    connect_url: String,
+pub(super) struct Place {
+    pub(super) connect_url: String,
     enroll_url: String,
     mcp_url: String,
     origin: String,
-    at: String,
+    pub(super) at: String,
 }
 
 impl Place {
-    fn of(api: &str) -> Result<Self, ConnectorError> {
+    pub(super) fn of(api: &str) -> Result<Self, ConnectorError> {
         let origin = drawbridge_connector::origin(api)?;
         Ok(Self {
             connect_url: drawbridge_connector::connect_url(api)?.to_string(),
@@ -83,6 +84,7 @@ impl Hub {
             .and_then(|bus| BusId::new(&bus.view.id).ok());
         let (spawner, base) = (self.spawner.clone(), self.base.clone());
         let log = self.layout.log_file("asks");
+        let others = self.others(&place.origin);
         let opener = self.opener(handle);
         self.spawn(async move {
             // The keyring first: a code that was traded and cannot be kept would be lost.
@@ -93,6 +95,15 @@ impl Hub {
                     return None;
                 }
             };
+            let asking = Asking {
+                spawner: &spawner,
+                base: &base,
+                log: &log,
+            };
+            if let Some(said) = twice(&asking, &place, params.ca_file.as_ref(), others).await {
+                answer(Some(reply), said);
+                return None;
+            }
             let found = crate::ask::ask(
                 &spawner,
                 &base,
@@ -108,7 +119,7 @@ impl Hub {
                     answer(Some(reply), error(&code, &message));
                     return None;
                 }
-                (AskAnswer::Good, Permission::Code(_)) => {
+                (AskAnswer::Good | AskAnswer::Bus { .. }, _) => {
                     let said = "the bus took the code and gave no token; ask it for a new code";
                     answer(Some(reply), error("bad_answer", said));
                     return None;
@@ -176,7 +187,9 @@ impl Hub {
         }
         self.publish_buses();
         self.bus_changed(&id);
-        self.look_at_mcp(&id);
+        if !self.visit {
+            self.look_at_mcp(&id);
+        }
     }
 
     pub(super) fn set_enrollment(&mut self, params: SetEnrollment, reply: Reply) {

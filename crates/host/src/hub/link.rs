@@ -1,7 +1,8 @@
 //! What connectors say, and the links they keep.
 
+use super::vault::answer;
 use super::{Hub, now_ms};
-use crate::event::{ControlReply, LinkEvent};
+use crate::event::{ControlReply, LinkEvent, Reply};
 use crate::hub::control::error;
 use crate::link::HostStatus;
 use drawbridge_wire::buses::BusSource;
@@ -82,40 +83,47 @@ impl Hub {
     }
 
     /// Connects or disconnects one bus, or all. One that is disabled is tried again only when it is named.
-    pub(super) fn set_wanted(&mut self, which: Option<&str>, wanted: bool) -> ControlReply {
-        let ids: Vec<String> = match which {
-            Some(id) if self.bus(id).is_none() => {
-                return error(
+    /// Answers once that is kept; the links follow at once.
+    pub(super) fn set_wanted(&mut self, which: Option<&str>, wanted: bool, reply: Reply) {
+        match self.meant(which) {
+            Ok(ids) => {
+                for id in &ids {
+                    self.want(id, wanted);
+                }
+                self.keep_wishes(&ids, wanted, reply);
+            }
+            Err(wrong) => answer(Some(reply), wrong),
+        }
+    }
+
+    fn meant(&self, which: Option<&str>) -> Result<Vec<String>, ControlReply> {
+        if let Some(id) = which {
+            return match self.bus(id) {
+                Some(_) => Ok(vec![id.to_owned()]),
+                None => Err(error(
                     "unknown_bus",
                     "there is no such bus; `drawbridge enrollments` lists them",
-                );
-            }
-            Some(id) => vec![id.to_owned()],
-            None => {
-                let usable = |bus: &&super::buses::Bus| bus.view.disabled.is_none();
-                self.buses
-                    .iter()
-                    .filter(usable)
-                    .map(|bus| bus.view.id.clone())
-                    .collect()
-            }
-        };
-        if ids.is_empty() && !self.buses.is_empty() {
-            return error(
-                "all_disabled",
-                "no bus takes this host any more; enroll it again with `drawbridge enroll --api URL`",
-            );
+                )),
+            };
         }
-        if ids.is_empty() {
-            return error(
+        let usable = |bus: &&super::buses::Bus| bus.view.disabled.is_none();
+        let ids: Vec<String> = self
+            .buses
+            .iter()
+            .filter(usable)
+            .map(|bus| bus.view.id.clone())
+            .collect();
+        match (ids.is_empty(), self.buses.is_empty()) {
+            (false, _) => Ok(ids),
+            (true, false) => Err(error(
+                "all_disabled",
+                "no bus takes this host any more; `drawbridge enrollments` says how to enroll it again",
+            )),
+            (true, true) => Err(error(
                 "no_bus",
                 "no bus is configured; enroll this host with `drawbridge enroll --api URL`",
-            );
+            )),
         }
-        for id in ids {
-            self.want(&id, wanted);
-        }
-        ControlReply::Done
     }
 
     fn want(&mut self, id: &str, wanted: bool) {
@@ -131,7 +139,6 @@ impl Hub {
         bus.view.link = first;
         bus.handle.want(wanted);
         self.bus_changed(id);
-        self.keep_wish(id, wanted);
     }
 
     /// Tells the buses how the host is.

@@ -8,13 +8,15 @@ use crate::event::{ControlReply, Event};
 use crate::hub::control::error;
 use crate::policy::McpServer;
 use drawbridge_wire::Secret;
-use drawbridge_wire::buses::McpCheck;
+use drawbridge_wire::buses::{BusSource, McpCheck};
 use drawbridge_wire::pipe::{Ask, AskAnswer};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 /// Variable of the first bus's token in the app-server's environment; others have the bus's id added.
 const MCP_TOKEN_VARIABLE: &str = "FORGE_CODEX_CONNECTOR_MCP_HTTP_TOKEN";
+/// How a connector says that an MCP server wants a token and none is set.
+const NO_TOKEN: &str = "mcp_no_token";
 /// How many earlier offers are remembered: an app-server that is just starting uses one of them.
 const REMEMBERED: usize = 8;
 
@@ -178,16 +180,39 @@ impl Hub {
 
     pub(super) fn mcp_checked(&mut self, id: &str, look: u64, answer: AskAnswer) {
         // An answer about an address or a token that is another by now is of no interest.
-        let bus = self.bus_mut(id).filter(|bus| bus.look == look);
-        let Some(mcp) = bus.and_then(|bus| bus.view.mcp.as_mut()) else {
+        let Some(bus) = self.bus_mut(id).filter(|bus| bus.look == look) else {
             return;
         };
+        let source = bus.view.source;
+        let Some(mcp) = bus.view.mcp.as_mut() else { return };
         mcp.check = match answer {
-            AskAnswer::Bad { code, message } => McpCheck::Bad { code, message },
+            AskAnswer::Bad { code, message } => McpCheck::Bad {
+                message: match code == NO_TOKEN {
+                    true => with_command(&message, id, source),
+                    false => message,
+                },
+                code,
+            },
+            AskAnswer::Bus { .. } => McpCheck::Bad {
+                code: "bad_answer".to_owned(),
+                message: "the connector answered something else; try again".to_owned(),
+            },
             AskAnswer::Good | AskAnswer::Traded { .. } => McpCheck::Good { at_ms: now_ms() },
         };
         self.bus_changed(id);
     }
+}
+
+/// What a connector found, with what sets a token for this bus: it does not know how the bus is called here.
+fn with_command(found: &str, id: &str, source: BusSource) -> String {
+    let found = found.split_once("; ").map_or(found, |(found, _)| found);
+    let command = match source {
+        BusSource::Vault => format!("set one with `drawbridge enrollments set {id} --mcp-token-stdin`"),
+        BusSource::Flags => {
+            "give one with FORGE_CODEX_CONNECTOR_MCP_TOKEN when you start `drawbridge connect`".to_owned()
+        }
+    };
+    format!("{found}; {command}")
 }
 
 /// Host and port of an address, for messages.
@@ -199,4 +224,25 @@ fn at_of(url: &str) -> String {
 /// A bus's id as part of a variable's name.
 fn suffix(id: &str) -> String {
     id.to_ascii_uppercase().replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_token_is_said_with_the_command_that_sets_it() {
+        let found = "the MCP server at h wants a token and none is set; set one";
+        let said = with_command(found, "bus-1", BusSource::Vault);
+        assert_eq!(
+            said,
+            "the MCP server at h wants a token and none is set; set one with `drawbridge enrollments set bus-1 \
+             --mcp-token-stdin`"
+        );
+        let said = with_command(found, "bus-1", BusSource::Flags);
+        assert!(
+            said.contains("none is set; give one with FORGE_CODEX_CONNECTOR_MCP_TOKEN"),
+            "{said}"
+        );
+    }
 }

@@ -15,6 +15,7 @@ mod places;
 mod refusals;
 mod skills;
 mod stop;
+mod twice;
 mod vault;
 mod view;
 
@@ -111,6 +112,8 @@ pub(crate) struct Parts {
     /// Where skills lie, as far as it does not change.
     pub places: drawbridge_skills::Places,
     pub service: bool,
+    /// See `HostSetup::visit`.
+    pub visit: bool,
 }
 
 /// The state and the loop.
@@ -160,6 +163,8 @@ pub(crate) struct Hub {
     listed_replies: Vec<(crate::event::Reply, crate::event::ControlReply)>,
     /// Number of the last change.
     seq: u64,
+    /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
+    visit: bool,
     stopping: Option<String>,
 }
 
@@ -191,13 +196,19 @@ impl Hub {
             observer: None,
             app_server: AppServerView {
                 generation: 0,
-                state: AppServerState::Starting,
+                state: match parts.visit {
+                    true => AppServerState::Stopped,
+                    false => AppServerState::Starting,
+                },
                 pid: None,
                 user_agent: None,
             },
             threads: Threads::default(),
             approvals: Queue::default(),
-            leases: Leases::new(parts.service, now),
+            leases: match parts.visit {
+                true => Leases::visiting(now),
+                false => Leases::new(parts.service, now),
+            },
             clients: BTreeMap::new(),
             controls: BTreeMap::new(),
             lanes: HashMap::new(),
@@ -211,6 +222,7 @@ impl Hub {
             rescans: Vec::new(),
             listed_replies: Vec::new(),
             seq: 0,
+            visit: parts.visit,
             stopping: None,
         };
         if let Some(bus) = flagged {

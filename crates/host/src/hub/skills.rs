@@ -17,7 +17,12 @@ use std::time::Duration;
 const CODEX_WITHIN: Duration = Duration::from_millis(250);
 
 impl Hub {
+    /// A host that is there for a short command has no Codex whose skills there would be.
     pub(super) fn begin_with_skills(&mut self) {
+        if self.visit {
+            self.skills.off = Some("this host was started for a short command".to_owned());
+            return;
+        }
         let events = self.events.clone();
         let places = self.wanted_places();
         self.skills.watch(places.clone());

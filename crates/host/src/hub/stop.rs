@@ -48,6 +48,7 @@ impl Hub {
         let sink = tokio::spawn(async move { while events.recv().await.is_some() {} });
         let links = join_all(self.buses.iter().map(|bus| bus.handle.stop()));
         tokio::join!(links, self.agent.stop());
+        self.close_vault().await;
         // What codex did not settle in time went with it.
         self.lose_generation(self.app_server.generation);
         self.controls.clear();

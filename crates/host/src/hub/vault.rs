@@ -11,7 +11,14 @@ use drawbridge_vault::{BusId, Condition, Disabled, KeySource, Notice, VaultError
 use drawbridge_wire::buses::{BusSource, DisabledView, NoticeView, VaultCondition, VaultFileView, VaultView};
 use drawbridge_wire::control::{Change, Exported, Import, Imported};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
+
+/// How long what is being saved may take when the host ends.
+const CLOSES: Duration = Duration::from_secs(8);
+
+/// Years have four digits.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// How far the vault is.
 pub(super) enum Slot {
@@ -53,6 +60,38 @@ impl Hub {
             let result = open(&dir, &key).await;
             Some(Event::Vault(VaultEvent::Opened { result, reply }))
         });
+    }
+
+    /// Reads every file anew and tells what is found. A vault that is not open is told as it is.
+    pub(super) fn check_vault(&mut self, reply: Reply) {
+        let Slot::Open(handle) = &self.vault else {
+            return answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
+        };
+        let handle = handle.clone();
+        let before = self.config.confirmed().clone();
+        self.spawn(async move {
+            match handle.reread().await {
+                Ok(()) => Some(Event::Vault(VaultEvent::Checked {
+                    before,
+                    confirmed: super::config::confirmed_in(&handle).await,
+                    reply,
+                })),
+                Err(wrong) => {
+                    answer(Some(reply), error(wrong.code(), &wrong.to_string()));
+                    None
+                }
+            }
+        });
+    }
+
+    /// Waits, bounded, until what is being saved is saved.
+    pub(super) async fn close_vault(&mut self) {
+        let Slot::Open(handle) = std::mem::replace(&mut self.vault, Slot::None) else {
+            return;
+        };
+        if !matches!(tokio::time::timeout(CLOSES, handle.close()).await, Ok(Ok(()))) {
+            tracing::warn!("the vault is still in use; a change of it may be lost");
+        }
     }
 
     pub(super) fn reset_vault(&mut self, reply: Reply) {
@@ -141,6 +180,19 @@ impl Hub {
                 self.config_accepted(kept, reply);
                 self.vault_changed();
             }
+            VaultEvent::Narrowed { added } => {
+                self.narrower_is_kept(added);
+                self.vault_changed();
+            }
+            VaultEvent::Checked {
+                before,
+                confirmed,
+                reply,
+            } => {
+                self.found_confirmed(&before, confirmed);
+                self.vault_changed();
+                answer(Some(reply), ControlReply::Vault(Box::new(self.vault_view())));
+            }
             VaultEvent::Changed => self.vault_changed(),
         }
     }
@@ -173,12 +225,34 @@ impl Hub {
         }
     }
 
-    /// Remembers that a bus is wanted or not. When that cannot be saved, the next start asks anew.
-    pub(super) fn keep_wish(&mut self, id: &str, wanted: bool) {
-        self.change_kept(id, move |kept| {
-            kept.on = wanted;
-            kept.disabled = None;
+    /// Remembers which buses are wanted, and answers when that is kept. A bus that flags named is wanted for
+    /// this run only. What was wanted before is written all the same if that could not be kept.
+    pub(super) fn keep_wishes(&self, ids: &[String], wanted: bool, reply: Reply) {
+        let kept = ids.iter().filter(|id| self.is_kept(id));
+        let ids: Vec<BusId> = kept.filter_map(|id| BusId::new(id).ok()).collect();
+        if ids.is_empty() {
+            return answer(Some(reply), ControlReply::Done);
+        }
+        let handle = match self.vault_handle() {
+            Ok(handle) => handle,
+            Err(wrong) => return answer(Some(reply), wrong),
+        };
+        self.spawn(async move {
+            let mut said = ControlReply::Done;
+            for id in ids {
+                if let Err(wrong) = keep_wish(&handle, id.clone(), wanted).await {
+                    tracing::error!(code = wrong.code(), error = %wrong, "a wish was not saved");
+                    said = error(wrong.code(), &not_kept(&wrong, id.as_str(), wanted));
+                }
+            }
+            answer(Some(reply), said);
+            Some(Event::Vault(VaultEvent::Changed))
         });
+    }
+
+    fn is_kept(&self, id: &str) -> bool {
+        self.bus(id)
+            .is_some_and(|bus| bus.view.source == BusSource::Vault)
     }
 
     /// The bus does not take this host any more: it is not asked again until a person says so.
@@ -207,10 +281,7 @@ impl Hub {
         id: &str,
         change: impl FnOnce(&mut drawbridge_vault::Enrollment) + Send + 'static,
     ) {
-        let kept = self
-            .bus(id)
-            .is_some_and(|bus| bus.view.source == BusSource::Vault);
-        let (true, Ok(handle), Ok(id)) = (kept, self.vault_handle(), BusId::new(id)) else {
+        let (true, Ok(handle), Ok(id)) = (self.is_kept(id), self.vault_handle(), BusId::new(id)) else {
             return;
         };
         self.spawn(async move {
@@ -355,6 +426,26 @@ impl Hub {
     }
 }
 
+/// What comes back as done was read back from the disk.
+async fn keep_wish(handle: &VaultHandle, id: BusId, wanted: bool) -> Result<(), VaultError> {
+    let mut kept = handle.get(id).await?;
+    // Switching it off says nothing of what the bus said.
+    let tried_again = wanted && kept.disabled.is_some();
+    if kept.on == wanted && !tried_again {
+        return Ok(());
+    }
+    kept.on = wanted;
+    if wanted {
+        kept.disabled = None;
+    }
+    handle.put(kept).await
+}
+
+fn not_kept(wrong: &VaultError, id: &str, wanted: bool) -> String {
+    let now = if wanted { "on" } else { "off" };
+    format!("`{id}` is {now} only until this host ends, because that was not saved: {wrong}")
+}
+
 /// A vault for a task that is about to use it: the open one, or one that the task opens.
 pub(super) struct Opener {
     open: Option<VaultHandle>,
@@ -426,13 +517,19 @@ fn file_view(name: String, condition: Condition) -> VaultFileView {
         Condition::Restored { why, saved_at } => (
             "restored".to_owned(),
             format!(
-                "the file was not usable ({why}) and its good copy was put in its place; changes after second \
-                 {saved_at} are lost"
+                "the file was not usable ({why}) and its good copy was put in its place; changes after {} are lost",
+                in_utc(saved_at)
             ),
         ),
         Condition::Unreadable { code, message } => (code.to_owned(), message),
     };
     VaultFileView { name, code, message }
+}
+
+/// As a person reads it.
+fn in_utc(seconds: u64) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND));
+    httpdate::fmt_http_date(time).replace("GMT", "UTC")
 }
 
 fn notice_view(notice: &Notice) -> NoticeView {

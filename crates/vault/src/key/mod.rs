@@ -26,6 +26,14 @@ pub trait KeyStore: Send + Sync {
     /// When it cannot be known.
     fn load(&self) -> Result<Option<LoadedKey>, KeyError>;
 
+    /// As [`KeyStore::load`], but nothing is written, nothing is unlocked and nobody is asked.
+    ///
+    /// # Errors
+    /// When it cannot be known in this way.
+    fn peek(&self) -> Result<Option<LoadedKey>, KeyError> {
+        self.load()
+    }
+
     /// Saves the key in place of the earlier one. The caller reads it back.
     ///
     /// # Errors

@@ -8,6 +8,9 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Part of the deadline that is waited once more, see [`Watched`]. More than a late call takes to notice.
+const ONCE_MORE: u32 = 10;
+
 /// Runs each call of a store on a thread of its own and waits for it no longer than a deadline.
 ///
 /// A call that is over its deadline keeps its thread, and as long as it does, further calls fail at once with
@@ -15,6 +18,9 @@ use std::time::{Duration, Instant};
 pub struct Watched<S> {
     store: Arc<S>,
     deadline: Duration,
+    /// How long one waits for a late call that waits for the person: who unlocked the keyring a moment ago
+    /// and asks again is faster than that call notices.
+    once_more: Duration,
     gate: Arc<Gate>,
 }
 
@@ -41,13 +47,26 @@ fn overdue(store: &dyn KeyStore, after: Duration) -> KeyError {
 }
 
 impl Gate {
-    /// Waits for the call inside as long as that has time left; gives its trouble when it has none.
-    fn enter(&self, store: Arc<dyn KeyStore>, deadline: Duration) -> Result<(), KeyError> {
+    /// Waits for the call inside as long as that has time left, and `once_more` where it waits for the
+    /// person; gives its trouble when it has none.
+    fn enter(
+        &self,
+        store: Arc<dyn KeyStore>,
+        deadline: Duration,
+        once_more: Duration,
+    ) -> Result<(), KeyError> {
+        let came = Instant::now();
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(other) = inside.as_ref() {
-            let left = deadline.saturating_sub(other.begun.elapsed());
+            let mut left = deadline.saturating_sub(other.begun.elapsed());
             if left.is_zero() {
-                return Err(overdue(other.store.as_ref(), deadline));
+                let trouble = overdue(other.store.as_ref(), deadline);
+                if matches!(trouble, KeyError::KeyringLocked) {
+                    left = once_more.saturating_sub(came.elapsed());
+                }
+                if left.is_zero() {
+                    return Err(trouble);
+                }
             }
             inside = self
                 .left
@@ -74,6 +93,7 @@ impl<S: KeyStore + 'static> Watched<S> {
         Self {
             store: Arc::new(store),
             deadline,
+            once_more: deadline / ONCE_MORE,
             gate: Arc::default(),
         }
     }
@@ -85,6 +105,7 @@ impl<S: KeyStore + 'static> Watched<S> {
         Self {
             store: Arc::new(store),
             deadline,
+            once_more: deadline / ONCE_MORE,
             gate: Arc::clone(gate.get_or_insert_default()),
         }
     }
@@ -94,7 +115,7 @@ impl<S: KeyStore + 'static> Watched<S> {
         body: impl FnOnce(&S) -> Result<T, KeyError> + Send + 'static,
     ) -> Result<T, KeyError> {
         let inside: Arc<dyn KeyStore> = Arc::clone(&self.store) as _;
-        self.gate.enter(inside, self.deadline)?;
+        self.gate.enter(inside, self.deadline, self.once_more)?;
         let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
         let (sender, receiver) = sync_channel(1);
         // A plain thread: the Secret Service client panics where an async runtime is entered already.
@@ -126,6 +147,10 @@ impl<S: KeyStore + 'static> Watched<S> {
 impl<S: KeyStore + 'static> KeyStore for Watched<S> {
     fn load(&self) -> Result<Option<LoadedKey>, KeyError> {
         self.call(S::load)
+    }
+
+    fn peek(&self) -> Result<Option<LoadedKey>, KeyError> {
+        self.call(S::peek)
     }
 
     fn save(&self, key: &Secret) -> Result<(), KeyError> {
@@ -237,6 +262,61 @@ mod tests {
             assert!(begin.elapsed() < Duration::from_secs(10), "never let in again");
             std::thread::yield_now();
         }
+    }
+
+    /// Is unlocked by the person in the moment in which the next call asks what the late one waits for.
+    struct Unlocks {
+        go: Mutex<Receiver<()>>,
+        unlock: Mutex<Option<Sender<()>>>,
+        late: AtomicBool,
+    }
+
+    impl KeyStore for Unlocks {
+        fn load(&self) -> Result<Option<LoadedKey>, KeyError> {
+            let _ = self.go.lock().unwrap().recv();
+            Ok(None)
+        }
+        fn save(&self, _: &Secret) -> Result<(), KeyError> {
+            Ok(())
+        }
+        fn delete(&self) -> Result<(), KeyError> {
+            Ok(())
+        }
+        fn probe(&self) -> Result<(), KeyError> {
+            Ok(())
+        }
+        fn describe(&self) -> String {
+            "a keyring that is unlocked".into()
+        }
+        fn kind(&self) -> &'static str {
+            "keyring"
+        }
+        fn waits_for_unlock(&self) -> bool {
+            // The first to ask is the late call itself.
+            if self.late.swap(true, Ordering::SeqCst)
+                && let Some(unlock) = self.unlock.lock().unwrap().take()
+            {
+                unlock.send(()).unwrap();
+            }
+            true
+        }
+    }
+
+    /// proves S0.08
+    #[test]
+    fn a_call_right_after_the_unlock_is_not_told_that_it_is_locked() {
+        let (unlock, go) = channel();
+        let store = Unlocks {
+            go: Mutex::new(go),
+            unlock: Mutex::new(Some(unlock)),
+            late: AtomicBool::new(false),
+        };
+        let watched = Watched {
+            once_more: Duration::from_secs(10),
+            ..Watched::new(store, DEADLINE)
+        };
+        assert_eq!(watched.load().unwrap_err().code(), "keyring_locked");
+        watched.save(&Secret::new("x")).unwrap();
     }
 
     #[test]

@@ -37,10 +37,29 @@ pub(super) fn stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
     Ok(stems)
 }
 
+/// The stems of the files that need a key.
+pub(super) fn sealed_stems(folder: &Folder) -> Result<Vec<String>, VaultError> {
+    let mut stems = stems(folder)?;
+    stems.retain(|stem| !is_put_aside(folder, stem));
+    Ok(stems)
+}
+
+/// Whether only an empty file is left of the confirmed settings. It stands for those that a reset put aside:
+/// something was confirmed and is not known, which is not the same as nothing.
+pub(super) fn is_put_aside(folder: &Folder, stem: &str) -> bool {
+    let names = [main(stem), copy(stem)];
+    let left = names.map(|name| match folder.read(&name) {
+        Ok(Found::Nothing) => Some(true),
+        Ok(Found::File(bytes)) if bytes.is_empty() => Some(false),
+        _ => None,
+    });
+    stem == CONFIRMED && left.iter().all(Option::is_some) && left.contains(&Some(false))
+}
+
 /// A file that can be used.
-struct Good {
+pub(super) struct Good {
     sealed: Vec<u8>,
-    content: Content,
+    pub(super) content: Content,
     saved_at: u64,
 }
 
@@ -120,6 +139,30 @@ impl Vault {
         self.files.insert(stem.to_owned(), condition);
     }
 
+    /// Reads every file anew, as it was read when the vault was opened: what was damaged on the disk meanwhile
+    /// is put right from its copy, or told. Memory follows the disk.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; then nothing is changed.
+    pub fn reread(&mut self) -> Result<(), VaultError> {
+        let mut stems = stems(&self.folder)?;
+        stems.extend(self.files.keys().cloned());
+        stems.sort();
+        stems.dedup();
+        for stem in stems {
+            let before = self.files.get(&stem).cloned();
+            self.read_file(&stem);
+            let now = match (before, self.files.get(&stem)) {
+                // Its later changes are lost all the same: that stays worth telling.
+                (Some(restored @ FileCondition::Restored { .. }), Some(FileCondition::Good)) => restored,
+                (Some(_), None) => FileCondition::Unreadable(FileFault::Damaged { what: "it is gone" }),
+                _ => continue,
+            };
+            self.files.insert(stem, now);
+        }
+        Ok(())
+    }
+
     fn mend_copy(&mut self, stem: &str, sealed: &[u8]) {
         let same = matches!(self.folder.read(&copy(stem)), Ok(Found::File(found)) if found == sealed);
         if !same {
@@ -164,9 +207,17 @@ impl Vault {
 }
 
 /// Reads one file and makes sure that it is what belongs under that name.
-fn examine(folder: &Folder, keys: &Keys, stem: &str, name: &str) -> Result<Option<Good>, FileFault> {
+pub(super) fn examine(
+    folder: &Folder,
+    keys: &Keys,
+    stem: &str,
+    name: &str,
+) -> Result<Option<Good>, FileFault> {
     let sealed = match folder.read(name) {
         Ok(Found::Nothing) => return Ok(None),
+        Ok(Found::File(sealed)) if sealed.is_empty() => {
+            return Err(FileFault::Damaged { what: "it is empty" });
+        }
         Ok(Found::File(sealed)) => sealed,
         Ok(Found::Foreign(what)) => return Err(FileFault::Damaged { what }),
         Err(VaultError::Io { source, .. }) => return Err(FileFault::Io { kind: source.kind() }),

@@ -1,17 +1,19 @@
 //! The vault itself: blocking, for one thread.
 
 mod files;
+mod look;
 mod open;
 mod rotate;
 mod transfer;
 
+pub use look::{FileLook, Look};
 pub use transfer::{ImportReport, decode_sealed};
 
 use crate::disk::Folder;
 use crate::keys::Keys;
 use crate::{
-    BusId, Condition, Confirmed, Content, Enrollment, FileFault, FileState, KeyPlace, KeyStore, Notice,
-    VaultError, VaultState,
+    BusId, Condition, Confirmed, Content, Enrollment, FileFault, FileKind, FileState, KeyPlace, KeyStore,
+    Notice, VaultError, VaultState,
 };
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -146,7 +148,7 @@ impl Vault {
                 },
                 FileCondition::Unreadable(fault) => Condition::Unreadable {
                     code: fault.code(),
-                    message: fault.to_string(),
+                    message: fault.told(FileKind::of(stem)),
                 },
             },
         });

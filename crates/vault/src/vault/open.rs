@@ -1,10 +1,10 @@
 //! Opening: whose key, and is it the one for these files.
 
-use super::files::{copy, damaged, main, stems};
-use super::{FileCondition, Vault};
+use super::files::{copy, damaged, is_put_aside, main, sealed_stems, stems};
+use super::{CONFIRMED, FileCondition, Vault};
 use crate::disk::{Folder, Found, lock};
 use crate::keys::Keys;
-use crate::{FileFault, KeyError, KeySource, KeyStore, Notice, VaultError};
+use crate::{FileFault, KeyError, KeySource, KeyStore, LikelyKey, Notice, VaultError};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +47,8 @@ impl Vault {
     }
 
     /// Starts anew: all files go aside, into a folder `lost-<number>` beside them, and the vault gets a key of
-    /// its own. For a vault whose key is lost.
+    /// its own. For a vault whose key is lost. What was confirmed is not known then, which stays so until it is
+    /// confirmed anew.
     ///
     /// # Errors
     /// As for [`Vault::open`]; also when the files cannot be moved.
@@ -63,7 +64,19 @@ impl Vault {
         // Copies first, so that a crash in between leaves no copy to be restored; the id last, because
         // without files it does no harm.
         for stem in stems(&folder)? {
-            for name in [damaged(&stem), copy(&stem), main(&stem)] {
+            let (first, second) = (main(&stem), copy(&stem));
+            move_aside(&folder, &names, &damaged(&stem), &aside)?;
+            if stem == CONFIRMED {
+                // There is at every moment one of its files.
+                match names.contains(&first) {
+                    true => move_aside(&folder, &names, &second, &aside)?,
+                    false => folder.shift(&second, &first)?,
+                }
+                folder.place(&second, b"")?;
+                folder.shift(&first, &format!("{aside}/{first}"))?;
+                continue;
+            }
+            for name in [second, first] {
                 move_aside(&folder, &names, &name, &aside)?;
             }
         }
@@ -78,7 +91,7 @@ impl Vault {
     fn open_held(folder: Folder, held: std::fs::File, store: Arc<dyn KeyStore>) -> Result<Self, VaultError> {
         let swept = folder.sweep(None)?;
         let stems = stems(&folder)?;
-        let (keys, key_notice) = key(&folder, store.as_ref(), stems.len())?;
+        let (keys, key_notice) = key(&folder, store.as_ref(), sealed_stems(&folder)?.len())?;
         let mut vault = Self {
             folder,
             store,
@@ -104,11 +117,23 @@ impl Vault {
     fn refuse_foreign_key(&self) -> Result<(), VaultError> {
         let foreign =
             |condition: &FileCondition| matches!(condition, FileCondition::Unreadable(FileFault::WrongKey));
-        match self.files.keys().next() {
-            Some(first) if self.files.values().all(foreign) => Err(VaultError::File {
-                path: self.folder.file(&main(first)),
-                fault: FileFault::WrongKey,
-            }),
+        let sealed = || {
+            let files = self.files.iter();
+            files.filter(|(stem, _)| !is_put_aside(&self.folder, stem))
+        };
+        match sealed().next() {
+            Some((first, _)) if sealed().all(|(_, condition)| foreign(condition)) => {
+                Err(match likely_key(&self.folder, self.store.as_ref()) {
+                    LikelyKey::InKeyring => VaultError::OtherPlace {
+                        dir: self.folder.path().to_owned(),
+                        place: self.store.describe(),
+                    },
+                    LikelyKey::NotNamed => VaultError::File {
+                        path: self.folder.file(&main(first)),
+                        fault: FileFault::WrongKey,
+                    },
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -154,6 +179,7 @@ fn key(folder: &Folder, store: &dyn KeyStore, files: usize) -> Result<(Keys, Opt
             dir: folder.path().to_owned(),
             files,
             place: store.describe(),
+            likely: likely_key(folder, store),
         });
     }
     let keys = Keys::generate();
@@ -192,13 +218,9 @@ fn vault_id(folder: &Folder) -> Result<String, VaultError> {
 
 /// Only for a vault without files: those of another id belong to another key.
 fn new_id(folder: &Folder) -> Result<String, VaultError> {
-    let files = stems(folder)?.len();
+    let files = sealed_stems(folder)?.len();
     if files > 0 {
-        return Err(VaultError::KeyLost {
-            dir: folder.path().to_owned(),
-            files,
-            place: format!("the file {ID} is gone that names its entry; so the keyring"),
-        });
+        return Err(no_entry(folder, files));
     }
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| VaultError::Io {
@@ -207,6 +229,38 @@ fn new_id(folder: &Folder) -> Result<String, VaultError> {
         source: error.into(),
     })?;
     Ok(hex::encode(random))
+}
+
+/// No file says which entry of the keyring has the key: that of a vault whose key never was there, too.
+pub(super) fn no_entry(folder: &Folder, files: usize) -> VaultError {
+    let there = [ID, ID_COPY]
+        .iter()
+        .any(|name| !matches!(folder.read(name), Ok(Found::Nothing)));
+    let place = if there {
+        format!("the keyring (the file {ID} does not name an entry in it as it should)")
+    } else {
+        format!("the keyring (no file {ID} names an entry in it)")
+    };
+    VaultError::KeyLost {
+        dir: folder.path().to_owned(),
+        files,
+        place,
+        likely: LikelyKey::NotNamed,
+    }
+}
+
+/// Only a vault whose key is in a keyring has the name of an entry in one.
+pub(super) fn likely_key(folder: &Folder, store: &dyn KeyStore) -> LikelyKey {
+    if store.kind() != "keyring" && matches!(named_entry(folder), Ok(Some(_))) {
+        LikelyKey::InKeyring
+    } else {
+        LikelyKey::NotNamed
+    }
+}
+
+/// The entry of the keyring as it is named now.
+pub(super) fn named_entry(folder: &Folder) -> Result<Option<String>, VaultError> {
+    Ok(read_id(folder, ID)?.or(read_id(folder, ID_COPY)?))
 }
 
 fn read_id(folder: &Folder, name: &str) -> Result<Option<String>, VaultError> {

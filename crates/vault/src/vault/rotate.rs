@@ -1,7 +1,7 @@
 //! Another key. The key store holds the new and the old one until every file is encrypted for the new one, so
 //! that a crash at any step leaves everything readable, and the next start goes on.
 
-use super::files::{copy, main, stems};
+use super::files::{copy, main, sealed_stems};
 use super::open::save_key;
 use super::{FileCondition, Vault};
 use crate::disk::Found;
@@ -16,8 +16,8 @@ impl Vault {
     /// When a file cannot be read (its content would be lost with the old key), or the key cannot be changed
     /// from here. An interrupted change goes on at the next start.
     pub fn rotate(&mut self) -> Result<(), VaultError> {
-        let stems: Vec<String> = self.files.keys().cloned().collect();
-        for stem in &stems {
+        let sealed = |stem: &&String| !super::files::is_put_aside(&self.folder, stem);
+        for stem in self.files.keys().filter(sealed) {
             self.refuse_unreadable(stem)?;
         }
         let both = self.keys.with_new();
@@ -45,7 +45,7 @@ impl Vault {
 
     fn move_to_current(&mut self) -> Result<(), VaultError> {
         let current = self.keys.current();
-        for stem in stems(&self.folder)? {
+        for stem in sealed_stems(&self.folder)? {
             self.refuse_unreadable(&stem)?;
             self.move_file(&stem, &current)?;
         }

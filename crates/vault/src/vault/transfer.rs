@@ -17,10 +17,7 @@ pub fn decode_sealed(sealed: &[u8], identity: &Secret) -> Result<Content, VaultE
 }
 
 fn of_the_export(fault: FileFault) -> VaultError {
-    VaultError::File {
-        path: "the export".into(),
-        fault,
-    }
+    VaultError::Export { fault }
 }
 
 /// What an import did.

@@ -134,6 +134,7 @@ fn every_flag_is_passed_on() {
             roots: vec![PathBuf::from("/here/a"), PathBuf::from("/b")],
             answer: Some(WhoMayAnswer::Both),
             vault_key: drawbridge_wire::pipe::VaultKey::Keyring,
+            visit: false,
             service: false,
         })
     );

@@ -247,3 +247,40 @@ async fn after_the_key_is_lost_a_reset_begins_anew() {
     site.connected(&bus).await;
     site.stop(connect).await;
 }
+
+/// What was confirmed and is lost with the key does not come back wider: neither by the reset nor by a start.
+// proves S5.47
+#[tokio::test]
+async fn a_reset_confirms_nothing() {
+    let site = Site::new(Key::File, Codex::Fake).await;
+    let bus = Bus::start(&site, "narrow").await;
+    site.configure("[security]\nrole = \"viewer\"\n");
+    site.enroll(&bus, None, &[]).await;
+    site.cli(&["config", "unset", "security.role"]).await.well();
+    std::fs::remove_file(site.scratch.path().join("key")).unwrap();
+    let reset = site.cli(&["vault", "reset"]).await;
+    assert!(
+        reset.code == Some(0)
+            && reset
+                .stderr
+                .contains("until `drawbridge config accept` confirms it anew"),
+        "{reset:?}"
+    );
+    site.enroll(&bus, None, &[]).await;
+    for _ in 0..2 {
+        let connect = site.connect(&[], &[]).await;
+        let view = site.connected(&bus).await;
+        assert_eq!(view.policy.role, drawbridge_wire::Role::Viewer);
+        assert!(view.policy.roots.is_empty(), "{:?}", view.policy);
+        site.stop(connect).await;
+    }
+    let said = site.cli(&["config", "accept", "--yes"]).await.well();
+    assert!(
+        said.contains("security.role: in force is viewer; operator waits until you confirm it"),
+        "{said}"
+    );
+    let connect = site.connect(&[], &[]).await;
+    site.until(|view| view.policy.role == drawbridge_wire::Role::Operator)
+        .await;
+    site.stop(connect).await;
+}

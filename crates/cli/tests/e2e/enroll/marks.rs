@@ -34,6 +34,8 @@ async fn each_way_an_mcp_server_fails_has_its_own_mark() {
         let status = site.cli(&["status"]).await.well();
         let said = match expected {
             "good" => "answers".to_owned(),
+            // With the command that mends it.
+            "mcp_no_token" => format!("`drawbridge enrollments set {id} --mcp-token-stdin` [mcp_no_token]"),
             code => format!("[{code}]"),
         };
         let mcp = at(&view, &bus).unwrap().mcp.as_ref().unwrap();

@@ -187,3 +187,83 @@ async fn a_token_that_comes_later_applies_when_the_agent_restarts() {
     has_only(&mut site.local().await, &thread, "codex-agents").await;
     site.stop(connect).await;
 }
+
+/// A bus that does not answer is asked once, also where it could be one that is known.
+// proves S1.23
+#[tokio::test]
+async fn a_bus_that_says_nothing_is_asked_once() {
+    let site = Site::new(Key::File, Codex::Fake).await;
+    let bus = Bus::start(&site, "known").await;
+    site.enroll(&bus, None, &[]).await;
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = format!("http://{}", mute.local_addr().unwrap());
+    let enroll = ["enroll", "--api", &api, "--token-stdin"];
+    let mut enrolling = Box::pin(site.say("token\n", &enroll));
+    let mut came = 0;
+    let said = loop {
+        tokio::select! {
+            said = &mut enrolling => break said,
+            // It is closed at once, which stands for a silence of the longest wait.
+            accepted = mute.accept() => {
+                drop(accepted.unwrap());
+                came += 1;
+            }
+        }
+    };
+    let said = said.failed(1, "link_lost");
+    assert_eq!(came, 1, "{said}");
+}
+
+/// Under a second address a bus is told to be the same before anything is kept or a code is used up. At its
+/// own address an enrollment is replaced, and that is said.
+// proves S1.23
+#[tokio::test]
+async fn one_bus_under_two_addresses_is_enrolled_once() {
+    let site = Site::new(Key::Keyring, Codex::Fake).await;
+    let bus = Bus::start(&site, "twice").await;
+    let other = Bus::start(&site, "else").await;
+    let link = site.enroll(&bus, None, &["--name", "Work"]).await;
+    let connect = site.connect(&[], &[]).await;
+    site.connected(&bus).await;
+    let port = bus.address.rsplit_once(':').unwrap().1;
+    let second = format!("http://localhost:{port}");
+    let by_token = site
+        .say(
+            &format!("{}\n", bus.connect_token),
+            &["enroll", "--api", &second, "--token-stdin"],
+        )
+        .await
+        .failed(1, "already_enrolled");
+    assert!(
+        by_token.contains(&format!("knows as Work under {}", bus.api()))
+            && by_token.contains(&format!("`drawbridge forget {}`", link.id)),
+        "{by_token}"
+    );
+    let code = bus.code().await;
+    site.cli(&["enroll", "--api", &second, "--code", &code])
+        .await
+        .failed(1, "already_enrolled");
+    let view = site.view().await.unwrap();
+    assert_eq!(view.links.len(), 1, "{:?}", view.links);
+    assert!(connected(&view, &bus).is_some(), "its link is not touched");
+    // Another bus is another bus.
+    site.enroll(&other, None, &[]).await;
+    // The code is still worth an enrollment, at the address that is known; the other address then is not.
+    let said = site
+        .cli(&["enroll", "--api", &bus.api(), "--code", &code])
+        .await
+        .well();
+    let told = format!(
+        "it was enrolled here already, as Work under {}; that address and its token are replaced\n",
+        bus.api()
+    );
+    assert!(said.contains(&told), "{said}");
+    site.cli(&["forget", &link.id]).await.well();
+    let code = bus.code().await;
+    let said = site
+        .cli(&["enroll", "--api", &second, "--code", &code])
+        .await
+        .well();
+    assert!(!said.contains("already"), "{said}");
+    site.stop(connect).await;
+}

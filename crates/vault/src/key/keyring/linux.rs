@@ -4,13 +4,18 @@
 //! the service over a connection of its own, where every wait has an end: is it there, is what is needed
 //! locked, will it outlive the session.
 
+mod comeback;
+
 use super::{Need, Outlook};
 use crate::{Glance, KeyError};
 use keyring_core::CredentialStore;
 use secret_service::{Collection, EncryptionType, Error, Item, SecretService};
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub(super) use comeback::steady;
 
 pub(super) const NAME: &str = "the keyring (Secret Service)";
 
@@ -26,7 +31,7 @@ const SERVICE: Duration = Duration::from_secs(30);
 const TOO_QUICK: Duration = Duration::from_millis(700);
 
 /// How often to look whether it was unlocked some other way than by our prompt.
-const GLANCE: Duration = Duration::from_millis(500);
+const GLANCE: Duration = Duration::from_millis(150);
 
 /// The path of the collection that lives in memory only.
 const SESSION: &str = "/org/freedesktop/secrets/collection/session";
@@ -37,20 +42,27 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 
 /// Looks, and unlocks what is locked; before that, `waits` says that a person is waited for.
 pub(super) fn look(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
-    // Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
+    on_a_runtime(async {
+        let looked = look_async(service, user, need, waits);
+        tokio::time::timeout(PROMPT + SERVICE, looked)
+            .await
+            .unwrap_or(Err(KeyError::KeyringSlow {
+                after: PROMPT + SERVICE,
+            }))
+    })
+}
+
+/// Its own runtime on the caller's plain thread: dropping it ends the connection and what hangs on it.
+fn on_a_runtime<T>(body: impl Future<Output = Result<T, KeyError>>) -> Result<T, KeyError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| KeyError::KeyringFailed {
             detail: error.to_string(),
         })?;
-    let looked = runtime.block_on(async {
-        tokio::time::timeout(PROMPT + SERVICE, look_async(service, user, need, waits)).await
-    });
+    let done = runtime.block_on(body);
     runtime.shutdown_background();
-    looked.unwrap_or(Err(KeyError::KeyringSlow {
-        after: PROMPT + SERVICE,
-    }))
+    done
 }
 
 async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> Result<Outlook, KeyError> {
@@ -67,6 +79,9 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
         });
     }
     if let Some(item) = found.locked.first() {
+        if need == Need::Peek {
+            return Err(KeyError::KeyringLocked);
+        }
         unlock(&Locked::Item(item), waits).await?;
     }
     let volatile = found
@@ -74,19 +89,23 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
         .iter()
         .chain(&found.unlocked)
         .any(|item| in_session(item.item_path.as_str()));
+    if need == Need::Peek && count == 0 {
+        // One that was never unlocked also says that there is no such entry.
+        return match keyring.get_default_collection().await {
+            Err(Error::NoResult) => Err(never_unlocked()),
+            other => match other.map_err(explain)?.is_locked().await.map_err(explain)? {
+                true => Err(KeyError::KeyringLocked),
+                false => Ok(Outlook::default()),
+            },
+        };
+    }
     if need == Need::Write {
         if volatile {
             return Err(KeyError::KeyringVolatile);
         }
         if count == 0 {
             let collection = match keyring.get_default_collection().await {
-                Err(Error::NoResult) => {
-                    return Err(KeyError::KeyringAbsent {
-                        detail:
-                            "the keyring service runs, but has no default collection or it was never unlocked"
-                                .into(),
-                    });
-                }
+                Err(Error::NoResult) => return Err(never_unlocked()),
                 other => other.map_err(explain)?,
             };
             if in_session(collection.collection_path.as_str()) {
@@ -102,6 +121,10 @@ async fn look_async(service: &str, user: &str, need: Need, waits: &dyn Fn()) -> 
 
 /// Looks without asking anybody for anything: no prompt, no unlocking.
 pub(in crate::key) async fn glance() -> Result<Glance, KeyError> {
+    comeback::steady_async(glance_once).await
+}
+
+async fn glance_once() -> Result<Glance, KeyError> {
     let keyring = SecretService::connect(EncryptionType::Plain)
         .await
         .map_err(explain)?;
@@ -147,10 +170,14 @@ async fn unlock(locked: &Locked<'_>, waits: &dyn Fn()) -> Result<(), KeyError> {
     waits();
     let begun = Instant::now();
     let asked = async {
-        locked.unlock().await.map_err(|error| match error {
-            Error::Prompt if begun.elapsed() < TOO_QUICK => KeyError::KeyringLocked,
-            error => explain(error),
-        })
+        match locked.unlock().await {
+            // It may have been unlocked in another way since it was looked at.
+            Err(Error::Prompt) if begun.elapsed() < TOO_QUICK => match locked.is_locked().await {
+                Ok(false) => Ok(()),
+                _ => Err(KeyError::KeyringLocked),
+            },
+            asked => asked.map_err(explain),
+        }
     };
     let seen = async {
         loop {
@@ -174,13 +201,16 @@ async fn unlock(locked: &Locked<'_>, waits: &dyn Fn()) -> Result<(), KeyError> {
 
 fn explain(error: Error) -> KeyError {
     match error {
-        Error::Unavailable => absent("no session bus, or no keyring service on it"),
         Error::Locked | Error::PromptDisconnected => KeyError::KeyringLocked,
         Error::Prompt => KeyError::KeyringDenied {
             detail: "the prompt was dismissed".into(),
         },
         other => failure(&other),
     }
+}
+
+fn never_unlocked() -> KeyError {
+    absent("the keyring service runs, but has no default collection or it was never unlocked")
 }
 
 fn absent(detail: &str) -> KeyError {
@@ -199,24 +229,12 @@ pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
     }
 }
 
-/// Connection errors have many shapes, all of which mean that nobody is there.
 pub(super) fn failure(why: &(dyn std::error::Error + 'static)) -> KeyError {
+    if let Some(detail) = why.downcast_ref().and_then(comeback::absence) {
+        return KeyError::KeyringAbsent { detail };
+    }
     let text = why.to_string();
-    let nobody = [
-        "ServiceUnknown",
-        "NameHasNoOwner",
-        "Spawn.",
-        "No such file or directory",
-        "Connection refused",
-        "no secret service provider",
-        "address",
-        "not provided by any .service files",
-        "NoReply",
-        "Disconnected",
-    ];
-    if nobody.iter().any(|word| text.contains(word)) {
-        absent("no session bus, or no keyring service on it")
-    } else if text.contains("AccessDenied") {
+    if text.contains("AccessDenied") {
         KeyError::KeyringDenied {
             detail: "access denied".into(),
         }

@@ -1,7 +1,7 @@
 //! The login keychain of macOS.
 
 use super::{Need, Outlook};
-use crate::{Glance, KeyError};
+use crate::{Absence, Glance, KeyError};
 use keyring_core::CredentialStore;
 use std::sync::Arc;
 
@@ -12,7 +12,12 @@ pub(super) fn store() -> keyring_core::Result<Arc<CredentialStore>> {
 }
 
 /// The system itself asks for what it needs; nothing can be known beforehand.
-pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
+pub(super) fn look(_: &str, _: &str, need: Need, _: &dyn Fn()) -> Result<Outlook, KeyError> {
+    if need == Need::Peek {
+        return Err(KeyError::KeyringDenied {
+            detail: "it is not read here without asking you".into(),
+        });
+    }
     Ok(Outlook::default())
 }
 
@@ -21,9 +26,15 @@ pub(in crate::key) fn glance() -> std::future::Ready<Result<Glance, KeyError>> {
     std::future::ready(Ok(Glance::NotSeen))
 }
 
+/// Nothing has to be waited for: the system itself answers.
+pub(super) fn steady<T>(call: impl Fn() -> Result<T, KeyError>) -> Result<T, KeyError> {
+    call()
+}
+
 pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
-    let detail = why.to_string();
-    KeyError::KeyringAbsent { detail }
+    KeyError::KeyringAbsent {
+        detail: Absence::Other(why.to_string()),
+    }
 }
 
 /// The codes that the store does not tell apart: see Security/SecBase.h.

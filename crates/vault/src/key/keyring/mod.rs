@@ -32,6 +32,8 @@ pub(super) struct Keyring {
 /// What a call wants of the keyring.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
+    /// To read an entry that may be there, if that goes without unlocking anything or asking anybody.
+    Peek,
     /// To read or remove an entry that may be there.
     Find,
     /// To write, where the keyring writes by default.
@@ -63,6 +65,17 @@ impl Keyring {
     fn look(&self, user: &str, need: Need) -> Result<Outlook, KeyError> {
         self.waits.store(false, Ordering::SeqCst);
         platform::look(SERVICE, user, need, &|| self.waits.store(true, Ordering::SeqCst))
+    }
+
+    fn load_if(&self, need: Need) -> Result<Option<LoadedKey>, KeyError> {
+        platform::steady(|| {
+            let outlook = self.look(&self.user, need)?;
+            let text = self.read(&self.user)?;
+            Ok(text.map(|text| LoadedKey {
+                text,
+                volatile: outlook.volatile,
+            }))
+        })
     }
 
     fn name(&self) -> String {
@@ -135,32 +148,40 @@ impl Keyring {
 
 impl KeyStore for Keyring {
     fn load(&self) -> Result<Option<LoadedKey>, KeyError> {
-        let outlook = self.look(&self.user, Need::Find)?;
-        let text = self.read(&self.user)?;
-        Ok(text.map(|text| LoadedKey {
-            text,
-            volatile: outlook.volatile,
-        }))
+        self.load_if(Need::Find)
     }
 
+    fn peek(&self) -> Result<Option<LoadedKey>, KeyError> {
+        self.load_if(Need::Peek)
+    }
+
+    /// Twice is as once: what is there is replaced.
     fn save(&self, key: &Secret) -> Result<(), KeyError> {
-        self.look(&self.user, Need::Write)?;
-        self.write(&self.user, key)
+        platform::steady(|| {
+            self.look(&self.user, Need::Write)?;
+            self.write(&self.user, key)
+        })
     }
 
     fn delete(&self) -> Result<(), KeyError> {
-        self.look(&self.user, Need::Find)?;
-        self.remove(&self.user)
+        platform::steady(|| {
+            self.look(&self.user, Need::Find)?;
+            self.remove(&self.user)
+        })
     }
 
-    /// Writes an entry of its own, reads it back and removes it.
+    /// Writes an entry of its own, reads it back and removes it. Done twice, the second removes what the first
+    /// left: it has the same name.
     fn probe(&self) -> Result<(), KeyError> {
         let user = format!("{} probe", self.user);
-        self.look(&user, Need::Write)?;
         let text = Secret::new("probe");
-        self.write(&user, &text)?;
-        let kept = self.read(&user)?;
-        self.remove(&user)?;
+        let kept = platform::steady(|| {
+            self.look(&user, Need::Write)?;
+            self.write(&user, &text)?;
+            let kept = self.read(&user)?;
+            self.remove(&user)?;
+            Ok(kept)
+        })?;
         if kept.is_some_and(|kept| kept == text) {
             Ok(())
         } else {

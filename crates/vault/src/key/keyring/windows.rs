@@ -1,7 +1,7 @@
 //! Credential Manager of Windows.
 
 use super::{Need, Outlook};
-use crate::{Glance, KeyError};
+use crate::{Absence, Glance, KeyError};
 use keyring_core::CredentialStore;
 use std::sync::Arc;
 
@@ -22,9 +22,14 @@ pub(in crate::key) fn glance() -> std::future::Ready<Result<Glance, KeyError>> {
     std::future::ready(Ok(Glance::NotSeen))
 }
 
+/// Nothing has to be waited for: the system itself answers.
+pub(super) fn steady<T>(call: impl Fn() -> Result<T, KeyError>) -> Result<T, KeyError> {
+    call()
+}
+
 pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
     KeyError::KeyringAbsent {
-        detail: why.to_string(),
+        detail: Absence::Other(why.to_string()),
     }
 }
 
