@@ -143,6 +143,26 @@ fn folders_that_cannot_be_used_are_named_with_their_remedy() {
 }
 
 #[test]
+fn a_host_key_that_stops_every_start_is_named() {
+    let patient = Patient::new();
+    let (_, examined) = patient.doctor(&[]);
+    assert_eq!(level(&examined, "identity"), "ok", "{examined:#}");
+    let file = patient.data.join("host-identity.json");
+    std::fs::create_dir(&patient.data).unwrap();
+    std::fs::write(&file, "\0garbage").unwrap();
+    let (code, examined) = patient.doctor(&[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(level(&examined, "identity"), "fail", "{examined:#}");
+    assert!(
+        says(&examined, "identity", file.to_str().unwrap()),
+        "{examined:#}"
+    );
+    let remedy = check(&examined, "identity")["remedy"].as_str().unwrap();
+    assert!(remedy.starts_with("move it away"), "{remedy}");
+    assert_eq!(std::fs::read(&file).unwrap(), b"\0garbage");
+}
+
+#[test]
 fn folders_that_no_remote_gets_are_named() {
     let patient = Patient::new();
     let file = patient.scratch.path().join("my.toml");
@@ -245,6 +265,7 @@ fn enrollment(id: &str, api: &str, token: &str, on: bool) -> Enrollment {
         on,
         disabled: None,
         mcp: None,
+        bus: None,
         ca_file: None,
         made_at: 1,
     }

@@ -106,6 +106,7 @@ impl Desk {
                 on: true,
                 disabled: None,
                 mcp: None,
+                bus: None,
                 ca_file: ca_file.map(Path::to_owned),
                 made_at: 1,
             })

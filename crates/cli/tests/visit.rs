@@ -12,10 +12,9 @@ use common::FakeHost;
 use drawbridge_cli::control_client::ControlClient;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_vault::{BusId, Confirmed, Enrollment, KeySource, McpServer, Vault};
-use drawbridge_wire::Role;
-use drawbridge_wire::Secret;
 use drawbridge_wire::control::{PolicyView, Request};
 use drawbridge_wire::pipe::{HostSetup, VaultKey};
+use drawbridge_wire::{Role, Secret};
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -65,6 +64,7 @@ impl Desk {
                         url: format!("{api}/mcp"),
                         token: None,
                     }),
+                    bus: None,
                     ca_file: None,
                     made_at: 1,
                 })
@@ -256,6 +256,17 @@ async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
     let checks = examined["checks"].as_array().unwrap();
     let vault = checks.iter().find(|check| check["id"] == "vault").unwrap();
     assert_eq!(vault["level"], "fail", "{vault:#}");
+    // A host of this kind is not one that stops, and what is off is switched on by its name.
+    let lines = |id: &str| -> String {
+        let of_id = checks.iter().filter(|check| check["id"] == id);
+        of_id.map(Value::to_string).collect()
+    };
+    let app_server = lines("app_server");
+    assert!(app_server.contains("short command"), "{app_server}");
+    assert!(!app_server.contains("stopping"), "{app_server}");
+    let tokens = lines("bus_token");
+    assert!(tokens.contains("`drawbridge enrollments on two`"), "{tokens}");
+    assert!(!tokens.contains("enrollments on one"), "{tokens}");
     drop(stays);
     assert_eq!(desk.run(&["stop"]).await.code, Some(0));
     tokio::time::timeout(common::SOON, host.wait())
@@ -420,4 +431,34 @@ async fn a_host_that_is_just_ending_is_no_reason_to_fail() {
         assert_eq!(ended.code, Some(0), "{step}: {}", ended.stderr);
         assert!(ended.stdout.contains("bus one"), "{}", ended.stdout);
     }
+}
+
+/// Two addresses of one bus, from before that was found out at enrolling, are not on together.
+// proves S1.23
+#[tokio::test]
+async fn one_bus_is_switched_on_under_one_address() {
+    let desk = Desk::new();
+    {
+        let mut vault = desk.open_vault();
+        for (id, api) in [("one", "http://127.0.0.1:1"), ("two", "http://localhost:1")] {
+            let mut kept = vault.get(&BusId::new(id).unwrap()).unwrap().clone();
+            kept.api_origin = api.to_owned();
+            kept.bus = Some("itself".to_owned());
+            vault.put(kept).unwrap();
+        }
+    }
+    let refused = desk.run(&["enrollments", "on", "two"]).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("`drawbridge enrollments off one`")
+            && refused.stderr.contains("[already_on]"),
+        "{}",
+        refused.stderr
+    );
+    desk.well(&["enrollments", "on", "one"]).await;
+    desk.well(&["enrollments", "off", "one"]).await;
+    desk.well(&["enrollments", "on", "two"]).await;
+    let vault = desk.open_vault();
+    let on: Vec<bool> = vault.list().map(|kept| kept.on).collect();
+    assert_eq!(on, [false, true]);
 }

@@ -195,15 +195,16 @@ pub fn security_of(
     };
     for root in wanted {
         let (why, help) = match root.canonicalize() {
-            Ok(canonical) if canonical.is_dir() => match why_not(&canonical) {
-                Some(why) => (why, "name a project folder"),
-                None => {
+            Ok(canonical) if canonical.is_dir() => {
+                if let Some(why) = why_not(&canonical) {
+                    (why, "name a project folder")
+                } else {
                     if !roots.contains(&canonical) {
                         roots.push(canonical);
                     }
                     continue;
                 }
-            },
+            }
             Ok(_) => ("is no folder".to_owned(), GONE),
             Err(_) => ("does not exist".to_owned(), GONE),
         };

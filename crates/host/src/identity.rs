@@ -94,6 +94,21 @@ impl Identity {
     }
 }
 
+/// Why a host with this data directory would not start for the sake of its own key. Makes nothing.
+#[must_use]
+pub fn identity_trouble(data_dir: &Path) -> Option<HostError> {
+    let path = crate::layout::identity_in(data_dir);
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Ok(found) if !found.is_file() => return Some(HostError::Identity(path)),
+        _ => {}
+    }
+    match std::fs::read(&path).map(Zeroizing::new) {
+        Ok(bytes) => parse(&bytes).is_none().then_some(HostError::Identity(path)),
+        Err(error) => Some(HostError::files(&path)(error)),
+    }
+}
+
 fn parse(bytes: &[u8]) -> Option<(String, SigningKey)> {
     let stored: Stored = serde_json::from_slice(bytes).ok()?;
     let key = Zeroizing::new(URL_SAFE_NO_PAD.decode(stored.signing_key.as_bytes()).ok()?);
@@ -196,6 +211,10 @@ mod tests {
             Identity::load(&path, None, None),
             Err(HostError::Identity(_))
         ));
+        std::fs::rename(&path, crate::layout::identity_in(dir.path())).unwrap();
+        let trouble = identity_trouble(dir.path());
+        assert_eq!(trouble.map(|error| error.code()), Some("identity_damaged"));
+        let path = crate::layout::identity_in(dir.path());
         assert_eq!(std::fs::read(&path).unwrap(), b"\0garbage");
     }
 

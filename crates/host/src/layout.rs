@@ -5,6 +5,14 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Name of the file with the host's own key.
+const IDENTITY: &str = "host-identity.json";
+
+/// Where that is.
+pub(crate) fn identity_in(data_dir: &Path) -> PathBuf {
+    data_dir.join(IDENTITY)
+}
+
 /// Longest socket path every Unix takes (macOS has 104 bytes with the terminator).
 const LONGEST_SOCKET_PATH: usize = 103;
 
@@ -113,7 +121,7 @@ impl Layout {
     /// Id and key of the host.
     #[must_use]
     pub(crate) fn identity_file(&self) -> PathBuf {
-        self.root.join("host-identity.json")
+        identity_in(&self.root)
     }
 }
 

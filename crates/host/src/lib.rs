@@ -27,5 +27,6 @@ mod skills;
 
 pub use config::{security_here, why_not};
 pub use error::HostError;
+pub use identity::identity_trouble;
 pub use run::{HostOptions, run};
 pub use skills::look_at_skills;

@@ -131,6 +131,7 @@ fn enrollment(id: &str, round: usize) -> Enrollment {
             url: "https://bus.example.org/mcp".into(),
             token: Some(Secret::new(&"m".repeat(64))),
         }),
+        bus: None,
         ca_file: None,
         made_at: 1,
     }

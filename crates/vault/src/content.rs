@@ -57,6 +57,8 @@ struct StoredEnrollment {
     on: bool,
     disabled: Option<StoredDisabled>,
     mcp: Option<StoredMcp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bus: Option<String>,
     ca_file: Option<PathBuf>,
     made_at: u64,
 }
@@ -173,6 +175,7 @@ impl From<&Enrollment> for StoredEnrollment {
                 url: mcp.url.clone(),
                 token: mcp.token.clone(),
             }),
+            bus: from.bus.clone(),
             ca_file: from.ca_file.clone(),
             made_at: from.made_at,
         }
@@ -201,6 +204,7 @@ impl TryFrom<StoredEnrollment> for Enrollment {
                 url: mcp.url,
                 token: mcp.token,
             }),
+            bus: from.bus,
             ca_file: from.ca_file,
             made_at: from.made_at,
         })
@@ -244,6 +248,7 @@ mod tests {
                     url: texts[4].clone(),
                     token: token.map(|token| Secret::new(&token)),
                 }),
+                bus: on.then(|| texts[5].clone()),
                 ca_file: ca_file.map(PathBuf::from),
                 made_at,
             }
@@ -265,6 +270,7 @@ mod tests {
             on: true,
             disabled: None,
             mcp: None,
+            bus: None,
             ca_file: None,
             made_at: 1,
         }

@@ -27,6 +27,8 @@ pub struct Enrollment {
     pub disabled: Option<Disabled>,
     /// The MCP server that threads get from this bus.
     pub mcp: Option<McpServer>,
+    /// The bus's own name for itself, by which it is known under another address. Not every bus says one.
+    pub bus: Option<String>,
     /// Further certificate authorities to trust for this bus.
     pub ca_file: Option<PathBuf>,
     /// When it was made, in seconds since 1970.

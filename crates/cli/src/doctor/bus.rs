@@ -3,7 +3,7 @@
 use super::finding::{Check, Finding, Level};
 use drawbridge_connector::{ClientError, ConnectorError, api_url, ask_http};
 use drawbridge_wire::Secret;
-use drawbridge_wire::buses::{DisabledView, McpCheck, McpView};
+use drawbridge_wire::buses::{BusSource, DisabledView, McpCheck, McpView};
 use drawbridge_wire::control::LinkView;
 use drawbridge_wire::pipe::LinkState;
 use http::{Method, StatusCode, header};
@@ -66,6 +66,8 @@ pub(super) struct Seen {
     pub token: Token,
     pub link: Option<LinkState>,
     pub wanted: bool,
+    /// Id of the enrollment at a host.
+    pub enrolled: Option<String>,
     pub disabled: Option<DisabledView>,
     pub mcp: Option<McpView>,
 }
@@ -88,6 +90,10 @@ pub(super) enum Token {
 pub(super) async fn look(bus: Bus) -> Seen {
     let (health, token) = tokio::join!(health(&bus), token(&bus));
     let (health, skew) = health;
+    let enrolled = match &bus.known {
+        Known::ByHost(view) if view.source == BusSource::Vault => Some(view.id.clone()),
+        _ => None,
+    };
     let (wanted, disabled, mcp, link) = match bus.known {
         Known::Not => (true, None, None, None),
         Known::ByHost(view) => (view.wanted, view.disabled, view.mcp, Some(view.link)),
@@ -99,6 +105,7 @@ pub(super) async fn look(bus: Bus) -> Seen {
         skew,
         token,
         wanted,
+        enrolled,
         disabled,
         mcp,
         link,
@@ -270,6 +277,14 @@ fn of_token(seen: &Seen) -> Option<Finding> {
             "give one with FORGE_CODEX_CONNECTOR_TOKEN, or enroll with `drawbridge enroll --api URL`",
         )),
         (None, Token::NotTried) => None,
+        (Some(_), Token::NotTried) if !seen.wanted && seen.enrolled.is_some() => Some(Finding::warn(
+            Check::BusToken,
+            "not known: this bus is switched off here",
+            format!(
+                "if it is to be used, `drawbridge enrollments on {}`, then look again",
+                seen.enrolled.as_deref().unwrap_or_default()
+            ),
+        )),
         (Some(_), Token::NotTried) => Some(Finding::warn(
             Check::BusToken,
             "not known: the host is not connected",
@@ -311,6 +326,7 @@ mod tests {
             token: Token::NotTried,
             link: None,
             wanted: true,
+            enrolled: None,
             disabled: None,
             mcp: None,
         }
@@ -454,6 +470,19 @@ mod tests {
         for (seen, expected) in table {
             assert_eq!(words(&seen), expected, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn how_a_bus_that_is_off_is_switched_on_is_said() {
+        let off = Seen {
+            link: Some(LinkState::Disconnected),
+            wanted: false,
+            enrolled: Some("one".to_owned()),
+            ..seen()
+        };
+        let token = of_token(&off).unwrap();
+        let remedy = token.remedy.unwrap_or_default();
+        assert!(remedy.contains("`drawbridge enrollments on one`"), "{remedy}");
     }
 
     #[test]

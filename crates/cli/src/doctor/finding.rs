@@ -39,6 +39,8 @@ pub(crate) enum Check {
     ConfigWaits,
     /// Our data directory.
     DataDir,
+    /// The host's own key in it.
+    Identity,
     /// Sockets and files in it.
     Sockets,
     /// Room on the disk.
@@ -77,6 +79,7 @@ impl Check {
             Check::ConfigFile => "config_file",
             Check::ConfigWaits => "config_waits",
             Check::DataDir => "data_dir",
+            Check::Identity => "identity",
             Check::Sockets => "sockets",
             Check::Disk => "disk",
             Check::Keyring => "keyring",

@@ -3,6 +3,7 @@
 use super::finding::{Check, Finding, Level};
 use drawbridge_codex::HomeError;
 use drawbridge_config::{Problem, check_codex_config, has_errors};
+use drawbridge_host::HostError;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Uid, access};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -92,6 +93,19 @@ pub(super) fn of_data_dir(path: &Path, found: &DataDir) -> Finding {
             format!("close it: `chmod 700 '{at}'`"),
         ),
         DataDir::There { mode, .. } => Finding::ok(Check::DataDir, format!("{at} (mode {mode:04o}, yours)")),
+    }
+}
+
+/// The key by which buses know this computer; `None` when nothing is wrong with it.
+pub(super) fn of_identity(trouble: Option<&HostError>) -> Finding {
+    match trouble {
+        None => Finding::ok(Check::Identity, "the host's own key is right, or not made yet"),
+        Some(error) => Finding::told(
+            Level::Fail,
+            Check::Identity,
+            &format!("no host starts: {error}"),
+            "correct the rights of that file",
+        ),
     }
 }
 

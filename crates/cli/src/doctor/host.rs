@@ -96,6 +96,12 @@ fn of_app_server(view: &HostView) -> Finding {
             "`drawbridge logs` shows its last lines",
         ),
         AppServerState::Starting => Finding::warn(id, "the host's app-server is starting", "look again"),
+        // Only a host that was started for a short command never had one.
+        AppServerState::Stopped if view.app_server.generation == 0 => Finding::warn(
+            id,
+            "a short command's host runs just now, which has no app-server and dials no bus",
+            "look again in a moment; it ends with that command",
+        ),
         AppServerState::Stopping | AppServerState::Stopped => {
             Finding::warn(id, "the host is stopping", "look again")
         }

@@ -266,6 +266,14 @@ async fn files_part(subject: &Subject, env: &[(OsString, OsString)]) -> Vec<Find
             Check::Sockets,
         )
     };
+    let identity = {
+        let look = data.clone();
+        blocking(
+            move || drawbridge_host::identity_trouble(&look),
+            |trouble| folders::of_identity(trouble.as_ref()),
+            Check::Identity,
+        )
+    };
     let rooms = {
         let places: Vec<PathBuf> = [Some(data.clone()), state.clone()]
             .into_iter()
@@ -290,18 +298,19 @@ async fn files_part(subject: &Subject, env: &[(OsString, OsString)]) -> Vec<Find
             Check::Leftovers,
         )
     };
-    let (codex_home, codex_config, config_file, data_dir, insides, rooms, leftovers) = tokio::join!(
+    let (codex_home, codex_config, config_file, data_dir, identity, insides, rooms, leftovers) = tokio::join!(
         codex_home,
         codex_config,
         config_file,
         data_dir,
+        identity,
         insides,
         rooms,
         leftovers
     );
     let mut out = vec![codex_home];
     out.extend(codex_config);
-    out.extend([config_file, data_dir, insides, rooms, leftovers]);
+    out.extend([config_file, data_dir, identity, insides, rooms, leftovers]);
     out
 }
 

@@ -100,10 +100,13 @@ impl Hub {
                 base: &base,
                 log: &log,
             };
-            if let Some(said) = twice(&asking, &place, params.ca_file.as_ref(), others).await {
-                answer(Some(reply), said);
-                return None;
-            }
+            let bus = match twice(&asking, &place, params.ca_file.as_ref(), others).await {
+                Ok(bus) => bus,
+                Err(said) => {
+                    answer(Some(reply), said);
+                    return None;
+                }
+            };
             let found = crate::ask::ask(
                 &spawner,
                 &base,
@@ -148,6 +151,7 @@ impl Hub {
                     on: true,
                     disabled: None,
                     mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
+                    bus,
                     ca_file: params.ca_file,
                     made_at,
                     id,

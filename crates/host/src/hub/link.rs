@@ -86,10 +86,19 @@ impl Hub {
     /// Answers once that is kept; the links follow at once.
     pub(super) fn set_wanted(&mut self, which: Option<&str>, wanted: bool, reply: Reply) {
         match self.meant(which) {
-            Ok(ids) => {
-                for id in &ids {
-                    self.want(id, wanted);
+            Ok(mut ids) => {
+                if let (Some(id), true) = (which, wanted)
+                    && let Some(said) = self.on_elsewhere(id)
+                {
+                    return answer(Some(reply), said);
                 }
+                ids.retain(|id| {
+                    let free = !wanted || self.on_elsewhere(id).is_none();
+                    if free {
+                        self.want(id, wanted);
+                    }
+                    free
+                });
                 self.keep_wishes(&ids, wanted, reply);
             }
             Err(wrong) => answer(Some(reply), wrong),

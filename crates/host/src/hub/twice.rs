@@ -31,45 +31,73 @@ pub(super) struct Other {
     api: String,
     source: BusSource,
     ca_file: Option<PathBuf>,
+    own_name: Option<String>,
+    /// Whether it is switched on, and so is asked anew.
+    on: bool,
 }
 
 impl Hub {
-    /// Buses at other addresses. Those that are off or that do not take this host are left alone.
+    /// Buses at other addresses but those that do not take this host any more. One that is off is not asked;
+    /// what it said once counts.
     pub(super) fn others(&self, origin: &str) -> Vec<Other> {
         self.buses
             .iter()
-            .filter(|bus| bus.origin != origin && bus.view.wanted && bus.view.disabled.is_none())
+            .filter(|bus| bus.origin != origin && bus.view.disabled.is_none())
             .map(|bus| Other {
                 id: bus.view.id.clone(),
                 name: bus.view.name.clone(),
                 api: bus.view.api.clone(),
                 source: bus.view.source,
                 ca_file: bus.ca_file.clone(),
+                own_name: bus.own_name.clone(),
+                on: bus.view.wanted,
             })
             .collect()
     }
+
+    /// Why a bus cannot be switched on: it is on already, under another address.
+    pub(super) fn on_elsewhere(&self, id: &str) -> Option<ControlReply> {
+        let bus = self.bus(id)?;
+        let own = bus.own_name.as_ref()?;
+        let same = |other: &&super::buses::Bus| {
+            other.origin != bus.origin && other.view.wanted && other.own_name.as_ref() == Some(own)
+        };
+        let other = self.buses.iter().find(same)?;
+        let said = format!(
+            "this is the bus that is on as {} under {}. It keeps one link for each computer, so that two addresses \
+             would take it from each other; nothing was changed: switch that one off first with `drawbridge \
+             enrollments off {}`",
+            drawbridge_consent::visible_line(&other.view.name),
+            drawbridge_consent::visible_line(&other.view.api),
+            other.view.id
+        );
+        Some(error("already_on", &said))
+    }
 }
 
-/// Why a bus cannot be enrolled at this address: it is used under another, or it does not answer at all.
+/// What the bus at this address calls itself; or why it cannot be enrolled there: it is used under another
+/// address, or it does not answer at all.
 pub(super) async fn twice(
     asking: &Asking<'_>,
     place: &Place,
     ca_file: Option<&PathBuf>,
     others: Vec<Other>,
-) -> Option<ControlReply> {
-    if others.is_empty() {
-        return None;
-    }
-    let id = match asking.which(place, ca_file.cloned()).await.ok()? {
-        AskAnswer::Bus { id } => id?,
+) -> Result<Option<String>, ControlReply> {
+    let id = match asking.which(place, ca_file.cloned()).await {
+        Ok(AskAnswer::Bus { id: Some(id) }) => id,
         // Another question would come to the same, after as long a wait.
-        AskAnswer::Bad { code, message } => return Some(error(&code, &message)),
-        _ => return None,
+        Ok(AskAnswer::Bad { code, message }) => return Err(error(&code, &message)),
+        _ => return Ok(None),
     };
+    let remembered = |other: &&Other| !other.on && other.own_name.as_ref() == Some(&id);
+    if let Some(other) = others.iter().find(remembered) {
+        return Err(same(other));
+    }
     let deadline = Instant::now() + OTHERS;
     // Each in a task of its own: one that takes too long still ends its connector.
     let asked: Vec<_> = others
         .into_iter()
+        .filter(|other| other.on)
         .filter_map(|other| {
             let place = Place::of(&other.api).ok()?;
             Some((asking.which(&place, other.ca_file.clone()), other))
@@ -79,10 +107,10 @@ pub(super) async fn twice(
         if let Ok(Ok(AskAnswer::Bus { id: Some(found) })) = timeout_at(deadline, answer).await
             && found == id
         {
-            return Some(same(&other));
+            return Err(same(&other));
         }
     }
-    None
+    Ok(Some(id))
 }
 
 impl Asking<'_> {

@@ -25,6 +25,7 @@ pub fn enrollment(id: &str, note: &str) -> Enrollment {
             url: "https://bus.example.org/mcp".into(),
             token: Some(Secret::new(&format!("{MCP_CANARY}-{id}-{note}"))),
         }),
+        bus: None,
         ca_file: None,
         made_at: 1_700_000_000,
     }

@@ -246,6 +246,13 @@ async fn one_bus_under_two_addresses_is_enrolled_once() {
     let view = site.view().await.unwrap();
     assert_eq!(view.links.len(), 1, "{:?}", view.links);
     assert!(connected(&view, &bus).is_some(), "its link is not touched");
+    // Also while it is off: it would be switched on again some day.
+    site.cli(&["enrollments", "off", &link.id]).await.well();
+    site.cli(&["enroll", "--api", &second, "--code", &code])
+        .await
+        .failed(1, "already_enrolled");
+    site.cli(&["enrollments", "on", &link.id]).await.well();
+    site.connected(&bus).await;
     // Another bus is another bus.
     site.enroll(&other, None, &[]).await;
     // The code is still worth an enrollment, at the address that is known; the other address then is not.
