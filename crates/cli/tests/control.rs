@@ -39,6 +39,8 @@ async fn without_a_host_every_command_says_so_and_how_to_start_one() {
         &["approvals", "list"],
         &["approvals", "show", "1-0"],
         &["approvals", "accept", "1-0"],
+        &["skills", "watch"],
+        &["skills", "enable", "greet"],
         &["stop"],
         &["logs"],
     ] {
