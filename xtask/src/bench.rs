@@ -10,6 +10,8 @@ pub(crate) enum Subject {
     Vault,
     /// The app on a real desktop (Linux): start, memory, windows. Always an optimized build
     Desktop,
+    /// Noticing that a skill changed, and watching while nothing does
+    Skills,
 }
 
 /// Runs a benchmark. Without `release` it takes the unoptimized build that the tests have made already: what
@@ -18,10 +20,16 @@ pub(crate) enum Subject {
 /// # Errors
 /// When it cannot be built, or a budget is exceeded.
 pub(crate) fn bench(subject: Subject, release: bool) -> Result<(), Error> {
-    let (package, bench) = match subject {
-        Subject::Vault => ("drawbridge-vault", "vault"),
+    let parts: &[(&str, &str)] = match subject {
+        Subject::Vault => &[("drawbridge-vault", "vault")],
+        // Noticing alone, then all the way on a host with the real Codex.
+        Subject::Skills => &[("drawbridge-skills", "skills"), ("drawbridge-cli", "skills")],
         Subject::Desktop => return crate::package::measured(),
     };
+    parts.iter().try_for_each(|part| run_bench(*part, release))
+}
+
+fn run_bench((package, bench): (&str, &str), release: bool) -> Result<(), Error> {
     let mut command = run::cargo(&["bench", "--quiet", "--package", package, "--bench", bench]);
     command.args(["--profile", if release { "release" } else { "dev" }]);
     if run::on_ci() {

@@ -155,6 +155,9 @@ impl Link {
                         let status = Status { app_server_ready, active_threads, open_approvals };
                         self.context.registry.status(self.id.clone(), self.number, status).await;
                     }
+                    FromHost::Skills(skills) => {
+                        self.context.registry.skills_told(self.id.clone(), self.number, skills).await;
+                    }
                     FromHost::Refused { tunnel, reason } => {
                         self.context.registry.refused(self.id.clone(), self.number, tunnel, reason).await;
                     }

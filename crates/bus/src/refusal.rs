@@ -16,7 +16,7 @@ pub(crate) enum Door {
     AppServer,
     /// `/mcp`.
     Mcp,
-    /// `/api/hosts`.
+    /// `/api/hosts` and what is below it.
     Api,
     /// `/api/pair` and `/api/enrollments`.
     Admin,

@@ -14,6 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use drawbridge_wire::Secret;
 use drawbridge_wire::enroll::{EnrollmentView, code_from};
 use drawbridge_wire::link::{ByeReason, TunnelEnd};
+use drawbridge_wire::skills::SkillNames;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +42,16 @@ enum Order {
         id: String,
         number: LinkNumber,
         status: Status,
+    },
+    SkillsTold {
+        id: String,
+        number: LinkNumber,
+        skills: SkillNames,
+    },
+    Skills {
+        id: String,
+        only: Option<String>,
+        reply: oneshot::Sender<Result<Arc<SkillNames>, Refusal>>,
     },
     Pong {
         id: String,
@@ -170,6 +181,17 @@ impl Registry {
         self.tell(Order::Status { id, number, status }).await;
     }
 
+    pub(crate) async fn skills_told(&self, id: String, number: LinkNumber, skills: SkillNames) {
+        self.tell(Order::SkillsTold { id, number, skills }).await;
+    }
+
+    /// What a host told of its skills, for one who may see all hosts or `only` one.
+    pub(crate) async fn skills(&self, id: String, only: Option<String>) -> Result<Arc<SkillNames>, Refusal> {
+        self.ask(|reply| Order::Skills { id, only, reply })
+            .await
+            .unwrap_or(Err(Refusal::Draining))
+    }
+
     pub(crate) async fn pong(&self, id: String, number: LinkNumber) {
         self.tell(Order::Pong { id, number }).await;
     }
@@ -285,6 +307,11 @@ async fn run(
             }
             Order::Leave { id, number } => roster.leave(&id, number),
             Order::Status { id, number, status } => roster.set_status(&id, number, status),
+            Order::SkillsTold { id, number, skills } => roster.set_skills(&id, number, skills),
+            Order::Skills { id, only, reply } => {
+                // The asker may be gone.
+                let _ = reply.send(roster.skills(&id, only.as_deref()));
+            }
             Order::Pong { id, number } => roster.pong(&id, number),
             Order::Refused {
                 id,

@@ -7,6 +7,7 @@ use crate::refusal::Refusal;
 use crate::tokens::Grant;
 use drawbridge_wire::enroll::EnrollmentView;
 use drawbridge_wire::link::{ByeReason, FromBus, TunnelEnd};
+use drawbridge_wire::skills::SkillNames;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -88,6 +89,7 @@ struct Online {
     number: LinkNumber,
     seat: LinkSeat,
     status: Status,
+    skills: Arc<SkillNames>,
     since: SystemTime,
     last_pong: Instant,
     places: Arc<Semaphore>,
@@ -229,6 +231,7 @@ impl<S> Roster<S> {
             number: self.last_number,
             seat,
             status: Status::default(),
+            skills: Arc::default(),
             since: SystemTime::now(),
             last_pong: Instant::now(),
             places: Arc::new(Semaphore::new(self.limits.tunnels_per_host)),
@@ -265,6 +268,26 @@ impl<S> Roster<S> {
     pub(crate) fn set_status(&mut self, id: &str, number: LinkNumber, status: Status) {
         if let Some(online) = self.current(id, number) {
             online.status = status;
+        }
+    }
+
+    pub(crate) fn set_skills(&mut self, id: &str, number: LinkNumber, skills: SkillNames) {
+        if let Some(online) = self.current(id, number) {
+            online.skills = Arc::new(skills);
+        }
+    }
+
+    /// What a connected host told of its skills, for one who may see the host.
+    pub(crate) fn skills(&self, id: &str, only: Option<&str>) -> Result<Arc<SkillNames>, Refusal> {
+        if only.is_some_and(|only| only != id) {
+            return Err(Refusal::UnknownHost);
+        }
+        match self.online.get(id) {
+            Some(online) => Ok(online.skills.clone()),
+            None if self.pins.get(id).is_some_and(|pin| !pin.revoked) => {
+                Err(Refusal::HostOffline(id.to_owned()))
+            }
+            None => Err(Refusal::UnknownHost),
         }
     }
 

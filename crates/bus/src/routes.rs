@@ -16,6 +16,7 @@ use axum::{Extension, Json, Router};
 use drawbridge_wire::link::{
     BUS_HEADER, MAX_APP_SERVER_MESSAGE, MAX_LINK_MESSAGE, MAX_REMOTE_MESSAGE, SUBPROTOCOL, TUNNEL_HOST_HEADER,
 };
+use drawbridge_wire::skills::SkillNames;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -66,6 +67,7 @@ pub(crate) fn router(doors: &Arc<Doors>) -> Router {
         .route("/", any(only_app_server))
         .route("/mcp", mcp)
         .route("/api/hosts", get(hosts))
+        .route("/api/hosts/{id}/skills", get(skills))
         .route("/api/pair", post(enrollments::pair))
         .route("/api/enroll", post(enrollments::enroll))
         .route("/api/enrollments", get(enrollments::list))
@@ -218,6 +220,19 @@ async fn hosts(State(doors): State<Arc<Doors>>, request: Request) -> Result<Json
     Ok(Json(
         doors.registry.view(bearer.only_host().map(str::to_owned)).await?,
     ))
+}
+
+/// Names, scopes and hashes, which is all that a host tells of its skills.
+async fn skills(
+    State(doors): State<Arc<Doors>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Json<SkillNames>, Refusal> {
+    let bearer = doors.tokens.admit(Door::Api, request.headers())?;
+    let Path(id) = id.map_err(|_| Refusal::UnknownHost)?;
+    let only = bearer.only_host().map(str::to_owned);
+    let told = doors.registry.skills(id, only).await?;
+    Ok(Json(SkillNames::clone(&told)))
 }
 
 async fn ready(State(doors): State<Arc<Doors>>) -> Result<&'static str, Refusal> {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub mod setup;
+pub mod skills;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -95,6 +96,8 @@ pub enum Command {
     Threads(JsonArgs),
     /// Show and answer what the agent asks for.
     Approvals(ApprovalsArgs),
+    /// Show skills, watch them change, check them, and switch them on or off.
+    Skills(skills::SkillsArgs),
     /// End the host, whoever else uses it.
     Stop,
     /// Show the last lines of the agent's or the connector's log.

@@ -59,6 +59,12 @@ pub enum CliError {
     /// No such approval.
     #[error("there is no approval `{0}`; `drawbridge approvals list` shows those that wait")]
     NoApproval(String),
+    /// No such skill.
+    #[error("there is no skill `{0}`; `drawbridge skills list` shows those that are known")]
+    NoSkill(String),
+    /// More than one of that name.
+    #[error("several skills are called `{0}`; name one by its path:\n  {paths}", paths = .1.join("\n  "))]
+    SeveralSkills(String, Vec<String>),
     /// The answer came to nothing.
     #[error("the answer did not count: {0}")]
     NotCounted(String),
@@ -130,6 +136,8 @@ impl CliError {
             CliError::HostKeepsEnding(..) => "host_keeps_ending",
             CliError::NoApproval(_) => "no_approval",
             CliError::NotCounted(_) => "not_counted",
+            CliError::NoSkill(_) => "no_skill",
+            CliError::SeveralSkills(..) => "several_skills",
             CliError::Bus { code, .. } | CliError::Connector { code, .. } | CliError::Host { code, .. } => {
                 code
             }
@@ -158,6 +166,8 @@ impl CliError {
             CliError::Remote(error) => error.exit(),
             CliError::NotCounted(_) | CliError::NoApproval(_) => Exit::NotCounted,
             CliError::HostStart { .. }
+            | CliError::NoSkill(_)
+            | CliError::SeveralSkills(..)
             | CliError::Which(_)
             | CliError::HostKeepsEnding(..)
             | CliError::Bus { .. }

@@ -24,6 +24,7 @@ mod report;
 mod run_host;
 mod screen;
 pub mod secrets;
+mod skills;
 mod status;
 mod stop;
 mod threads;
@@ -93,6 +94,7 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
         Command::Status(args) => status::run(&data_dir, args.json).await,
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
         Command::Approvals(args) => approvals::run(&data_dir, args).await,
+        Command::Skills(args) => skills::run(&place, args).await,
         Command::Stop => stop::run(&data_dir).await,
         Command::Logs(args) => logs::run(&data_dir, args).await,
         Command::Remote(args) => remote::run(args, &secrets).await,

@@ -48,6 +48,7 @@ fn text(view: &HostView) -> String {
     lines.extend(view.links.iter().map(report::link));
     lines.extend(view.links.iter().filter_map(report::mcp));
     lines.extend(report::vault(&view.vault));
+    lines.push(crate::skills::summary(&view.skills));
     lines.extend(view.threads.iter().map(report::thread));
     lines.extend(view.approvals.iter().map(report::approval));
     lines.extend(view.leases.iter().map(|lease| {

@@ -39,6 +39,8 @@ async fn without_a_host_every_command_says_so_and_how_to_start_one() {
         &["approvals", "list"],
         &["approvals", "show", "1-0"],
         &["approvals", "accept", "1-0"],
+        &["skills", "watch"],
+        &["skills", "enable", "greet"],
         &["stop"],
         &["logs"],
     ] {
@@ -307,6 +309,8 @@ async fn connect_without_a_terminal_tells_and_never_answers() {
     // Nothing but the lease is ever sent.
     let (id, request) = client.request().await;
     assert_eq!(request, Request::ReleaseLease {});
+    state.leases.retain(|lease| lease.pid != Some(pid));
+    client.change(11, Change::Leases(state.leases)).await;
     client.reply(id, json!({})).await;
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -322,6 +326,37 @@ async fn connect_without_a_terminal_tells_and_never_answers() {
         "{}",
         ended.stdout
     );
+}
+
+/// Who gave its lease back a moment before does not keep the host up, whatever was read until then.
+#[tokio::test]
+async fn connect_sees_its_host_end_when_somebody_else_has_just_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let child = start(dir.path(), &["connect"]);
+    let pid = child.id().unwrap();
+    let mut state = view(dir.path(), Some(pid));
+    let own = state.leases.clone();
+    state.leases.push(LeaseView {
+        client: "drawbridge config accept".to_owned(),
+        pid: Some(4242),
+    });
+    let mut client = host.ready_client(&state).await;
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    client.change(8, Change::Leases(own)).await;
+    client.change(9, Change::Leases(Vec::new())).await;
+    client.reply(id, json!({})).await;
+    let stopping = Change::Stopping {
+        reason: "nobody uses it".to_owned(),
+    };
+    client.change(10, stopping).await;
+    drop(client);
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let last = ended.stdout.lines().last().unwrap();
+    assert_eq!(last, "the host is stopping");
 }
 
 #[tokio::test]

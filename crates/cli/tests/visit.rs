@@ -9,7 +9,7 @@
 mod common;
 
 use common::FakeHost;
-use drawbridge_cli::control_client::ControlClient;
+use drawbridge_control::ControlClient;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_vault::{BusId, Confirmed, Enrollment, KeySource, McpServer, Vault};
 use drawbridge_wire::control::{PolicyView, Request};

@@ -282,8 +282,8 @@ pub const KEYS: [Key; 19] = [
     Key {
         default: Some("[]"),
         about: &[
-            "Folders with skills besides Codex's own and ~/.agents/skills. Read and checked, and without effect",
-            "so far: nothing watches skills yet.",
+            "Folders with skills besides Codex's own and ~/.agents/skills, for all threads. They need not be there",
+            "yet. Counts from the next turn on; remote clients may name these skills, too.",
         ],
         ..row(
             Name::SkillRoots,

@@ -121,6 +121,8 @@ impl Setup {
 pub(crate) struct Inbox {
     /// Only the latest counts.
     pub(crate) status: watch::Receiver<Option<FromHost>>,
+    /// The same.
+    pub(crate) skills: watch::Receiver<Option<FromHost>>,
     /// Nonce and signature.
     pub(crate) signatures: mpsc::Receiver<(String, String)>,
     /// See [`stopped`].
@@ -140,22 +142,26 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<Option<ByeReason>>) -> By
 
 pub(crate) struct Outbox {
     pub(crate) status: watch::Sender<Option<FromHost>>,
+    pub(crate) skills: watch::Sender<Option<FromHost>>,
     pub(crate) signatures: mpsc::Sender<(String, String)>,
     pub(crate) stop: watch::Sender<Option<ByeReason>>,
 }
 
 pub(crate) fn boxes() -> (Outbox, Inbox) {
     let (status, status_seen) = watch::channel(None);
+    let (skills, skills_seen) = watch::channel(None);
     let (signatures, signed) = mpsc::channel(MAX_WAITING_SIGNATURES);
     let (stop, stop_seen) = watch::channel(None);
     let inbox = Inbox {
         status: status_seen,
+        skills: skills_seen,
         signatures: signed,
         stop: stop_seen,
     };
     (
         Outbox {
             status,
+            skills,
             signatures,
             stop,
         },
@@ -185,6 +191,9 @@ impl Outbox {
                         open_approvals,
                     };
                     self.status.send_replace(Some(status));
+                }
+                ToConnector::Skills(names) => {
+                    self.skills.send_replace(Some(FromHost::Skills(names)));
                 }
                 ToConnector::Stop { reason } => {
                     self.stop.send_replace(Some(reason));

@@ -208,6 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut said = None;
         inbox.status.mark_changed();
+        inbox.skills.mark_changed();
         loop {
             tokio::select! {
                 message = self.next() => match message? {
@@ -237,6 +238,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     if let Some(status) = status && said.as_ref() != Some(&status) {
                         self.send(&status).await?;
                         said = Some(status);
+                    }
+                }
+                Ok(()) = inbox.skills.changed() => {
+                    let skills = inbox.skills.borrow_and_update().clone();
+                    if let Some(skills) = skills {
+                        self.send(&skills).await?;
                     }
                 }
                 reason = stopped(&mut inbox.stop) => return Ok(reason),

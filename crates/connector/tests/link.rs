@@ -12,6 +12,7 @@ use common::{FakeBus, FakeHost, HOST_ID, NONCE, TOKEN, closed, greet, hear, open
 use drawbridge_connector::BACKOFF_BASE;
 use drawbridge_wire::link::{ByeReason, FromBus, FromHost, SUBPROTOCOL};
 use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
+use drawbridge_wire::skills::{SkillName, SkillNames};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -79,6 +80,29 @@ async fn the_status_is_passed_on_when_it_changes_and_after_each_welcome() {
     drop(link);
     let mut link = bus.register(&mut host).await;
     assert_eq!(hear(&mut link).await, status(3));
+}
+
+#[tokio::test]
+async fn the_names_of_skills_are_passed_on_when_they_change_and_after_each_welcome() {
+    let mut bus = FakeBus::start().await;
+    let mut host = FakeHost::start(&bus.url).await;
+    let names = |name: &str| SkillNames {
+        skills: vec![SkillName {
+            name: name.to_owned(),
+            scope: "user".to_owned(),
+            hash: "00".to_owned(),
+            enabled: true,
+        }],
+        left_out: 0,
+    };
+    host.send(&ToConnector::Skills(names("a"))).await;
+    let mut link = bus.register(&mut host).await;
+    assert_eq!(hear(&mut link).await, FromHost::Skills(names("a")));
+    host.send(&ToConnector::Skills(names("b"))).await;
+    assert_eq!(hear(&mut link).await, FromHost::Skills(names("b")));
+    drop(link);
+    let mut link = bus.register(&mut host).await;
+    assert_eq!(hear(&mut link).await, FromHost::Skills(names("b")));
 }
 
 #[tokio::test]

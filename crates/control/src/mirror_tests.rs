@@ -81,6 +81,7 @@ fn view() -> HostView {
         links: Vec::new(),
         vault,
         config: None,
+        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: vec![thread("a", "idle"), thread("b", "idle")],
         approvals: Vec::new(),
         leases: Vec::new(),

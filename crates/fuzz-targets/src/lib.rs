@@ -12,6 +12,7 @@ mod frames;
 mod http_heads;
 mod places;
 mod secrets;
+mod skills;
 mod text;
 
 /// A function of foreign bytes.
@@ -37,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("verdict", places::verdict),
     ("config_parse", configuration::config_parse),
     ("vault_decode", secrets::vault_decode),
+    ("skill_head", skills::skill_head),
 ];
 
 /// Runs the target of this name.

@@ -28,6 +28,7 @@ pub(crate) enum Event {
     /// something.
     Link(String, u64, LinkEvent),
     Vault(VaultEvent),
+    Skills(SkillsEvent),
     /// The configuration file was read again.
     Config(Box<crate::config::Reading>),
     /// An MCP server was looked at.
@@ -388,6 +389,28 @@ pub(crate) struct OpenVault {
     pub confirmed: crate::config::Confirmed,
     /// Those among them that are not what is used now.
     pub replaced: Vec<BusId>,
+}
+
+/// What there is to say of skills.
+pub(crate) enum SkillsEvent {
+    /// The folders were looked at.
+    Found(Box<drawbridge_skills::Found>),
+    /// Codex said which skills it has, and which of them it uses.
+    Listed {
+        generation: u64,
+        /// What it was asked.
+        asked: crate::skills::Ask,
+        result: Result<crate::skills::Listed, crate::skills::CodexError>,
+    },
+    /// Codex takes its time; what was found by this look is shown without its word.
+    Overdue { look: u64 },
+    /// Codex keeps whether a skill is used.
+    Written {
+        path: PathBuf,
+        enabled: bool,
+        result: Result<(), crate::skills::CodexError>,
+        reply: Reply,
+    },
 }
 
 /// From the task that keeps a connector running.

@@ -23,8 +23,10 @@ mod policy;
 mod room;
 mod run;
 mod settings;
+mod skills;
 
 pub use config::{security_here, why_not};
 pub use error::HostError;
 pub use identity::identity_trouble;
 pub use run::{HostOptions, run};
+pub use skills::look_at_skills;

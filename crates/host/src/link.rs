@@ -6,6 +6,7 @@ use drawbridge_process::{Child, Ladder, Spawner, stop};
 use drawbridge_wire::Secret;
 use drawbridge_wire::link::ByeReason;
 use drawbridge_wire::pipe::{FromConnector, ToConnector};
+use drawbridge_wire::skills::SkillNames;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -52,6 +53,7 @@ pub(crate) struct LinkHandle {
     lines: mpsc::Sender<ToConnector>,
     wanted: watch::Sender<(bool, u64)>,
     status: watch::Sender<Option<HostStatus>>,
+    skills: watch::Sender<Option<SkillNames>>,
     stop: mpsc::Sender<oneshot::Sender<()>>,
     child: watch::Receiver<Option<Arc<Child>>>,
 }
@@ -71,6 +73,16 @@ impl LinkHandle {
     /// Tells how the host is; only the newest counts.
     pub(crate) fn status(&self, status: HostStatus) {
         self.status.send_replace(Some(status));
+    }
+    /// Tells which skills there are; only the newest counts.
+    pub(crate) fn skills(&self, names: &SkillNames) {
+        self.skills.send_if_modified(|told| {
+            let new = told.as_ref() != Some(names);
+            if new {
+                *told = Some(names.clone());
+            }
+            new
+        });
     }
     /// Sends a line that must arrive.
     pub(crate) fn send(&self, line: ToConnector) {
@@ -111,6 +123,7 @@ pub(crate) fn start(
     let (lines, line_queue) = mpsc::channel(256);
     let (wanted, wish) = watch::channel((wanted, 0));
     let (status, status_wish) = watch::channel(None);
+    let (skills, skills_wish) = watch::channel(None);
     let (stop, orders) = mpsc::channel(1);
     let (child_out, child) = watch::channel(None);
     let origin = plan.origin.clone();
@@ -123,6 +136,7 @@ pub(crate) fn start(
         lines: line_queue,
         wish,
         status: status_wish,
+        skills: skills_wish,
         orders,
         child: child_out,
     };
@@ -133,6 +147,7 @@ pub(crate) fn start(
         lines,
         wanted,
         status,
+        skills,
         stop,
         child,
     }
@@ -147,6 +162,7 @@ struct Task {
     lines: mpsc::Receiver<ToConnector>,
     wish: watch::Receiver<(bool, u64)>,
     status: watch::Receiver<Option<HostStatus>>,
+    skills: watch::Receiver<Option<SkillNames>>,
     orders: mpsc::Receiver<oneshot::Sender<()>>,
     child: watch::Sender<Option<Arc<Child>>>,
 }
@@ -201,6 +217,7 @@ impl Task {
         // What was meant for an earlier connector says nothing to this one; its status follows.
         while self.lines.try_recv().is_ok() {}
         self.status.mark_changed();
+        self.skills.mark_changed();
         self.child.send_replace(Some(child.clone()));
         if write(&mut stdin, &self.setup()).await.is_err() {
             stop(&child, Ladder::default()).await;
@@ -226,7 +243,7 @@ impl Task {
                         return Life::Ended(format!("the connector ended by itself; it is started again. {last}"));
                     }
                 },
-                out = next_line(&mut self.lines, &mut self.status) => {
+                out = next_line(&mut self.lines, &mut self.status, &mut self.skills) => {
                     // Half a line may have gone out: nothing can follow it.
                     if write(&mut stdin, &out).await.is_err() {
                         stop(&child, Ladder::default()).await;
@@ -271,6 +288,7 @@ impl Task {
 async fn next_line(
     lines: &mut mpsc::Receiver<ToConnector>,
     status: &mut watch::Receiver<Option<HostStatus>>,
+    skills: &mut watch::Receiver<Option<SkillNames>>,
 ) -> ToConnector {
     loop {
         tokio::select! {
@@ -285,6 +303,12 @@ async fn next_line(
                         return ToConnector::Status { app_server_ready, active_threads, open_approvals };
                     }
                 }
+                Err(_) => std::future::pending().await,
+            },
+            changed = skills.changed() => match changed {
+                Ok(()) => if let Some(names) = skills.borrow_and_update().clone() {
+                    return ToConnector::Skills(names);
+                },
                 Err(_) => std::future::pending().await,
             },
         }

@@ -22,7 +22,8 @@ pub(crate) struct Policy {
     pub ceilings: Vec<Pair>,
     /// Where the app-server runs; a relative path of a remote means a place below it.
     pub cwd: PathBuf,
-    /// Canonical folders of the user's own skills, which a remote may name but not see otherwise.
+    /// Folders of the user's own skills, which a remote may name but not see otherwise. They come and go,
+    /// so where they lead is looked up each time.
     pub skill_roots: Vec<PathBuf>,
     /// The MCP server that threads of this connection get: that of its bus; for the user, the first bus's.
     pub mcp: Option<McpServer>,
@@ -66,6 +67,16 @@ impl Policy {
         }
     }
 
+    /// The same policy with other folders of skills.
+    pub(crate) fn with_skill_roots(&self, skill_roots: Vec<PathBuf>) -> Self {
+        let narrower = self.skill_roots.iter().any(|root| !skill_roots.contains(root));
+        Self {
+            edition: self.edition + u64::from(narrower),
+            skill_roots,
+            ..self.clone()
+        }
+    }
+
     /// How far a remote of this role may set a thread.
     pub(crate) fn ceiling(&self, role: Role) -> Ceiling {
         Ceiling::of(role).narrowed(&self.ceilings)
@@ -98,6 +109,7 @@ impl Policy {
         let canonical = canonical(path)?;
         self.skill_roots
             .iter()
+            .filter_map(|root| super::policy::canonical(root))
             .any(|root| canonical.starts_with(root))
             .then_some(canonical)
     }

@@ -1,5 +1,6 @@
 //! Putting a host together.
 
+use crate::HostError;
 use crate::agent::{self, AgentHandle, AgentPlan};
 use crate::ask::ConnectorBase;
 use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader, guarded, guarded_all_the_same};
@@ -11,10 +12,10 @@ use crate::identity::Identity;
 use crate::layout::Layout;
 use crate::policy::{self, Policy};
 use crate::room::Limits;
-use crate::{HostError, policy::canonical};
 use drawbridge_audit::{Audit, Entry};
 use drawbridge_config::{Name, Origin, Security};
 use drawbridge_process::{Ledger, Reaper, Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
+use drawbridge_skills::Places;
 use drawbridge_vault::KeySource;
 use drawbridge_wire::pipe::{HostReady, HostSetup, VaultKey};
 use std::ffi::OsString;
@@ -171,6 +172,11 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         nonce: nonce.clone(),
     };
     let (tokens, tokens_known) = watch::channel(None);
+    let places = Places {
+        codex_home: codex_home.clone(),
+        home,
+        ..Places::default()
+    };
     let agent = match binary {
         Some(binary) => {
             let plan = AgentPlan {
@@ -229,6 +235,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         known,
         tokens,
         limits,
+        places,
         service: setup.service,
         visit: setup.visit,
     };
@@ -259,10 +266,11 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
 }
 
 fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {
-    let skills = [
-        Some(codex_home.join("skills")),
-        home.map(|home| home.join(".agents/skills")),
-    ];
+    let skills = Places {
+        codex_home: codex_home.to_owned(),
+        home: home.map(Path::to_owned),
+        ..Places::default()
+    };
     Policy {
         edition: 0,
         answer: security.answer,
@@ -270,11 +278,7 @@ fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<
         roots: security.roots.clone(),
         ceilings: security.ceilings.clone(),
         cwd: cwd.to_owned(),
-        skill_roots: skills
-            .into_iter()
-            .flatten()
-            .filter_map(|path| canonical(&path))
-            .collect(),
+        skill_roots: crate::skills::nameable(&skills),
         mcp: None,
     }
 }

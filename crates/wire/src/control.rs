@@ -6,6 +6,7 @@
 pub use crate::buses::LinkView;
 use crate::buses::{ConfigView, Enroll, SetEnrollment, VaultView, WhichBus};
 pub use crate::card::{DiffLineKind, DiffLineView, FieldKind, FormField, FormOption, Part};
+use crate::skills::{SetSkill, SkillsView};
 use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,12 @@ pub enum Request {
         /// [`crate::buses::ConfigOffer::digest`] of what the person saw; another one is refused as `changed`.
         digest: String,
     },
+    /// Has Codex use a skill or not, from now on. Answered when Codex's configuration says so.
+    #[serde(rename = "skills/set")]
+    SetSkill(SetSkill),
+    /// Looks at all skills again, now.
+    #[serde(rename = "skills/rescan")]
+    RescanSkills {},
     /// Gives this connection's lease back on purpose. Without another lease the host ends at once.
     #[serde(rename = "lease/release")]
     ReleaseLease {},
@@ -201,6 +208,8 @@ pub struct HostView {
     pub vault: VaultView,
     /// The configuration file, when the host reads one.
     pub config: Option<ConfigView>,
+    /// Skills.
+    pub skills: SkillsView,
     /// Live threads.
     pub threads: Vec<ThreadView>,
     /// Open approvals and those that ended in the last minutes, oldest first.
@@ -496,6 +505,8 @@ pub enum Change {
     Config(Box<ConfigView>),
     /// The policy.
     Policy(PolicyView),
+    /// Skills.
+    Skills(Box<SkillsView>),
     /// A thread appeared or changed.
     Thread(ThreadView),
     /// A thread is no longer live.
@@ -531,6 +542,6 @@ pub struct AnswerResult {
 #[serde(deny_unknown_fields)]
 pub struct ErrorData {
     /// `not_initialized`, `unsupported_version`, `bad_request`, `unknown_approval`, `changed`,
-    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `stopping`.
+    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `unknown_skill`, `stopping`.
     pub code: String,
 }

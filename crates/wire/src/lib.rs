@@ -12,6 +12,7 @@ pub mod link;
 pub mod pipe;
 pub mod schema;
 pub mod secret;
+pub mod skills;
 mod strict;
 mod vocabulary;
 

@@ -105,6 +105,8 @@ pub enum FromHost {
         /// Approvals that wait for a person.
         open_approvals: u32,
     },
+    /// Which skills the host has, whenever that changes.
+    Skills(crate::skills::SkillNames),
     /// The tunnel cannot be served; the client is answered at once.
     Refused {
         /// Of the `open`.

@@ -89,6 +89,8 @@ pub enum ToConnector {
         /// Approvals that wait.
         open_approvals: u32,
     },
+    /// To be passed on as the link's `skills`.
+    Skills(crate::skills::SkillNames),
     /// Say `bye` and end.
     Stop {
         /// Why.

@@ -78,6 +78,24 @@ fn messages() -> Vec<(&'static str, &'static str, Takes, Value)> {
             CONTROL,
             "Request",
             request,
+            json!({ "method": "skills/set", "params": { "path": "/s/SKILL.md", "enabled": false } }),
+        ),
+        (
+            LINK,
+            "FromHost",
+            from_host,
+            json!({ "type": "skills", "left_out": 0, "skills": [{ "name": "n", "scope": "user", "hash": "00", "enabled": true }] }),
+        ),
+        (
+            PIPE,
+            "ToConnector",
+            to_connector,
+            json!({ "type": "skills", "left_out": 1, "skills": [] }),
+        ),
+        (
+            CONTROL,
+            "Request",
+            request,
             json!({ "method": "logs", "params": { "child": "connector" } }),
         ),
         (

@@ -1,7 +1,7 @@
 //! Who is let in as a host, and how a link ends.
 
 use crate::setting::{
-    CLIENT, CONNECT, Link, MCP, TestBus, closed, hear, hello, key, options, pair, reason, say, within,
+    BOUND, CLIENT, CONNECT, Link, MCP, TestBus, closed, hear, hello, key, options, pair, reason, say, within,
 };
 use drawbridge_bus::{BusLimits, BusOptions};
 use drawbridge_wire::link::{ByeReason, FromBus, FromHost, MAX_LINK_MESSAGE, SUBPROTOCOL, TunnelEnd};
@@ -225,6 +225,40 @@ async fn a_hosts_status_is_what_it_said_last() {
     known["active_threads"] = json!(0);
     known["open_approvals"] = json!(0);
     assert_eq!(bus.hosts(MCP).await, json!([known]));
+}
+
+#[tokio::test]
+async fn who_may_see_a_host_sees_the_names_of_its_skills_and_nobody_else_does() {
+    let bus = TestBus::start().await;
+    let mut link = Link::join(&bus, "desk", &key(1)).await;
+    let list = "/api/hosts/desk/skills";
+    let nothing = json!({ "skills": [], "left_out": 0 });
+    assert_eq!(bus.ask(list, Some(MCP), &[]).await.body, nothing);
+    let told = json!({
+        "skills": [{ "name": "greet", "scope": "user", "hash": "00", "enabled": true }],
+        "left_out": 2,
+    });
+    link.send(&FromHost::Skills(serde_json::from_value(told.clone()).unwrap()))
+        .await;
+    link.settle().await;
+    assert_eq!(bus.ask(list, Some(MCP), &[]).await.body, told);
+    assert_eq!(bus.ask(list, Some(CLIENT), &[]).await.body, told);
+    for (path, token, status, code) in [
+        (list, None, 401, "unauthorized"),
+        (list, Some(CONNECT), 403, "wrong_scope"),
+        ("/api/hosts/mill/skills", Some(BOUND), 404, "unknown_host"),
+        ("/api/hosts/mill/skills", Some(MCP), 404, "unknown_host"),
+    ] {
+        let answer = bus.ask(path, token, &[]).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+    }
+    link.send(&FromHost::Bye {
+        reason: ByeReason::Disconnected,
+    })
+    .await;
+    assert_eq!(link.receive().await, None);
+    let answer = bus.ask(list, Some(MCP), &[]).await;
+    assert_eq!(answer.code(), "host_offline");
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
 //! `config show` and `config check`: the file as a host reads it, and what a host that runs makes of it.
 
 use super::{now, tell};
-use drawbridge_control::{ControlClient, ControlError};
 use crate::place::Place;
 use crate::{CliError, Exit, screen};
 use drawbridge_config::{
     Config, InForce, Problem, Resolved, Security, Shown, Store, Values, has_errors, resolve_usable, show,
 };
 use drawbridge_consent::visible_line;
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::buses::{ConfigInForce, ConfigView, WideningView};
 use serde::Serialize;
 use std::ffi::OsString;

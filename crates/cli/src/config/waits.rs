@@ -1,11 +1,11 @@
 //! After a key was set: whether it counts, or waits for a person.
 
 use super::{now, show};
-use drawbridge_control::{ControlClient, ControlError};
 use crate::place::Place;
 use crate::{CliError, screen};
 use drawbridge_config::{InForce, Name, Problem, Security, Store, pair_of_words, words};
 use drawbridge_consent::visible_line;
+use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::HostView;
 use std::path::Path;
 use std::time::Duration;

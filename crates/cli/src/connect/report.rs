@@ -79,6 +79,9 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
             (!news.is_empty()).then(|| news.join("\n"))
         }
         Change::Policy(new) => (before.policy != *new).then(|| format!("now {}", policy(new).join("\n"))),
+        Change::Skills(new) => (before.skills.watching != new.watching)
+            .then(|| crate::skills::watching(&new.watching))
+            .flatten(),
         Change::Leases(_) | Change::Connections(_) => None,
     }
 }
@@ -471,6 +474,7 @@ mod tests {
                 notices: Vec::new(),
             },
             config: None,
+            skills: drawbridge_wire::skills::SkillsView::default(),
             threads: vec![running()],
             approvals: Vec::new(),
             leases: Vec::new(),

@@ -4,7 +4,9 @@ use super::terminal::{Terminal, forget_typed};
 use super::{HOST_ENDS, StopSignal, prompt, report};
 use crate::{CliError, screen};
 use drawbridge_control::{ControlClient, ControlError};
-use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Change, Delta, HostView, Request};
+use drawbridge_wire::control::{
+    Answer, ApprovalState, ApprovalView, Change, Delta, HostView, LeaseView, Request,
+};
 use prompt::Reading;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -15,6 +17,12 @@ use tokio::time::{Instant, sleep_until};
 const LOOK_FIRST: Duration = Duration::from_millis(500);
 /// How soon a host says that it is stopping after the last lease was given back.
 const SAYS_STOPPING: Duration = Duration::from_secs(2);
+
+/// Who holds a lease, in words.
+fn holder(lease: &LeaseView) -> String {
+    let pid = lease.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    format!("{}{pid}", drawbridge_consent::visible_line(&lease.client))
+}
 
 /// How the connection ended.
 pub(crate) enum End {
@@ -289,36 +297,32 @@ impl Session<'_> {
     /// Gives the lease back. Says who keeps the host up, or sees it end.
     async fn release(&mut self) -> Result<End, CliError> {
         self.terminal.answered(false);
-        let own = std::process::id();
-        let others: Vec<String> = self
-            .view
-            .leases
-            .iter()
-            .filter(|lease| lease.pid != Some(own))
-            .map(|lease| {
-                let pid = lease.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-                format!("{}{pid}", drawbridge_consent::visible_line(&lease.client))
-            })
-            .collect();
         match self.client.request(&Request::ReleaseLease {}).await {
             // A host that is quick to end may close before it answers.
             Ok(_) | Err(ControlError::Lost(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        // Only what it says from here on counts: who is gone since may still be in what was read before.
+        let own = std::process::id();
+        let mut others = Vec::new();
+        let stops = tokio::time::timeout(SAYS_STOPPING, async {
+            while !self.stopping && others.is_empty() {
+                match self.client.next().await.map(|delta| delta.change) {
+                    Ok(Change::Stopping { .. }) | Err(_) => self.stopping = true,
+                    Ok(Change::Leases(leases)) if leases.iter().all(|lease| lease.pid != Some(own)) => {
+                        others = leases.iter().map(holder).collect();
+                    }
+                    Ok(_) => {}
+                }
+            }
+        })
+        .await;
         if !others.is_empty() {
             self.terminal
                 .news(&format!("the host stays up for {}", others.join(", ")))?;
             return Ok(End::Released { last: false });
         }
-        let stops = tokio::time::timeout(SAYS_STOPPING, async {
-            while !self.stopping {
-                match self.client.next().await {
-                    Ok(delta) => self.stopping = matches!(delta.change, Change::Stopping { .. }),
-                    Err(_) => self.stopping = true,
-                }
-            }
-        });
-        if stops.await.is_err() {
+        if stops.is_err() {
             self.terminal
                 .news("the host stays up; `drawbridge stop` ends it")?;
             return Ok(End::Released { last: false });

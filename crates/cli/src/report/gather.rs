@@ -118,6 +118,14 @@ pub(super) fn view_of(mut value: Value, with_commands: bool) -> Value {
             }
         }
     }
+    for skill in value
+        .pointer_mut("/skills/skills")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        skill["description"] = LEFT_OUT.into();
+    }
     value
 }
 

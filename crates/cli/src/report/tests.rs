@@ -100,6 +100,7 @@ fn the_agents_log_keeps_when_how_bad_and_where() {
 fn the_words_of_the_agent_are_in_the_status_on_demand_only() {
     let view = json!({
         "threads": [{"id": "t", "title": "PROMPT"}],
+        "skills": { "skills": [{ "name": "s", "description": "PROMPT" }] },
         "approvals": [{
             "id": "1-0", "headline": "PROMPT", "body": "PROMPT", "choices": [{"label": "PROMPT"}],
             "state": {"state": "sent", "decision": {"accept_with_amendment": "PROMPT"}},

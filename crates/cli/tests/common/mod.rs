@@ -182,6 +182,7 @@ pub(crate) fn view(data_dir: &Path, lease_of: Option<u32>) -> HostView {
             notices: Vec::new(),
         },
         config: None,
+        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: Vec::new(),
         approvals: Vec::new(),
         leases: lease_of

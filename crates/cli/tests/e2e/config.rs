@@ -365,7 +365,13 @@ async fn what_waits_is_marked_where_it_is_shown_and_where_it_is_set() {
 // proves S5.45, S5.47
 #[tokio::test]
 async fn folders_that_no_remote_gets_are_told_of_where_they_are_set() {
-    let world = World::start().await;
+    let key = drawbridge_testkit::home::scratch_dir("key").unwrap();
+    let key_file = key.path().join("key").to_str().unwrap().to_owned();
+    let world = World::start_with(Plan {
+        connect: vec!["--key-file".to_owned(), key_file],
+        ..Plan::default()
+    })
+    .await;
     let work = world.work.canonicalize().unwrap();
     let roots = format!("[\"/\", {work:?}]");
     let (code, _, told) = said(&world, &["config", "set", "security.roots", &roots]).await;
@@ -377,7 +383,8 @@ async fn folders_that_no_remote_gets_are_told_of_where_they_are_set() {
     assert_eq!(view.policy.roots, [work]);
     let problems = &config(&view).problems;
     assert_eq!((problems.len(), problems[0].start), (1, Some((2, 9))));
-    let (_, _, told) = said(&world, &["config", "accept", "--yes"]).await;
+    let (code, _, told) = said(&world, &["config", "accept", "--yes"]).await;
+    assert_eq!(code, Some(0), "{told}");
     assert!(told.contains(bad) && told.contains("^^^"), "{told}");
     world.stop().await;
 }

@@ -16,4 +16,5 @@ mod config;
 mod enroll;
 mod order;
 mod sharing;
+mod skills;
 mod spine;

@@ -62,6 +62,7 @@ fn host(approvals: Vec<ApprovalView>) -> HostView {
             notices: Vec::new(),
         },
         config: None,
+        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: vec![ThreadView {
             id: "T".into(),
             title: Some("Fix\nit".into()),

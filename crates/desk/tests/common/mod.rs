@@ -346,6 +346,7 @@ pub(crate) fn view(dir: &Path) -> HostView {
             notices: Vec::new(),
         },
         config: None,
+        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: Vec::new(),
         approvals: Vec::new(),
         leases: vec![lease(std::process::id())],

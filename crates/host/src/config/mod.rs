@@ -145,6 +145,16 @@ impl Configuration {
             .unwrap_or("info")
     }
 
+    /// Folders with skills besides those of Codex.
+    pub(crate) fn skill_roots(&self, home: Option<&std::path::Path>) -> Vec<PathBuf> {
+        let paths = self.reading.settings.values().paths(Name::SkillRoots);
+        paths
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.expanded(home))
+            .collect()
+    }
+
     /// What an accept confirms now.
     pub(crate) fn offer(&self) -> ConfigOffer {
         let kept = self.accepted();

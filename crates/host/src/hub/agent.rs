@@ -219,6 +219,7 @@ impl Hub {
                     self.on_item_ended(id, item);
                 }
             }
+            ("skills/changed", _) => self.skills_changed_in_codex(),
             ("serverRequest/resolved", _) => {
                 let request = params.get("requestId").cloned();
                 if let Some(request) = request.and_then(|r| serde_json::from_value::<RequestId>(r).ok()) {

@@ -163,7 +163,7 @@ impl Hub {
 
     /// Ends every remote connection that began when more was allowed. What it asks until it has ended is
     /// refused.
-    fn close_outdated(&mut self) {
+    pub(super) fn close_outdated(&mut self) {
         for client in self.clients.values_mut() {
             client.close_if_before(self.policy.edition);
         }

@@ -69,6 +69,8 @@ impl Hub {
             Request::ExportVault { recipient } => return self.export_vault(recipient, reply),
             Request::ImportVault(import) => return self.import_vault(*import, reply),
             Request::AcceptConfig { digest } => return self.accept_config(&digest, reply),
+            Request::SetSkill(set) => return self.set_skill(&set, reply),
+            Request::RescanSkills {} => return self.rescan_skills(reply),
             Request::ReleaseLease {} => {
                 self.leases.drop_lease(connection, true, now_ms());
                 self.leases_changed();

@@ -22,6 +22,7 @@ impl Hub {
             LinkEvent::Started { pid } => {
                 tracing::info!(bus = id, pid, "connector started");
                 self.report_status();
+                self.report_skills();
             }
             LinkEvent::Said(FromConnector::Sign { nonce }) => {
                 let signature = self.identity.sign(&nonce, bus.handle.origin());

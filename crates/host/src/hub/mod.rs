@@ -14,6 +14,7 @@ mod link;
 mod mcp;
 mod places;
 mod refusals;
+mod skills;
 mod stop;
 mod twice;
 mod vault;
@@ -109,6 +110,8 @@ pub(crate) struct Parts {
     pub known: watch::Sender<Arc<KnownBuses>>,
     pub tokens: watch::Sender<Option<Tokens>>,
     pub limits: Limits,
+    /// Where skills lie, as far as it does not change.
+    pub places: drawbridge_skills::Places,
     pub service: bool,
     /// See `HostSetup::visit`.
     pub visit: bool,
@@ -154,6 +157,11 @@ pub(crate) struct Hub {
     /// Connections that received a pending request and may be shown it.
     holders: HashMap<drawbridge_core::approvals::ApprovalId, HashSet<ConnectionId>>,
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
+    skills: crate::skills::Skills,
+    /// Who waits for a look at skills.
+    rescans: Vec<crate::event::Reply>,
+    /// Who is answered once Codex has listed its skills.
+    listed_replies: Vec<(crate::event::Reply, crate::event::ControlReply)>,
     /// Number of the last change.
     seq: u64,
     /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
@@ -211,6 +219,9 @@ impl Hub {
             moves: parts.moves,
             holders: HashMap::new(),
             raw: HashMap::new(),
+            skills: crate::skills::Skills::new(parts.places),
+            rescans: Vec::new(),
+            listed_replies: Vec::new(),
             seq: 0,
             visit: parts.visit,
             stopping: None,
@@ -219,6 +230,7 @@ impl Hub {
             hub.add_flagged(bus)?;
         }
         hub.begin_with_vault();
+        hub.begin_with_skills();
         Ok(hub)
     }
 
@@ -231,7 +243,10 @@ impl Hub {
                 () = tokio::time::sleep(self.until_next_deadline()) => None,
             };
             match event {
-                Some(event) => self.handle(event),
+                Some(event) => {
+                    self.handle(event);
+                    self.follow_skills();
+                }
                 None if events.is_closed() => break,
                 None => {}
             }
@@ -251,6 +266,7 @@ impl Hub {
             Event::Control(connection, event) => self.on_control(connection, event),
             Event::Link(bus, number, event) => self.on_link(&bus, number, event),
             Event::Vault(event) => self.on_vault(event),
+            Event::Skills(event) => self.on_skills(event),
             Event::Config(reading) => self.on_config(*reading),
             Event::McpChecked { bus, look, answer } => self.mcp_checked(&bus, look, answer),
             Event::TurnedAway { door, pid, why } => {
@@ -297,6 +313,7 @@ impl Hub {
     /// Numbers a change and sends it to every subscribed control client. One that does not read loses
     /// its connection, never a change.
     fn changed(&mut self, change: Change) {
+        self.skills.note(&change);
         self.seq += 1;
         let delta = drawbridge_wire::control::Delta {
             seq: self.seq,

@@ -26,6 +26,7 @@ impl Hub {
             links: self.buses.iter().map(|bus| bus.view.clone()).collect(),
             vault: self.vault_view(),
             config: self.config_view(),
+            skills: self.skills.view().clone(),
             threads: self.threads.iter().map(thread_view).collect(),
             approvals: self.approvals.iter().map(|card| self.card_view(card)).collect(),
             leases: self.leases_view(),

@@ -1,0 +1,167 @@
+//! How soon a change of a skill shows at the control socket and in `drawbridge skills watch`, on a host with
+//! the real Codex, and what watching costs it while nothing changes.
+//!
+//! `cargo xtask bench skills` runs it. Exceeding a budget fails it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program for the terminal that must fail when it cannot measure"
+)]
+
+#[path = "../tests/e2e/world.rs"]
+mod world;
+
+use drawbridge_control::ControlClient;
+use drawbridge_wire::control::Change;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use world::{World, drawbridge};
+
+/// Longest until a change shows.
+const BUDGET: Duration = Duration::from_secs(1);
+const ROUNDS: usize = 20;
+/// Between changes, so that none follows another.
+const PAUSE: Duration = Duration::from_millis(2200);
+const IDLE: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let world = World::start().await;
+    let root = world.home.path().join("skills");
+    let mut client = ControlClient::connect(&world.data, "bench", false).await.unwrap();
+    let pid = client.snapshot().await.unwrap().host.pid;
+    let mut command = drawbridge();
+    command
+        .args(["skills", "watch", "--json"])
+        .env("DRAWBRIDGE_DATA_DIR", &world.data)
+        .stdout(Stdio::piped());
+    let mut watch = command.spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    tokio::time::sleep(PAUSE).await;
+    let (mut socket, mut cli) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let path = write(&root, round);
+        let began = Instant::now();
+        let shown = path.to_string_lossy().into_owned();
+        let at_socket = async {
+            loop {
+                let delta = client.next().await.unwrap();
+                if let Change::Skills(view) = delta.change
+                    && view.recent.last().is_some_and(|last| last.path == path)
+                {
+                    break began.elapsed();
+                }
+            }
+        };
+        let at_cli = async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.contains(&shown) {
+                    break began.elapsed();
+                }
+            }
+        };
+        let (one, two) = tokio::join!(at_socket, at_cli);
+        socket.push(one);
+        cli.push(two);
+        tokio::time::sleep(PAUSE).await;
+    }
+    let worst = show("at control.sock", socket).max(show("in `skills watch`", cli));
+    drop(client);
+    watch.kill().await.unwrap();
+    tokio::time::sleep(PAUSE).await;
+    let before = Cost::of(pid);
+    tokio::time::sleep(IDLE).await;
+    let cost = Cost::of(pid).since(&before);
+    let percent = |ticks: u64| ticks as f64 / IDLE.as_secs_f64();
+    println!(
+        "idle host for {IDLE:?}: skills-watch woken {} times, {:.1} % CPU; the system's watch threads (of the configuration \
+         too) woken {} times, {:.1} % CPU; all of the host {:.1} % CPU",
+        cost.own.0,
+        percent(cost.own.1),
+        cost.system.0,
+        percent(cost.system.1),
+        percent(cost.all),
+    );
+    let good = worst <= BUDGET && cost.own == (0, 0) && cost.system.1 == 0;
+    println!("budgets: {}", if good { "held" } else { "EXCEEDED" });
+    world.stop().await;
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn write(root: &Path, round: usize) -> PathBuf {
+    let folder = root.join(format!("bench-{}", round % 4));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("SKILL.md");
+    std::fs::write(
+        &path,
+        format!("---\nname: bench-{}\ndescription: d\n---\n{round}\n", round % 4),
+    )
+    .unwrap();
+    path
+}
+
+fn show(what: &str, mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    let at = |percent: usize| all[(all.len() * percent).div_ceil(100).max(1) - 1];
+    println!(
+        "a change shows {what}: p50 {:?}, p99 {:?} of {}",
+        at(50),
+        at(99),
+        all.len()
+    );
+    at(99)
+}
+
+/// Times woken and ticks worked.
+#[derive(Debug, Default)]
+struct Cost {
+    own: (u64, u64),
+    system: (u64, u64),
+    all: u64,
+}
+
+impl Cost {
+    fn of(pid: u32) -> Self {
+        let mut cost = Self::default();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+            let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            let woken: u64 = read("status")
+                .lines()
+                .filter_map(|line| line.split_once("ctxt_switches:"))
+                .filter_map(|(_, count)| count.trim().parse::<u64>().ok())
+                .sum();
+            let stat = read("stat");
+            let fields: Vec<&str> = stat
+                .rsplit_once(')')
+                .map(|(_, rest)| rest.split_whitespace().collect())
+                .unwrap_or_default();
+            let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<u64>().ok());
+            let worked = ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default();
+            cost.all += worked;
+            let name = read("comm");
+            if name.trim() == drawbridge_skills::watch::THREAD {
+                cost.own = (cost.own.0 + woken, cost.own.1 + worked);
+            } else if name.starts_with("notify-rs") {
+                cost.system = (cost.system.0 + woken, cost.system.1 + worked);
+            }
+        }
+        cost
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        let less = |a: (u64, u64), b: (u64, u64)| (a.0 - b.0, a.1 - b.1);
+        Self {
+            own: less(self.own, before.own),
+            system: less(self.system, before.system),
+            all: self.all - before.all,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! `skills`: what there is, what changes, what is wrong, and what Codex uses.
+
+mod text;
+
+pub(crate) use text::{summary, watching};
+
+use crate::args::skills::{SkillsAction, SkillsArgs};
+use crate::place::Place;
+use crate::{CliError, Exit, screen};
+use drawbridge_config::Name;
+use drawbridge_control::{ControlClient, ControlError};
+use drawbridge_skills::Places;
+use drawbridge_wire::control::{Change, HostView, Request};
+use drawbridge_wire::skills::{SetSkill, SkillChangeView, SkillView, SkillsView};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::path::Path;
+
+const CLIENT: &str = "drawbridge skills";
+
+pub(crate) async fn run(place: &Place, args: SkillsArgs) -> Result<Exit, CliError> {
+    match args.action {
+        SkillsAction::List { rescan, json } => list(place, rescan, json).await,
+        SkillsAction::Watch { json } => watch(&place.data_dir, json).await,
+        SkillsAction::Show { skill, json } => show(place, &skill, json).await,
+        SkillsAction::Enable { skill, json } => set(&place.data_dir, &skill, true, json).await,
+        SkillsAction::Disable { skill, json } => set(&place.data_dir, &skill, false, json).await,
+        SkillsAction::Check(args) => check(place, args.json).await,
+        SkillsAction::Roots(args) => roots(place, args.json).await,
+    }
+}
+
+/// What the host knows, or what is read here when none runs.
+async fn known(place: &Place, rescan: bool) -> Result<SkillsView, CliError> {
+    let mut client = match ControlClient::connect(&place.data_dir, CLIENT, false).await {
+        Ok(client) => client,
+        Err(ControlError::NotRunning(_)) => return without_host(place).await,
+        Err(error) => return Err(error.into()),
+    };
+    if rescan {
+        client.request(&Request::RescanSkills {}).await?;
+    }
+    Ok(client.snapshot().await?.skills)
+}
+
+async fn without_host(place: &Place) -> Result<SkillsView, CliError> {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let codex_home =
+        drawbridge_codex::codex_home(&environment).map_err(|error| CliError::Usage(error.to_string()))?;
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    let file = place.config.clone();
+    let read = move || {
+        let extra = file
+            .map(|file| extra_roots(&file, home.as_deref()))
+            .unwrap_or_default();
+        let places = Places {
+            codex_home,
+            home,
+            folders: here.into_iter().collect(),
+            extra,
+        };
+        drawbridge_host::look_at_skills(&places)
+    };
+    let view = tokio::task::spawn_blocking(read).await;
+    let view = view.map_err(|error| CliError::Runtime(std::io::Error::other(error)))?;
+    screen::note_line(
+        "no host runs: read just now, for the folder you are in; which ones Codex uses is not known",
+    );
+    Ok(view)
+}
+
+fn extra_roots(file: &Path, home: Option<&Path>) -> Vec<std::path::PathBuf> {
+    let bytes = drawbridge_config::read_bounded(file)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let (config, _) = drawbridge_config::parse_bytes(&bytes, &file.display().to_string());
+    let config = config.unwrap_or_default();
+    let paths = config.values().paths(Name::SkillRoots);
+    let expanded = paths.into_iter().flatten().filter_map(|path| path.expanded(home));
+    expanded.collect()
+}
+
+async fn list(place: &Place, rescan: bool, json: bool) -> Result<Exit, CliError> {
+    let view = known(place, rescan).await?;
+    if json {
+        screen::json(&view)?;
+    } else {
+        screen::out(&text::list(&view))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn roots(place: &Place, json: bool) -> Result<Exit, CliError> {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        watching: &'a drawbridge_wire::skills::SkillWatching,
+        roots: &'a [drawbridge_wire::skills::SkillRootView],
+        instructions: &'a [drawbridge_wire::skills::InstructionsView],
+    }
+    let view = known(place, false).await?;
+    if json {
+        screen::json(&Report {
+            watching: &view.watching,
+            roots: &view.roots,
+            instructions: &view.instructions,
+        })?;
+    } else {
+        screen::out(&text::roots(&view))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn check(place: &Place, json: bool) -> Result<Exit, CliError> {
+    let view = known(place, false).await?;
+    let problems = text::problems(&view);
+    if json {
+        screen::json(&problems)?;
+    } else if problems.is_empty() {
+        screen::line(&format!(
+            "{} skills, nothing is wrong with them",
+            view.skills.len()
+        ))?;
+    } else {
+        for problem in &problems {
+            screen::line(&text::problem(problem))?;
+        }
+    }
+    let bad = problems.iter().any(|problem| problem.severity == "error");
+    Ok(if bad { Exit::Failed } else { Exit::Done })
+}
+
+async fn show(place: &Place, wanted: &str, json: bool) -> Result<Exit, CliError> {
+    let view = known(place, false).await?;
+    let skill = find(&view, wanted)?;
+    if json {
+        screen::json(skill)?;
+    } else {
+        screen::out(&text::whole(skill))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn set(data_dir: &Path, wanted: &str, enabled: bool, json: bool) -> Result<Exit, CliError> {
+    let mut client = ControlClient::connect(data_dir, CLIENT, false).await?;
+    let view = client.snapshot().await?;
+    let path = find(&view.skills, wanted)?.path.clone();
+    let set = SetSkill {
+        path: path.clone(),
+        enabled,
+    };
+    client.request(&Request::SetSkill(set)).await?;
+    let view = client.snapshot().await?;
+    let busy = view.threads.iter().filter(|thread| runs(thread)).count();
+    if json {
+        let skill = view.skills.skills.into_iter().find(|skill| skill.path == path);
+        screen::json(&skill)?;
+    } else {
+        let word = if enabled { "on" } else { "off" };
+        let later = if busy > 0 {
+            "; where a turn runs, it applies from the next turn"
+        } else {
+            ""
+        };
+        screen::line(&format!("{word}{later}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether a turn runs in it.
+fn runs(thread: &drawbridge_wire::control::ThreadView) -> bool {
+    thread.turn.is_some() || thread.status.starts_with("active") || thread.status.starts_with("waiting")
+}
+
+/// The skill a person means: by its path, or by its name where only one has it.
+fn find<'a>(view: &'a SkillsView, wanted: &str) -> Result<&'a SkillView, CliError> {
+    let path = std::path::absolute(wanted).unwrap_or_else(|_| wanted.into());
+    if let Some(skill) = view.skills.iter().find(|skill| skill.path == path) {
+        return Ok(skill);
+    }
+    let named: Vec<&SkillView> = view.skills.iter().filter(|skill| skill.name == wanted).collect();
+    match named[..] {
+        [one] => Ok(one),
+        [] => Err(CliError::NoSkill(wanted.to_owned())),
+        _ => {
+            let paths = named.iter().map(|skill| text::path(&skill.path)).collect();
+            Err(CliError::SeveralSkills(wanted.to_owned(), paths))
+        }
+    }
+}
+
+async fn watch(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
+    let mut client = ControlClient::connect(data_dir, CLIENT, false).await?;
+    let mut view: HostView = client.snapshot().await?;
+    if !json {
+        screen::line(&summary(&view.skills))?;
+    }
+    loop {
+        let delta = client.next().await?;
+        let before = view.skills.clone();
+        drawbridge_control::apply(&mut view, delta.seq, &delta.change);
+        match &delta.change {
+            Change::Skills(new) => tell(&before, new, json)?,
+            Change::Stopping { .. } => return Ok(Exit::Done),
+            _ => {}
+        }
+    }
+}
+
+fn tell(before: &SkillsView, now: &SkillsView, json: bool) -> Result<(), CliError> {
+    for change in news(&before.recent, &now.recent) {
+        if json {
+            let line = serde_json::to_string(change).map_err(|error| CliError::Output(error.into()))?;
+            screen::line(&line)?;
+        } else {
+            screen::line(&text::change(change, now))?;
+        }
+    }
+    if !json {
+        for line in text::switched(before, now) {
+            screen::line(&line)?;
+        }
+        if before.watching != now.watching {
+            screen::line(&watching(&now.watching).unwrap_or_else(|| "changes are noticed again".to_owned()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Those at the end that were not there before. Turns that ended meanwhile do not make one another.
+fn news<'a>(before: &[SkillChangeView], now: &'a [SkillChangeView]) -> &'a [SkillChangeView] {
+    let same = |a: &SkillChangeView, b: &SkillChangeView| {
+        (&a.kind, &a.path, &a.from, a.at_ms) == (&b.kind, &b.path, &b.from, b.at_ms)
+    };
+    // The oldest are forgotten: what was there is a part of before's end and of now's beginning.
+    let kept = (0..=before.len().min(now.len()))
+        .rev()
+        .find(|kept| {
+            let end = &before[before.len() - kept..];
+            end.iter().zip(now).all(|(a, b)| same(a, b))
+        })
+        .unwrap_or(0);
+    &now[kept..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(at_ms: u64, next_turn: &[&str]) -> SkillChangeView {
+        SkillChangeView {
+            kind: "modified".to_owned(),
+            name: Some("a".to_owned()),
+            path: "/a/SKILL.md".into(),
+            from: None,
+            at_ms,
+            next_turn: next_turn.iter().map(|id| (*id).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn each_change_is_told_once_however_many_are_forgotten() {
+        let all: Vec<SkillChangeView> = (0..60).map(|n| change(n, &["T"])).collect();
+        let times = |changes: &[SkillChangeView]| changes.iter().map(|c| c.at_ms).collect::<Vec<_>>();
+        assert_eq!(times(news(&all[0..0], &all[0..2])), [0, 1]);
+        assert_eq!(times(news(&all[0..2], &all[0..5])), [2, 3, 4]);
+        assert_eq!(
+            times(news(&all[0..50], &all[10..60])),
+            (50..60).collect::<Vec<_>>()
+        );
+        assert_eq!(times(news(&all[0..5], &all[30..32])), [30, 31]);
+        // A turn ended.
+        let settled: Vec<SkillChangeView> = (0..3).map(|n| change(n, &[])).collect();
+        assert_eq!(times(news(&all[0..3], &settled)), Vec::<u64>::new());
+    }
+}

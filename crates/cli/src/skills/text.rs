@@ -1,0 +1,247 @@
+//! Skills in words.
+
+use drawbridge_consent::visible_line;
+use drawbridge_wire::skills::{
+    CodexSkills, SkillChangeView, SkillProblemView, SkillRootView, SkillView, SkillWatching, SkillsView,
+};
+use std::path::Path;
+
+pub(super) fn path(path: &Path) -> String {
+    visible_line(&path.to_string_lossy())
+}
+
+/// One line for `status`.
+pub(crate) fn summary(view: &SkillsView) -> String {
+    if view.watching == SkillWatching::Starting {
+        return "skills: not looked at yet".to_owned();
+    }
+    let bad = view.skills.iter().filter(|skill| is_bad(skill)).count();
+    let off = view
+        .skills
+        .iter()
+        .filter(|skill| skill.enabled == Some(false))
+        .count();
+    let mut line = format!("skills: {}", view.skills.len());
+    if off > 0 {
+        line += &format!(", {off} switched off");
+    }
+    if bad > 0 {
+        line += &format!(", {bad} cannot be used (`drawbridge skills check` says why)");
+    }
+    if let CodexSkills::Failed { message } = &view.codex {
+        line += &format!("; codex did not list its own: {}", visible_line(message));
+    }
+    if let Some(watching) = watching(&view.watching) {
+        line += &format!("; {watching}");
+    }
+    line
+}
+
+/// What is worth saying of how changes are noticed.
+pub(crate) fn watching(watching: &SkillWatching) -> Option<String> {
+    match watching {
+        SkillWatching::Starting | SkillWatching::Watched => None,
+        SkillWatching::Polled {
+            every_ms,
+            code,
+            message,
+        } => Some(format!(
+            "skills are looked at every {every_ms} ms instead of being watched: {} [{code}]",
+            visible_line(message)
+        )),
+        SkillWatching::Off { message } => Some(format!("skills are not watched: {}", visible_line(message))),
+    }
+}
+
+fn is_bad(skill: &SkillView) -> bool {
+    skill.problems.iter().any(|problem| problem.severity == "error")
+}
+
+fn word(skill: &SkillView) -> &'static str {
+    match (is_bad(skill), skill.enabled) {
+        (true, _) => "bad",
+        (false, Some(true)) => "on",
+        (false, Some(false)) => "off",
+        (false, None) => "?",
+    }
+}
+
+fn heading(root: &SkillRootView) -> String {
+    let mut line = format!("{} ({}", path(&root.path), root.scope);
+    if root.read_only {
+        line += ", read only";
+    }
+    if root.state != "present" {
+        line += &format!(", {}", root.state.replace('_', " "));
+    }
+    line += ")";
+    if let Some(real) = &root.real {
+        line += &format!(" -> {}", path(real));
+    }
+    line
+}
+
+pub(super) fn list(view: &SkillsView) -> String {
+    let mut lines = Vec::new();
+    for root in &view.roots {
+        let skills: Vec<&SkillView> = view
+            .skills
+            .iter()
+            .filter(|skill| skill.root == root.path)
+            .collect();
+        if skills.is_empty() && root.problems.is_empty() {
+            continue;
+        }
+        lines.push(heading(root));
+        lines.extend(root.problems.iter().map(|one| format!("  {}", problem(one))));
+        for skill in skills {
+            lines.push(
+                format!("  {:<4}{}  {}", word(skill), skill.name, skill.description)
+                    .trim_end()
+                    .to_owned(),
+            );
+            lines.extend(skill.problems.iter().map(|one| format!("      {}", problem(one))));
+            lines.extend(later(&skill.next_turn).map(|later| format!("      {later}")));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("there are no skills; `drawbridge skills roots` says where they would be".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+pub(super) fn roots(view: &SkillsView) -> String {
+    let mut lines: Vec<String> = view
+        .roots
+        .iter()
+        .flat_map(|root| {
+            let problems = root.problems.iter().map(|one| format!("  {}", problem(one)));
+            let not_in = (!root.not_in.is_empty()).then(|| {
+                format!(
+                    "  not in threads that began before its .codex was there: {}",
+                    ids(&root.not_in)
+                )
+            });
+            let all = std::iter::once(heading(root)).chain(problems).chain(not_in);
+            all.collect::<Vec<_>>()
+        })
+        .collect();
+    lines.extend(view.instructions.iter().map(|file| {
+        let old = if file.old_in.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "; threads that began before it changed keep the old one: {}",
+                ids(&file.old_in)
+            )
+        };
+        format!("{} (instructions{old})", path(&file.path))
+    }));
+    lines.push(watching(&view.watching).unwrap_or_else(|| match view.watching {
+        SkillWatching::Starting => "not looked at yet".to_owned(),
+        _ => "changes are noticed as they happen".to_owned(),
+    }));
+    lines.join("\n") + "\n"
+}
+
+pub(super) fn whole(skill: &SkillView) -> String {
+    let mut lines = vec![
+        format!("Name: {}", skill.name),
+        format!("Description: {}", skill.description),
+        format!("File: {}", path(&skill.path)),
+        format!("Folder: {} ({})", path(&skill.root), skill.scope),
+        format!(
+            "Used: {}",
+            match skill.enabled {
+                Some(true) => "yes",
+                Some(false) => "no, switched off",
+                None => "not known; Codex did not say",
+            }
+        ),
+        format!("Size: {} bytes", skill.size),
+        format!(
+            "SHA-256: {}",
+            skill.hash.as_deref().unwrap_or("not taken, it is too large")
+        ),
+    ];
+    lines.extend(skill.problems.iter().map(problem));
+    lines.extend(later(&skill.next_turn));
+    lines.join("\n") + "\n"
+}
+
+/// All that is wrong, by root.
+pub(super) fn problems(view: &SkillsView) -> Vec<&SkillProblemView> {
+    let of_root = |root: &SkillRootView| {
+        let skills = view.skills.iter().filter(|skill| skill.root == root.path);
+        skills.flat_map(|skill| &skill.problems).collect::<Vec<_>>()
+    };
+    view.roots
+        .iter()
+        .flat_map(|root| root.problems.iter().chain(of_root(root)))
+        .collect()
+}
+
+pub(super) fn problem(problem: &SkillProblemView) -> String {
+    let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!(
+        "{}{line}: {}: {} [{}]",
+        path(&problem.path),
+        problem.severity,
+        visible_line(&problem.message),
+        problem.code
+    )
+}
+
+fn ids(threads: &[String]) -> String {
+    let ids: Vec<String> = threads.iter().map(|id| visible_line(id)).collect();
+    ids.join(", ")
+}
+
+fn later(threads: &[String]) -> Option<String> {
+    (!threads.is_empty()).then(|| {
+        format!(
+            "applies from the next turn in {}, where a turn runs with the old text",
+            ids(threads)
+        )
+    })
+}
+
+/// One change in a line.
+pub(super) fn change(change: &SkillChangeView, now: &SkillsView) -> String {
+    let mut line = change.kind.clone();
+    match &change.name {
+        Some(name) => line += &format!(" {name}"),
+        None => line += " instructions",
+    }
+    line += &format!(" {}", path(&change.path));
+    if let Some(from) = &change.from {
+        line += &format!(" (was {})", path(from));
+    }
+    if let Some(later) = later(&change.next_turn) {
+        line += &format!("; {later}");
+    }
+    if change.name.is_none() {
+        line += "; threads that run keep what they began with";
+    }
+    let skill = now.skills.iter().find(|skill| skill.path == change.path);
+    let bad = skill.and_then(|skill| skill.problems.iter().find(|problem| problem.severity == "error"));
+    if let Some(bad) = bad.filter(|_| change.kind != "deleted") {
+        line += &format!("\n  {}", problem(bad));
+    }
+    line
+}
+
+/// Skills that are used now and were not, and the other way round.
+pub(super) fn switched(before: &SkillsView, now: &SkillsView) -> Vec<String> {
+    let was = |skill: &SkillView| {
+        let old = before.skills.iter().find(|old| old.path == skill.path);
+        old.and_then(|old| old.enabled)
+    };
+    let differs =
+        |skill: &&SkillView| was(skill).is_some_and(|was| skill.enabled.is_some_and(|is| is != was));
+    let told = |skill: &SkillView| {
+        let word = if skill.enabled == Some(true) { "on" } else { "off" };
+        format!("{word} {} {}", skill.name, path(&skill.path))
+    };
+    now.skills.iter().filter(differs).map(told).collect()
+}

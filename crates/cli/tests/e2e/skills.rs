@@ -1,0 +1,286 @@
+//! Skills of a host that runs: a change shows at once, and the very next turn uses it.
+
+mod eyes;
+mod faces;
+mod trouble;
+
+use crate::world::{Client, Plan, World};
+use drawbridge_wire::skills::{CodexSkills, SkillWatching};
+use eyes::{Eyes, put, text};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tokio::net::UnixStream;
+
+/// A world with a further folder of skills, `~/extra`.
+async fn world() -> World {
+    World::start_with(Plan {
+        config: Some(b"[skills]\nextra_roots = [\"~/extra\"]\n"),
+        ..Plan::default()
+    })
+    .await
+}
+
+/// One root of each kind that a person changes, none of which is there at first but Codex's own.
+fn roots(world: &World) -> Vec<PathBuf> {
+    let user = world.scratch.path().join("u");
+    vec![
+        world.home.path().join("skills"),
+        user.join(".agents/skills"),
+        world.work.join(".codex/skills"),
+        world.work.join(".agents/skills"),
+        user.join("extra"),
+    ]
+}
+
+/// Runs a turn that invokes a skill, and answers what the model was sent for it.
+async fn invoke(
+    world: &World,
+    client: &mut Client<UnixStream>,
+    thread: &str,
+    name: &str,
+    path: &Path,
+) -> String {
+    let before = world.model.requests().len();
+    let input = json!([
+        { "type": "text", "text": "SAY: done" },
+        { "type": "skill", "name": name, "path": path },
+    ]);
+    client
+        .call("turn/start", json!({ "threadId": thread, "input": input }))
+        .await
+        .unwrap();
+    client.method("turn/completed").await;
+    let requests = world.model.requests();
+    assert_eq!(requests.len(), before + 1, "one step");
+    // The last message: those before it are of earlier turns.
+    let sent = requests.last().unwrap()["input"].as_array().unwrap().clone();
+    let from = sent
+        .iter()
+        .rposition(|item| item["role"] == "assistant")
+        .map_or(0, |at| at + 1);
+    serde_json::to_string(&sent[from..]).unwrap()
+}
+
+// proves S0.09, S5.30, S5.32, S5.33, S5.34
+#[tokio::test]
+async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
+    let world = world().await;
+    std::fs::create_dir(world.work.join(".codex")).unwrap();
+    let mut eyes = Eyes::at(&world).await;
+    let mut client = world.local().await;
+    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    for (n, root) in roots(&world).iter().enumerate() {
+        let name = format!("greet-{n}");
+        let mark = |version: &str| format!("mark-{n}-{version}");
+        // A root that is made while the thread lives.
+        let path = put(root, &name, &mark("first"));
+        eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
+        let sent = invoke(&world, &mut client, &thread, &name, &path).await;
+        assert!(sent.contains(&mark("first")), "{root:?}: {sent}");
+        // Edited in place.
+        let before = eyes.skill(&path, |_| true).await;
+        std::fs::write(&path, text(&name, &mark("edited"))).unwrap();
+        eyes.skill(&path, |skill| {
+            skill.hash != before.hash && skill.problems.is_empty()
+        })
+        .await;
+        let sent = invoke(&world, &mut client, &thread, &name, &path).await;
+        assert!(
+            sent.contains(&mark("edited")) && !sent.contains(&mark("first")),
+            "{sent}"
+        );
+        // Half written beside it, then put in its place.
+        let before = eyes.skill(&path, |_| true).await;
+        let beside = root.join(&name).join(".SKILL.md.swp");
+        std::fs::write(&beside, "---\nname: half").unwrap();
+        std::fs::write(&beside, text(&name, &mark("replaced"))).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+        eyes.skill(&path, |skill| {
+            skill.hash != before.hash && skill.problems.is_empty()
+        })
+        .await;
+        let sent = invoke(&world, &mut client, &thread, &name, &path).await;
+        assert!(sent.contains(&mark("replaced")), "{sent}");
+        // Another folder, another name of the skill.
+        let renamed = format!("hail-{n}");
+        std::fs::write(&path, text(&renamed, &mark("renamed"))).unwrap();
+        std::fs::rename(root.join(&name), root.join(&renamed)).unwrap();
+        let path = root.join(&renamed).join("SKILL.md");
+        eyes.skill(&path, |skill| {
+            skill.name == renamed && skill.enabled == Some(true)
+        })
+        .await;
+        let sent = invoke(&world, &mut client, &thread, &renamed, &path).await;
+        assert!(sent.contains(&mark("renamed")), "{sent}");
+        // Moved out, and in again.
+        let outside = world.scratch.path().join("outside");
+        std::fs::rename(root.join(&renamed), &outside).unwrap();
+        eyes.without(&path).await;
+        let sent = invoke(&world, &mut client, &thread, &renamed, &path).await;
+        assert!(!sent.contains(&mark("renamed")), "{sent}");
+        std::fs::rename(&outside, root.join(&renamed)).unwrap();
+        eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
+        let sent = invoke(&world, &mut client, &thread, &renamed, &path).await;
+        assert!(sent.contains(&mark("renamed")), "{sent}");
+        std::fs::remove_dir_all(root.join(&renamed)).unwrap();
+        eyes.without(&path).await;
+    }
+    let kinds: Vec<&str> = eyes
+        .view
+        .skills
+        .recent
+        .iter()
+        .map(|change| change.kind.as_str())
+        .collect();
+    for kind in ["created", "modified", "deleted"] {
+        assert!(kinds.contains(&kind), "{kinds:?}");
+    }
+    assert_eq!(eyes.view.skills.watching, SkillWatching::Watched);
+    assert_eq!(eyes.view.skills.codex, CodexSkills::Fresh);
+    world.stop().await;
+}
+
+// proves S5.30
+#[tokio::test]
+async fn a_root_that_is_replaced_by_a_link_is_used_from_the_next_turn_on() {
+    let world = world().await;
+    std::fs::create_dir(world.work.join(".codex")).unwrap();
+    let mut eyes = Eyes::at(&world).await;
+    let mut client = world.local().await;
+    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    for (n, root) in [&roots(&world)[1], &roots(&world)[2]].into_iter().enumerate() {
+        let path = put(root, "greet", &format!("mark-folder-{n}"));
+        let before = eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
+        let elsewhere = world.scratch.path().join(format!("elsewhere-{n}"));
+        put(&elsewhere, "greet", &format!("mark-link-{n}"));
+        std::fs::remove_dir_all(root).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, root).unwrap();
+        eyes.skill(&path, |skill| {
+            skill.hash != before.hash && skill.enabled == Some(true)
+        })
+        .await;
+        let shown = eyes
+            .view
+            .skills
+            .roots
+            .iter()
+            .find(|one| one.path == *root)
+            .unwrap();
+        assert_eq!(shown.real.as_deref(), Some(&*elsewhere));
+        let real = elsewhere.join("greet/SKILL.md");
+        let sent = invoke(&world, &mut client, &thread, "greet", &real).await;
+        assert!(sent.contains(&format!("mark-link-{n}")), "{sent}");
+        // What changes where it leads is noticed.
+        let before = eyes.skill(&path, |_| true).await;
+        std::fs::write(&real, text("greet", "mark-edited-behind-the-link")).unwrap();
+        eyes.skill(&path, |skill| {
+            skill.hash != before.hash && skill.problems.is_empty()
+        })
+        .await;
+        let sent = invoke(&world, &mut client, &thread, "greet", &real).await;
+        assert!(sent.contains("mark-edited-behind-the-link"), "{sent}");
+        std::fs::remove_file(root).unwrap();
+        eyes.without(&path).await;
+    }
+    world.stop().await;
+}
+
+// proves S5.31, S5.35
+#[tokio::test]
+async fn where_a_turn_runs_a_change_says_that_it_applies_from_the_next_one() {
+    let world = world().await;
+    let path = put(&world.work.join(".codex/skills"), "greet", "first");
+    std::fs::write(world.work.join("AGENTS.md"), "Be brief.").unwrap();
+    let mut eyes = Eyes::at(&world).await;
+    let mut client = world.local().await;
+    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    let started = client.turn(&thread, "HANG").await.unwrap();
+    eyes.until(|view| {
+        view.threads
+            .iter()
+            .any(|one| one.id == thread && one.status == "active")
+    })
+    .await;
+    let before = eyes.skill(&path, |_| true).await;
+    assert_eq!(before.next_turn, Vec::<String>::new());
+    std::fs::write(&path, text("greet", "second")).unwrap();
+    let changed = eyes.skill(&path, |skill| skill.hash != before.hash).await;
+    assert_eq!(changed.next_turn, std::slice::from_ref(&thread));
+    let (_, shown, _) = said(&world, &["skills", "show", "greet"]).await;
+    assert!(
+        shown.contains(&format!("applies from the next turn in {thread}")),
+        "{shown}"
+    );
+    let turn = &started["turn"]["id"];
+    client
+        .call("turn/interrupt", json!({ "threadId": thread, "turnId": turn }))
+        .await
+        .unwrap();
+    eyes.skill(&path, |skill| skill.next_turn.is_empty()).await;
+
+    // Instructions are read when a thread starts: that one keeps the old ones.
+    let file = world.work.join("AGENTS.md");
+    std::fs::write(&file, "Be very brief.").unwrap();
+    eyes.until(|view| {
+        let found = view.skills.instructions.iter().find(|one| one.path == file);
+        found.is_some_and(|one| one.old_in == [thread.clone()])
+    })
+    .await;
+    let (_, shown, _) = said(&world, &["skills", "roots"]).await;
+    assert!(shown.contains("keep the old one"), "{shown}");
+    world.stop().await;
+}
+
+// proves S5.35: what Codex does not do for a thread that runs is said
+#[tokio::test]
+async fn a_thread_that_began_before_there_was_a_dot_codex_is_named_as_going_without() {
+    let world = world().await;
+    let mut eyes = Eyes::at(&world).await;
+    let mut client = world.local().await;
+    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    eyes.until(|view| {
+        view.threads
+            .iter()
+            .any(|one| one.id == thread && one.cwd.is_some())
+    })
+    .await;
+    let root = world.work.join(".codex/skills");
+    let path = put(&root, "greet", "mark-late");
+    eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
+    let shown = eyes
+        .view
+        .skills
+        .roots
+        .iter()
+        .find(|one| one.path == root)
+        .unwrap();
+    assert_eq!(shown.not_in, std::slice::from_ref(&thread));
+    let sent = invoke(&world, &mut client, &thread, "greet", &path).await;
+    assert!(
+        !sent.contains("mark-late"),
+        "codex does it by now; then it need not be said: {sent}"
+    );
+    let next = client.thread(&world.work, "on-request", "read-only").await;
+    let sent = invoke(&world, &mut client, &next, "greet", &path).await;
+    assert!(sent.contains("mark-late"), "{sent}");
+    let shown = eyes
+        .view
+        .skills
+        .roots
+        .iter()
+        .find(|one| one.path == root)
+        .unwrap();
+    assert_eq!(shown.not_in, [thread], "only that one");
+    world.stop().await;
+}
+
+async fn said(world: &World, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = world.cli(args).await;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+async fn json_of(world: &World, args: &[&str]) -> Value {
+    let (code, out, error) = said(world, args).await;
+    serde_json::from_str(&out).unwrap_or_else(|wrong| panic!("{wrong}: {code:?} {out}{error}"))
+}

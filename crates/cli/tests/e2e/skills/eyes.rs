@@ -1,0 +1,73 @@
+//! Somebody who looks through the control socket.
+
+use crate::world::{SOON, World};
+use drawbridge_control::ControlClient;
+
+use drawbridge_wire::control::{Change, HostView};
+use drawbridge_wire::skills::{SkillView, SkillsView};
+use std::path::{Path, PathBuf};
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) struct Eyes {
+    client: ControlClient,
+    pub(crate) view: HostView,
+    /// How often skills were told of.
+    pub(crate) told: usize,
+}
+
+impl Eyes {
+    pub(crate) async fn at(world: &World) -> Self {
+        let mut client = ControlClient::connect(&world.data, "test", false).await.unwrap();
+        let view = client.snapshot().await.unwrap();
+        let mut eyes = Self {
+            client,
+            view,
+            told: 0,
+        };
+        // Looked at, and Codex has had its say.
+        eyes.until(|view| view.skills.codex == drawbridge_wire::skills::CodexSkills::Fresh)
+            .await;
+        eyes
+    }
+
+    /// Waits until the view fits.
+    pub(crate) async fn until(&mut self, fits: impl Fn(&HostView) -> bool) {
+        let deadline = Instant::now() + SOON;
+        while !fits(&self.view) {
+            let Ok(delta) = timeout_at(deadline, self.client.next()).await else {
+                panic!("never told: {:#?}", self.view.skills);
+            };
+            let delta = delta.unwrap();
+            self.told += usize::from(matches!(delta.change, Change::Skills(_)));
+            drawbridge_control::apply(&mut self.view, delta.seq, &delta.change);
+        }
+    }
+
+    /// Waits for a skill.
+    pub(crate) async fn skill(&mut self, path: &Path, fits: impl Fn(&SkillView) -> bool) -> SkillView {
+        self.until(|view| find(&view.skills, path).is_some_and(&fits))
+            .await;
+        find(&self.view.skills, path).unwrap().clone()
+    }
+
+    /// Waits until there is none of this path.
+    pub(crate) async fn without(&mut self, path: &Path) {
+        self.until(|view| find(&view.skills, path).is_none()).await;
+    }
+}
+
+pub(crate) fn find<'a>(view: &'a SkillsView, path: &Path) -> Option<&'a SkillView> {
+    view.skills.iter().find(|skill| skill.path == path)
+}
+
+pub(crate) fn text(name: &str, body: &str) -> String {
+    format!("---\nname: {name}\ndescription: about {name}\n---\n{body}\n")
+}
+
+/// Makes a skill and answers the path of its file.
+pub(crate) fn put(root: &Path, name: &str, body: &str) -> PathBuf {
+    std::fs::create_dir_all(root.join(name)).unwrap();
+    let path = root.join(name).join("SKILL.md");
+    std::fs::write(&path, text(name, body)).unwrap();
+    path
+}

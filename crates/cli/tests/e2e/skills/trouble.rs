@@ -1,0 +1,158 @@
+//! Too much at once, and files of somebody who means no good.
+
+use super::eyes::{Eyes, put, text};
+use super::{said, world};
+use std::collections::BTreeSet;
+
+// proves S5.33
+#[tokio::test]
+async fn ten_thousand_files_are_told_in_ten_changes_at_most_and_listed_right() {
+    let world = world().await;
+    let root = world.home.path().join("skills");
+    let mut eyes = Eyes::at(&world).await;
+    let before = eyes.told;
+    let work = root.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        for n in 0..500 {
+            let folder = work.join(format!("s{n:03}"));
+            put(&work, &format!("s{n:03}"), "");
+            for file in 0..19 {
+                std::fs::write(folder.join(format!("f{file}.py")), "x").unwrap();
+            }
+        }
+    });
+    eyes.until(|view| {
+        let mine = view.skills.skills.iter().filter(|skill| skill.root == root);
+        mine.filter(|skill| skill.enabled == Some(true)).count() == 500
+    })
+    .await;
+    writing.await.unwrap();
+    assert!(eyes.told - before <= 10, "told {} times", eyes.told - before);
+    let names: BTreeSet<&str> = eyes
+        .view
+        .skills
+        .skills
+        .iter()
+        .filter(|skill| skill.root == root)
+        .map(|skill| skill.name.as_str())
+        .collect();
+    assert_eq!(names.len(), 500);
+    // Still noticed, one by one.
+    let path = root.join("s499/SKILL.md");
+    let before = eyes.skill(&path, |_| true).await;
+    std::fs::write(&path, text("s499", "edited")).unwrap();
+    eyes.skill(&path, |skill| skill.hash != before.hash).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_hostile_folder_is_named_and_takes_nothing_down() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let world = world().await;
+    let root = world.work.join(".agents/skills");
+    let good = put(&root, "good", "");
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+        std::fs::write(root.join(name).join("SKILL.md"), bytes).unwrap();
+    };
+    write("nul", b"---\nname: a\0\ndescription: b\n---\n");
+    write(
+        "path",
+        b"---\nname: ../../../d/audit.jsonl\ndescription: b\n---\n",
+    );
+    write(
+        "bidi",
+        "---\nname: \"\u{202e}doog\"\ndescription: b\n---\n".as_bytes(),
+    );
+    write("deep", format!("---\na: {}\n---\n", "[".repeat(5000)).as_bytes());
+    write("huge", b"---\nname: huge\ndescription: b\n---\n");
+    let huge = std::fs::OpenOptions::new()
+        .write(true)
+        .open(root.join("huge/SKILL.md"))
+        .unwrap();
+    huge.set_len(100 * 1024 * 1024).unwrap();
+    // Names that are no text.
+    let foreign = root.join(std::ffi::OsStr::from_bytes(b"no\xfftext"));
+    std::fs::create_dir_all(&foreign).unwrap();
+    std::fs::write(foreign.join("SKILL.md"), text("foreign", "")).unwrap();
+    for (link, target) in [("loop", "loop"), ("up", ".."), ("out", "/usr")] {
+        std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+    }
+    let mut eyes = Eyes::at(&world).await;
+    eyes.skill(&good, |skill| {
+        skill.enabled == Some(true) && skill.problems.is_empty()
+    })
+    .await;
+    let (code, out, _) = said(&world, &["skills", "check"]).await;
+    assert_eq!(code, Some(1));
+    for named in [
+        "[nul_byte]",
+        "[name_like_a_path]",
+        "[hidden_characters]",
+        "[too_deep]",
+        "[too_large]",
+        "[link_loop]",
+        "[link_leaves_root]",
+    ] {
+        assert!(out.contains(named), "{named}: {out}");
+    }
+    assert!(!out.contains('\u{202e}'), "{out}");
+    // A hundred megabytes were not read, by the size of what the host holds.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", eyes.view.host.pid)).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kib: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(kib < 90 * 1024, "{kib} KiB");
+    // It goes on.
+    let later = put(&root, "later", "");
+    eyes.skill(&later, |skill| skill.enabled == Some(true)).await;
+    world.stop().await;
+}
+
+// proves S5.30: `cargo xtask bench skills` measures for longer
+#[tokio::test]
+async fn nothing_wakes_the_watch_of_a_host_while_nothing_changes() {
+    let world = world().await;
+    put(&world.work.join(".agents/skills"), "greet", "");
+    let mut eyes = Eyes::at(&world).await;
+    eyes.until(|view| view.skills.skills.iter().any(|skill| skill.name == "greet"))
+        .await;
+    let pid = eyes.view.host.pid;
+    drop(eyes);
+    // The first quiet second shows that what was going on is over; in the second one counts.
+    let second = std::time::Duration::from_secs(1);
+    let mut quiet = 0;
+    let mut before = woken(pid);
+    for _ in 0..15 {
+        tokio::time::sleep(second).await;
+        let now = woken(pid);
+        quiet = if now == before { quiet + 1 } else { 0 };
+        before = now;
+        if quiet == 3 {
+            break;
+        }
+    }
+    assert_eq!(quiet, 3, "three seconds in a row without a wake-up");
+    world.stop().await;
+}
+
+/// How often the thread that looks at skills was woken.
+fn woken(pid: u32) -> u64 {
+    let mut all = None;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
+        if read("comm").trim() != drawbridge_skills::watch::THREAD {
+            continue;
+        }
+        let switches = read("status");
+        let switches = switches
+            .lines()
+            .filter_map(|line| line.split_once("ctxt_switches:"));
+        *all.get_or_insert(0) += switches
+            .filter_map(|(_, count)| count.trim().parse::<u64>().ok())
+            .sum::<u64>();
+    }
+    all.expect("somebody watches")
+}

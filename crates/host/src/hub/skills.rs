@@ -1,0 +1,303 @@
+//! Skills: what is watched, what Codex is told, and what control clients and buses hear of it.
+
+use super::control::error;
+use super::vault::answer;
+use super::{Hub, now_ms};
+use crate::event::{ControlReply, Event, Reply, SkillsEvent};
+use crate::skills::{self, Ask, CodexError, LiveThread};
+use drawbridge_audit::Entry;
+use drawbridge_skills::Watcher;
+use drawbridge_skills::watch::{SystemNotices, Times};
+use drawbridge_wire::control::Change;
+use drawbridge_wire::skills::SetSkill;
+use std::path::Path;
+use std::time::Duration;
+
+/// Longest that a change waits for Codex's word before it is shown.
+const CODEX_WITHIN: Duration = Duration::from_millis(250);
+
+impl Hub {
+    /// A host that is there for a short command has no Codex whose skills there would be.
+    pub(super) fn begin_with_skills(&mut self) {
+        if self.visit {
+            self.skills.off = Some("this host was started for a short command".to_owned());
+            return;
+        }
+        let events = self.events.clone();
+        let places = self.wanted_places();
+        self.skills.watch(places.clone());
+        let found = move |found| {
+            // The loop ends only with the host.
+            let _ = events.blocking_send(Event::Skills(SkillsEvent::Found(Box::new(found))));
+        };
+        match Watcher::start(places, Times::default(), Box::new(SystemNotices), found) {
+            Ok(watcher) => self.skills.watcher = Some(watcher),
+            Err(wrong) => {
+                tracing::error!(code = wrong.code(), error = %wrong, "skills are not watched");
+                self.skills.off = Some(wrong.to_string());
+            }
+        }
+        self.name_skill_roots();
+    }
+
+    /// After each event: whether other folders are known now, Codex runs anew, or a turn is over.
+    pub(super) fn follow_skills(&mut self) {
+        if !self.skills.take_stale() {
+            return;
+        }
+        let places = self.wanted_places();
+        let extra = places.extra.clone();
+        let other_extra = extra != self.skills.places().extra;
+        if places != *self.skills.places() {
+            self.skills.watch(places);
+        }
+        if other_extra {
+            self.name_skill_roots();
+        }
+        let running = self.observer.as_ref().map(|(generation, _)| *generation);
+        match running {
+            None if self.skills.generation.is_some() => {
+                self.skills.codex_is_gone();
+                self.answer_who_waits();
+            }
+            Some(generation) if self.skills.generation != Some(generation) => {
+                self.skills.codex_is_gone();
+                self.skills.generation = Some(generation);
+                // A new one has read nothing yet, and knows of no folders but its own.
+                let extra = Some(extra).filter(|extra| !extra.is_empty());
+                let cwds = self.skills.places().folders.clone();
+                self.ask_codex(Ask { cwds, extra });
+            }
+            Some(_) if other_extra => self.ask_codex(Ask {
+                cwds: self.skills.places().folders.clone(),
+                extra: Some(extra),
+            }),
+            _ => {}
+        }
+        let threads = self.live_threads();
+        self.skills.settle(&threads);
+        if !self.skills.asking {
+            self.tell_skills();
+        }
+        self.report_skills();
+    }
+
+    fn wanted_places(&mut self) -> drawbridge_skills::Places {
+        let mut fixed = vec![self.policy.cwd.clone()];
+        fixed.extend(self.policy.roots.iter().cloned());
+        let threads = self.live_threads();
+        let extra = self.config.skill_roots(self.skills.places().home.as_deref());
+        self.skills.places_with(&fixed, &threads, extra)
+    }
+
+    fn live_threads(&self) -> Vec<LiveThread> {
+        self.threads
+            .iter()
+            .map(|thread| LiveThread {
+                id: thread.id.clone(),
+                cwd: thread.cwd.clone(),
+                active: thread.is_active(),
+            })
+            .collect()
+    }
+
+    /// Remote clients may name the user's own skills. Those that could name more than they can now end.
+    fn name_skill_roots(&mut self) {
+        let roots = skills::nameable(self.skills.places());
+        if roots == self.policy.skill_roots {
+            return;
+        }
+        let before = self.policy.edition;
+        self.policy = self.policy.with_skill_roots(roots).into();
+        self.policies.send_replace(self.policy.clone());
+        if self.policy.edition != before {
+            self.close_outdated();
+        }
+    }
+
+    pub(super) fn on_skills(&mut self, event: SkillsEvent) {
+        match event {
+            SkillsEvent::Found(found) => {
+                let asked = found.asked;
+                let threads = self.live_threads();
+                let ask = self.skills.found(*found, &threads, now_ms());
+                tracing::debug!(look = self.skills.look, ?ask, "skills were looked at");
+                self.ask_codex(ask);
+                if self.skills.asking {
+                    let look = self.skills.look;
+                    self.spawn(async move {
+                        tokio::time::sleep(CODEX_WITHIN).await;
+                        Some(Event::Skills(SkillsEvent::Overdue { look }))
+                    });
+                } else {
+                    self.tell_skills();
+                }
+                if asked {
+                    let replies = std::mem::take(&mut self.rescans).into_iter();
+                    self.listed_replies
+                        .extend(replies.map(|reply| (reply, ControlReply::Done)));
+                }
+                self.answer_who_waits();
+                self.report_skills();
+            }
+            SkillsEvent::Overdue { look } => {
+                if look == self.skills.look && self.skills.asking {
+                    self.tell_skills();
+                }
+            }
+            SkillsEvent::Listed {
+                generation,
+                asked,
+                result,
+            } => {
+                if self.skills.generation != Some(generation) {
+                    return;
+                }
+                match self.skills.listed(&asked, result) {
+                    Some(again) => self.ask_codex(again),
+                    None => self.tell_skills(),
+                }
+                self.answer_who_waits();
+                self.report_skills();
+            }
+            SkillsEvent::Written {
+                path,
+                enabled,
+                result,
+                reply,
+            } => self.skill_written(&path, enabled, result, reply),
+        }
+    }
+
+    /// Another client changed something, or Codex noticed by itself what was noticed here.
+    pub(super) fn skills_changed_in_codex(&mut self) {
+        if self.skills.echoes > 0 {
+            self.skills.echoes -= 1;
+            return;
+        }
+        self.list_again();
+    }
+
+    fn list_again(&mut self) {
+        let cwds = self.skills.places().folders.clone();
+        self.ask_codex(Ask { cwds, extra: None });
+    }
+
+    /// Once nothing more is to come that they wait for.
+    fn answer_who_waits(&mut self) {
+        if !self.skills.asking {
+            for (reply, said) in std::mem::take(&mut self.listed_replies) {
+                answer(Some(reply), said);
+            }
+        }
+    }
+
+    /// Asks Codex for its list, if it runs; one question at a time.
+    fn ask_codex(&mut self, ask: Ask) {
+        let current = self
+            .observer
+            .clone()
+            .filter(|(now, _)| Some(*now) == self.skills.generation);
+        let Some((generation, peer)) = current else {
+            return;
+        };
+        let Some(asked) = self.skills.take_turn(ask) else {
+            return;
+        };
+        // It tells everybody of what it was told, us too.
+        self.skills.echoes += u32::from(asked.extra.is_some());
+        self.spawn(async move {
+            let result = skills::ask(&peer, &asked).await;
+            Some(Event::Skills(SkillsEvent::Listed {
+                generation,
+                asked,
+                result,
+            }))
+        });
+    }
+
+    fn tell_skills(&mut self) {
+        if let Some(view) = self.skills.news() {
+            self.changed(Change::Skills(Box::new(view)));
+        }
+    }
+
+    /// Tells the buses which skills there are.
+    pub(super) fn report_skills(&self) {
+        if self.buses.is_empty() {
+            return;
+        }
+        let names = self.skills.names(&self.policy.roots);
+        for bus in &self.buses {
+            bus.handle.skills(&names);
+        }
+    }
+
+    pub(super) fn rescan_skills(&mut self, reply: Reply) {
+        match &self.skills.watcher {
+            Some(watcher) if self.rescans.len() < MOST_RESCANS => {
+                watcher.rescan();
+                self.rescans.push(reply);
+            }
+            Some(_) => answer(
+                Some(reply),
+                error("busy", "skills are being looked at; wait for that"),
+            ),
+            None => answer(
+                Some(reply),
+                error(
+                    "not_watched",
+                    "skills are not watched; `drawbridge skills list` says why",
+                ),
+            ),
+        }
+    }
+
+    pub(super) fn set_skill(&mut self, set: &SetSkill, reply: Reply) {
+        let Some(real) = self.skills.real(&set.path) else {
+            let said = error(
+                "unknown_skill",
+                "there is no such skill; `drawbridge skills list` shows them with their paths",
+            );
+            return answer(Some(reply), said);
+        };
+        let Some((_, peer)) = self.observer.clone() else {
+            let said = error(
+                "no_agent",
+                "codex does not run, and only it keeps which skills are used; `drawbridge status` says why",
+            );
+            return answer(Some(reply), said);
+        };
+        let (path, enabled) = (set.path.clone(), set.enabled);
+        self.spawn(async move {
+            let result = skills::write(&peer, &real, enabled).await;
+            Some(Event::Skills(SkillsEvent::Written {
+                path,
+                enabled,
+                result,
+                reply,
+            }))
+        });
+    }
+
+    fn skill_written(&mut self, path: &Path, enabled: bool, result: Result<(), CodexError>, reply: Reply) {
+        let said = match result {
+            Ok(()) => {
+                self.record(&Entry::PolicySet {
+                    setting: format!("skill {}", path.display()),
+                    value: if enabled { "enabled" } else { "disabled" }.to_owned(),
+                    by: "local".to_owned(),
+                });
+                ControlReply::Done
+            }
+            Err(wrong) => error(wrong.code(), &wrong.to_string()),
+        };
+        // Whatever it said: what it does now shows in its list, which it changed without a word.
+        self.list_again();
+        self.listed_replies.push((reply, said));
+        self.answer_who_waits();
+    }
+}
+
+/// Clients that may wait for a look at the same time.
+pub(super) const MOST_RESCANS: usize = 16;

@@ -1,0 +1,172 @@
+//! Asking Codex for its own list, and having it read again.
+
+use drawbridge_codex::{CallError, Peer};
+use drawbridge_consent::visible_line;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why Codex did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CodexError {
+    /// The call failed.
+    #[error("{}", visible_line(&.0.to_string()))]
+    Call(#[from] CallError),
+    /// It said something else.
+    #[error("codex answered something else than it used to; update Drawbridge")]
+    Answer,
+    /// It was kept, and does not count.
+    #[error("another setting of Codex says otherwise; look at [[skills.config]] in its config.toml")]
+    Overruled,
+}
+
+impl CodexError {
+    /// Stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            CodexError::Call(_) => "codex_refused",
+            CodexError::Answer => "codex_answer",
+            CodexError::Overruled => "overruled",
+        }
+    }
+}
+
+/// What to ask Codex.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// For threads of which folders.
+    pub cwds: Vec<PathBuf>,
+    /// First tell it which folders there are besides its own, as often as it is to read anything again: that
+    /// makes it forget all it has read. Asked to reload its list it forgets only the list, and running threads
+    /// go on with what they have (observed, 0.169.0).
+    pub extra: Option<Vec<PathBuf>>,
+}
+
+impl Ask {
+    /// Both in one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for cwd in other.cwds {
+            if !self.cwds.contains(&cwd) {
+                self.cwds.push(cwd);
+            }
+        }
+        Self {
+            extra: other.extra.or(self.extra),
+            cwds: self.cwds,
+        }
+    }
+}
+
+/// What Codex said, by the folder it was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listed(BTreeMap<PathBuf, OfFolder>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct OfFolder {
+    /// Whether it uses the skill of this path.
+    enabled: BTreeMap<PathBuf, bool>,
+    /// Why it cannot.
+    errors: BTreeMap<PathBuf, String>,
+}
+
+impl Listed {
+    pub(super) fn read(answer: &Value) -> Self {
+        let mut listed = Self::default();
+        for entry in answer["data"].as_array().into_iter().flatten() {
+            let Some(cwd) = entry["cwd"].as_str() else {
+                continue;
+            };
+            let mut folder = OfFolder::default();
+            for skill in entry["skills"].as_array().into_iter().flatten() {
+                if let (Some(path), Some(enabled)) = (skill["path"].as_str(), skill["enabled"].as_bool()) {
+                    folder.enabled.insert(path.into(), enabled);
+                }
+            }
+            for error in entry["errors"].as_array().into_iter().flatten() {
+                if let (Some(path), Some(message)) = (error["path"].as_str(), error["message"].as_str()) {
+                    folder.errors.insert(path.into(), visible_line(message));
+                }
+            }
+            listed.0.insert(cwd.into(), folder);
+        }
+        listed
+    }
+
+    /// Newer words take the place of older ones, also of what was said of the same skill for another folder.
+    pub(crate) fn update(&mut self, newer: Self) {
+        for (path, enabled) in newer.0.values().flat_map(|folder| &folder.enabled) {
+            for older in self.0.values_mut() {
+                if let Some(known) = older.enabled.get_mut(path) {
+                    *known = *enabled;
+                }
+                older.errors.remove(path);
+            }
+        }
+        self.0.extend(newer.0);
+    }
+
+    /// Whether it was asked for this folder.
+    pub(crate) fn knows(&self, cwd: &Path) -> bool {
+        self.0.contains_key(cwd)
+    }
+
+    /// Forgets what was said of other folders.
+    pub(crate) fn keep(&mut self, cwds: &[PathBuf]) {
+        self.0.retain(|cwd, _| cwds.contains(cwd));
+    }
+
+    /// Whether it uses a skill; `None` when it knows none of this path.
+    pub(crate) fn enabled(&self, path: &Path) -> Option<bool> {
+        self.0
+            .values()
+            .find_map(|folder| folder.enabled.get(path).copied())
+    }
+
+    /// Why it cannot use one, by either of its paths.
+    pub(crate) fn error(&self, path: &Path, real: &Path) -> Option<&str> {
+        let mut folders = self.0.values();
+        let error = folders.find_map(|folder| folder.errors.get(real).or_else(|| folder.errors.get(path)));
+        error.map(String::as_str)
+    }
+}
+
+/// Asks.
+pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
+    if let Some(extra) = &ask.extra {
+        let params = json!({ "extraRoots": extra });
+        peer.request_retrying("skills/extraRoots/set", params, CALL_DEADLINE)
+            .await?;
+    }
+    if ask.cwds.is_empty() {
+        return Ok(Listed::default());
+    }
+    let params = json!({ "cwds": ask.cwds, "forceReload": ask.extra.is_some() });
+    let answer = peer
+        .request_retrying("skills/list", params, CALL_DEADLINE)
+        .await?;
+    Ok(Listed::read(&answer))
+}
+
+/// Has Codex use a skill or not.
+pub(crate) async fn write(peer: &Peer, path: &Path, enabled: bool) -> Result<(), CodexError> {
+    let params = json!({ "path": path, "enabled": enabled });
+    let answer = peer
+        .request_retrying("skills/config/write", params, CALL_DEADLINE)
+        .await?;
+    // Threads that live keep the configuration they began with until they are told to read it anew.
+    let reload = json!({ "edits": [], "reloadUserConfig": true });
+    if let Err(error) = peer
+        .request_retrying("config/batchWrite", reload, CALL_DEADLINE)
+        .await
+    {
+        tracing::warn!(%error, "threads that live may go on with the skill as it was");
+    }
+    match answer["effectiveEnabled"].as_bool() {
+        Some(now) if now == enabled => Ok(()),
+        Some(_) => Err(CodexError::Overruled),
+        None => Err(CodexError::Answer),
+    }
+}

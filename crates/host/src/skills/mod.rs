@@ -1,0 +1,396 @@
+//! Skills as the loop has them: what was found in folders, what Codex says of it, and which running turns
+//! still have an older text.
+
+mod codex;
+mod names;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use codex::{Ask, CodexError, Listed, ask, write};
+
+use drawbridge_skills::{Change as SkillChange, Found, Places, RootKind, ScannedRoot, Watcher};
+use drawbridge_wire::control::Change;
+use drawbridge_wire::skills::{CodexSkills, SkillChangeView, SkillNames, SkillWatching, SkillsView};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+/// Changes that are kept to be shown.
+const MOST_RECENT: usize = 50;
+/// Folders of threads that are remembered; the newest count.
+const MOST_FOLDERS: usize = 48;
+
+/// A live thread, as far as skills are concerned.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveThread {
+    pub id: String,
+    pub cwd: Option<PathBuf>,
+    /// A turn runs.
+    pub active: bool,
+}
+
+impl LiveThread {
+    /// Whether what lies in this folder (`None`: everywhere) concerns it.
+    fn is_in(&self, folder: Option<&Path>) -> bool {
+        match (&self.cwd, folder) {
+            (Some(cwd), Some(folder)) => cwd.starts_with(folder),
+            // Where it is not known, it may be there.
+            _ => true,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Skills {
+    pub(crate) watcher: Option<Watcher>,
+    /// Why nobody watches.
+    pub(crate) off: Option<String>,
+    /// What is watched.
+    places: Places,
+    /// Folders that threads worked in, newest last.
+    worked_in: VecDeque<PathBuf>,
+    found: Option<Found>,
+    listed: Listed,
+    codex: CodexSkills,
+    /// Of a path the threads that still have an older text.
+    next_turn: BTreeMap<PathBuf, BTreeSet<String>>,
+    old_in: BTreeMap<PathBuf, BTreeSet<String>>,
+    /// Of a root the threads that do not look into it; see [`drawbridge_wire::skills::SkillRootView::not_in`].
+    not_in: BTreeMap<PathBuf, BTreeSet<String>>,
+    recent: VecDeque<SkillChangeView>,
+    /// As told last.
+    told: SkillsView,
+    /// Something changed that what is watched, or who has an older text, follows from.
+    stale: bool,
+    /// Codex is being asked, and what to ask it next.
+    pub(crate) asking: bool,
+    again: Option<Ask>,
+    /// Start of the app-server that was told which folders there are besides its own.
+    pub(crate) generation: Option<u64>,
+    /// Counts looks.
+    pub(crate) look: u64,
+    /// Words of Codex that skills changed which are about what it was told from here.
+    pub(crate) echoes: u32,
+}
+
+impl Skills {
+    pub(crate) fn new(places: Places) -> Self {
+        Self {
+            places,
+            stale: true,
+            ..Self::default()
+        }
+    }
+
+    /// As told last.
+    pub(crate) fn view(&self) -> &SkillsView {
+        &self.told
+    }
+
+    /// What is told to control clients may concern skills, too.
+    pub(crate) fn note(&mut self, change: &Change) {
+        self.stale |= matches!(
+            change,
+            Change::Thread(_)
+                | Change::ThreadClosed { .. }
+                | Change::Policy(_)
+                | Change::Config(_)
+                | Change::AppServer(_)
+        );
+    }
+
+    pub(crate) fn take_stale(&mut self) -> bool {
+        std::mem::take(&mut self.stale)
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The places to watch: the folders that are always known, and those that threads worked in last.
+    pub(crate) fn places_with(
+        &mut self,
+        fixed: &[PathBuf],
+        threads: &[LiveThread],
+        extra: Vec<PathBuf>,
+    ) -> Places {
+        for cwd in threads.iter().filter_map(|thread| thread.cwd.as_ref()) {
+            if !self.worked_in.contains(cwd) {
+                if self.worked_in.len() == MOST_FOLDERS {
+                    self.worked_in.pop_front();
+                }
+                self.worked_in.push_back(cwd.clone());
+            }
+        }
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in fixed.iter().chain(&self.worked_in) {
+            if !folders.contains(folder) {
+                folders.push(folder.clone());
+            }
+        }
+        Places {
+            folders,
+            extra,
+            ..self.places.clone()
+        }
+    }
+
+    pub(crate) fn watch(&mut self, places: Places) {
+        if let Some(watcher) = &self.watcher {
+            watcher.look_at(places.clone());
+        }
+        self.places = places;
+    }
+
+    /// A look is in. Answers what Codex is to be asked because of it.
+    pub(crate) fn found(&mut self, found: Found, threads: &[LiveThread], now_ms: u64) -> Ask {
+        self.look += 1;
+        for change in &found.changes {
+            self.changed(change, threads, now_ms);
+        }
+        self.new_layers(&found, threads);
+        // What is in a root that is new here may have come after Codex looked into it.
+        let known = |root: &ScannedRoot| {
+            let mut before = self.found.iter().flat_map(|before| &before.roots);
+            before.any(|old| old.root == root.root)
+        };
+        let new = found
+            .roots
+            .iter()
+            .filter(|root| !root.skills.is_empty() && !known(root));
+        let changed = found.changes.iter().filter(|change| change.name.is_some());
+        let folders: Vec<Option<&Path>> = changed
+            .map(|change| change.folder.as_deref())
+            .chain(new.map(|root| root.root.folder.as_deref()))
+            .collect();
+        let everywhere = found.asked || folders.contains(&None);
+        let concerned = |cwd: &Path| folders.iter().flatten().any(|folder| cwd.starts_with(folder));
+        // What is the user's own is the same in every folder: one tells of it.
+        let cwds = self.places.folders.iter().enumerate().filter(|(n, cwd)| {
+            let all = found.asked || found.switches;
+            all || (everywhere && *n == 0) || concerned(cwd) || !self.listed.knows(cwd)
+        });
+        let force = everywhere || !folders.is_empty();
+        let ask = Ask {
+            cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
+            extra: force.then(|| self.places.extra.clone()),
+        };
+        self.found = Some(found);
+        ask
+    }
+
+    /// A thread looks into the `.codex` of its folder when that was there as it began, and else never.
+    fn new_layers(&mut self, found: &Found, threads: &[LiveThread]) {
+        let Some(before) = &self.found else { return };
+        for root in found.roots.iter().filter(|root| root.above && is_layer(root)) {
+            let was = before.roots.iter().find(|old| old.root == root.root);
+            if was.is_some_and(|was| !was.above) {
+                let folder = root.root.folder.as_deref();
+                let blind = threads
+                    .iter()
+                    .filter(|thread| thread.cwd.is_some() && thread.is_in(folder));
+                let blind = blind.map(|thread| thread.id.clone()).collect();
+                put(&mut self.not_in, &root.root.path, blind);
+            }
+        }
+    }
+
+    fn changed(&mut self, change: &SkillChange, threads: &[LiveThread], now_ms: u64) {
+        let folder = change
+            .folder
+            .as_deref()
+            .filter(|folder| *folder != self.places.codex_home);
+        let ids = |active: bool| -> BTreeSet<String> {
+            threads
+                .iter()
+                .filter(|thread| thread.is_in(folder) && (thread.active || !active))
+                .map(|thread| thread.id.clone())
+                .collect()
+        };
+        let skill = change.name.is_some();
+        let running = if skill { ids(true) } else { BTreeSet::new() };
+        if skill {
+            put(&mut self.next_turn, &change.path, running.clone());
+        } else {
+            put(&mut self.old_in, &change.path, ids(false));
+        }
+        if self.recent.len() == MOST_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(SkillChangeView {
+            kind: change.kind.word().to_owned(),
+            name: change.name.clone(),
+            path: view::told_path(&change.path),
+            from: change.kind.from().map(view::told_path),
+            at_ms: now_ms,
+            next_turn: running.into_iter().collect(),
+        });
+    }
+
+    /// Which turns still run that began before a change.
+    pub(crate) fn settle(&mut self, threads: &[LiveThread]) {
+        let runs = |id: &String| threads.iter().any(|thread| thread.active && thread.id == *id);
+        let lives = |id: &String| threads.iter().any(|thread| thread.id == *id);
+        self.next_turn.retain(|_, ids| {
+            ids.retain(runs);
+            !ids.is_empty()
+        });
+        self.old_in.retain(|_, ids| {
+            ids.retain(lives);
+            !ids.is_empty()
+        });
+        self.not_in.retain(|_, ids| {
+            ids.retain(lives);
+            !ids.is_empty()
+        });
+        for change in &mut self.recent {
+            change.next_turn.retain(runs);
+        }
+    }
+
+    /// What to ask Codex now; `None` while it is being asked, which is then asked again.
+    pub(crate) fn take_turn(&mut self, ask: Ask) -> Option<Ask> {
+        if self.asking {
+            self.again = Some(match self.again.take() {
+                Some(before) => before.and(ask),
+                None => ask,
+            });
+            return None;
+        }
+        self.asking = true;
+        if ask.extra.is_some() {
+            self.codex = CodexSkills::Refreshing;
+        }
+        Some(ask)
+    }
+
+    /// Codex answered. Answers what to ask it next.
+    pub(crate) fn listed(&mut self, asked: &Ask, result: Result<Listed, CodexError>) -> Option<Ask> {
+        self.asking = false;
+        // One that is still to come costs a look at a list that is fresh; one that never comes must cost nothing.
+        self.echoes = 0;
+        match result {
+            Ok(listed) => {
+                self.listed.update(listed);
+                self.listed.keep(&self.places.folders);
+                self.codex = CodexSkills::Fresh;
+            }
+            Err(error) => {
+                let refresh = asked.extra.is_some();
+                tracing::warn!(refresh, code = error.code(), %error, "codex did not list its skills");
+                self.codex = CodexSkills::Failed {
+                    message: error.to_string(),
+                };
+            }
+        }
+        self.again.take()
+    }
+
+    /// The app-server ended: nothing it said counts, and nothing more is asked.
+    pub(crate) fn codex_is_gone(&mut self) {
+        self.generation = None;
+        self.asking = false;
+        self.again = None;
+        self.echoes = 0;
+        self.listed = Listed::default();
+        self.codex = CodexSkills::Unknown;
+    }
+
+    /// Whether there is news since it was told last; then it is told with this.
+    pub(crate) fn news(&mut self) -> Option<SkillsView> {
+        let now = self.now();
+        if now == self.told {
+            return None;
+        }
+        self.told = now;
+        Some(self.told.clone())
+    }
+
+    fn now(&self) -> SkillsView {
+        let watching = match (&self.off, &self.found) {
+            (Some(why), _) => SkillWatching::Off { message: why.clone() },
+            (None, None) => SkillWatching::Starting,
+            (None, Some(found)) => view::watching(&found.watching),
+        };
+        let empty = SkillsView {
+            watching,
+            codex: self.codex.clone(),
+            recent: self.recent.iter().cloned().collect(),
+            ..SkillsView::default()
+        };
+        let Some(found) = &self.found else { return empty };
+        SkillsView {
+            roots: found
+                .roots
+                .iter()
+                .map(|root| view::root(root, self.not_in.get(&root.root.path)))
+                .collect(),
+            skills: found
+                .roots
+                .iter()
+                .flat_map(|root| root.skills.iter().map(move |skill| (root, skill)))
+                .map(|(root, skill)| view::skill(root, skill, &self.listed, self.next_turn.get(&skill.path)))
+                .collect(),
+            instructions: found
+                .instructions
+                .iter()
+                .map(|file| view::instructions(file, self.old_in.get(&file.path)))
+                .collect(),
+            ..empty
+        }
+    }
+
+    /// The real path of a skill that is shown under this one.
+    pub(crate) fn real(&self, path: &Path) -> Option<PathBuf> {
+        let mut skills = self.scanned().iter().flat_map(|root| &root.skills);
+        // A name that is no text stands in the view as another.
+        let found = skills.find(|skill| view::told_path(&skill.path) == path && skill.path == path);
+        found.map(|skill| skill.real.clone())
+    }
+
+    fn scanned(&self) -> &[ScannedRoot] {
+        self.found.as_ref().map_or(&[], |found| &found.roots)
+    }
+
+    /// What a bus is told, when remote clients see these folders.
+    pub(crate) fn names(&self, seen: &[PathBuf]) -> SkillNames {
+        names::names(self.scanned(), &self.listed, seen)
+    }
+}
+
+/// Whether Codex looks into it because of the `.codex` it lies in.
+fn is_layer(root: &ScannedRoot) -> bool {
+    root.root.kind == RootKind::Folder && root.root.path.ends_with(".codex/skills")
+}
+
+fn put(all: &mut BTreeMap<PathBuf, BTreeSet<String>>, path: &Path, ids: BTreeSet<String>) {
+    if ids.is_empty() {
+        all.remove(path);
+    } else {
+        all.insert(path.to_owned(), ids);
+    }
+}
+
+/// Looks at skills once, where no host runs that could be asked.
+#[must_use]
+pub fn look_at_skills(places: &Places) -> SkillsView {
+    let (roots, files) = drawbridge_skills::watch::look_once(places);
+    view::without_codex(&roots, &files)
+}
+
+/// Folders whose skills a remote client may name.
+pub(crate) fn nameable(places: &Places) -> Vec<PathBuf> {
+    // Without folders of projects nothing is looked up.
+    let places = Places {
+        folders: Vec::new(),
+        ..places.clone()
+    };
+    let of_the_user = |kind| matches!(kind, RootKind::CodexHome | RootKind::Home | RootKind::Extra);
+    places
+        .roots()
+        .into_iter()
+        .filter(|root| of_the_user(root.kind))
+        .map(|root| root.path)
+        .collect()
+}

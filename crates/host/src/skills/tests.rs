@@ -1,0 +1,292 @@
+//! What follows from looks and from words of Codex.
+#![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
+use super::*;
+use drawbridge_skills::{ChangeKind, Root, RootState, Skill, Watching};
+use serde_json::json;
+
+const NOW: u64 = 1_000;
+
+fn places() -> Places {
+    Places {
+        codex_home: "/codex".into(),
+        home: Some("/home".into()),
+        folders: vec!["/work".into(), "/other".into()],
+        extra: vec!["/extra".into()],
+    }
+}
+
+fn skill(path: &str, hash: &str) -> Skill {
+    Skill {
+        name: Path::new(path)
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned(),
+        description: "d".to_owned(),
+        path: Path::new(path).join("SKILL.md"),
+        real: Path::new(path).join("SKILL.md"),
+        size: 1,
+        hash: Some(hash.to_owned()),
+        changed_ms: None,
+        problems: Vec::new(),
+    }
+}
+
+fn root(path: &str, kind: RootKind, folder: Option<&str>, skills: Vec<Skill>) -> ScannedRoot {
+    ScannedRoot {
+        root: Root {
+            path: path.into(),
+            kind,
+            folder: folder.map(Into::into),
+        },
+        state: RootState::Present,
+        above: true,
+        folder: folder.map(Into::into),
+        real: Some(path.into()),
+        skills,
+        problems: Vec::new(),
+        folders: Vec::new(),
+    }
+}
+
+fn found(roots: Vec<ScannedRoot>, changes: Vec<SkillChange>) -> Found {
+    Found {
+        roots,
+        instructions: Vec::new(),
+        changes,
+        switches: false,
+        watching: Watching::Watched,
+        asked: false,
+    }
+}
+
+fn change(path: &str, folder: Option<&str>) -> SkillChange {
+    SkillChange {
+        kind: ChangeKind::Modified,
+        path: Path::new(path).join("SKILL.md"),
+        name: Some("a".to_owned()),
+        root: "/r".into(),
+        folder: folder.map(Into::into),
+    }
+}
+
+fn thread(id: &str, cwd: &str, active: bool) -> LiveThread {
+    LiveThread {
+        id: id.to_owned(),
+        cwd: Some(cwd.into()),
+        active,
+    }
+}
+
+fn listed(enabled: bool) -> Listed {
+    Listed::read(&json!({ "data": [{
+        "cwd": "/work",
+        "skills": [{ "name": "a", "path": "/work/.agents/skills/a/SKILL.md", "enabled": enabled }],
+        "errors": [{ "path": "/work/.agents/skills/b/SKILL.md", "message": "no\u{202e}" }],
+    }]}))
+}
+
+/// Two looks: the second at an edited skill of `/work`.
+fn looked(threads: &[LiveThread]) -> (Skills, Ask) {
+    let mut skills = Skills::new(places());
+    let of_work = |hash: &str| {
+        let all = vec![
+            skill("/work/.agents/skills/a", hash),
+            skill("/work/.agents/skills/b", "b"),
+        ];
+        vec![root("/work/.agents/skills", RootKind::Folder, Some("/work"), all)]
+    };
+    skills.found(found(of_work("1"), Vec::new()), threads, NOW);
+    let changes = vec![change("/work/.agents/skills/a", Some("/work"))];
+    let ask = skills.found(found(of_work("2"), changes), threads, NOW + 1);
+    (skills, ask)
+}
+
+#[test]
+fn codex_is_told_to_read_again_what_a_change_concerns() {
+    let (mut skills, ask) = looked(&[]);
+    let answer = json!({ "data": [{ "cwd": "/other" }] });
+    assert_eq!(ask.cwds.len(), 2, "the other was not listed yet");
+    skills.listed(&ask, Ok(Listed::read(&answer)));
+    let concerned = |cwds: &[&str]| Ask {
+        cwds: cwds.iter().map(PathBuf::from).collect(),
+        extra: Some(vec!["/extra".into()]),
+    };
+    assert_eq!(ask.extra, concerned(&[]).extra);
+    // Of the user: one folder tells, and those that were not listed yet.
+    let user = || vec![root("/codex/skills", RootKind::CodexHome, None, Vec::new())];
+    let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
+    assert_eq!(ask, concerned(&["/work"]));
+    let answer = json!({ "data": [{ "cwd": "/work" }, { "cwd": "/other" }] });
+    skills.listed(&ask, Ok(Listed::read(&answer)));
+    let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
+    assert_eq!(ask, concerned(&["/work"]));
+    // Nothing changed: nothing to ask, but when Codex's configuration may be another.
+    let ask = skills.found(found(user(), Vec::new()), &[], NOW);
+    assert_eq!(ask, Ask::default());
+    let switched = Found {
+        switches: true,
+        ..found(user(), Vec::new())
+    };
+    let ask = skills.found(switched, &[], NOW);
+    assert_eq!((ask.cwds.len(), ask.extra), (2, None));
+    // A root that was not looked at before may have been filled after Codex looked into it.
+    let new = vec![root(
+        "/other/.codex/skills",
+        RootKind::Folder,
+        Some("/other"),
+        vec![skill("/x", "1")],
+    )];
+    assert_eq!(
+        skills.found(found(new, Vec::new()), &[], NOW),
+        concerned(&["/other"])
+    );
+}
+
+#[test]
+fn one_question_at_a_time_and_none_is_forgotten() {
+    let mut skills = Skills::new(places());
+    let ask = |cwd: &str, extra: Option<&str>| Ask {
+        cwds: vec![cwd.into()],
+        extra: extra.map(|extra| vec![extra.into()]),
+    };
+    let first = skills.take_turn(ask("/work", None)).unwrap();
+    assert_eq!(skills.take_turn(ask("/other", Some("/e"))), None);
+    assert_eq!(skills.take_turn(ask("/work", None)), None);
+    let again = skills.listed(&first, Ok(listed(true))).unwrap();
+    assert_eq!(again.cwds, [PathBuf::from("/other"), "/work".into()]);
+    assert_eq!(again.extra, Some(vec!["/e".into()]));
+    let asked = skills.take_turn(again).unwrap();
+    assert_eq!(skills.now().codex, CodexSkills::Refreshing);
+    assert_eq!(skills.listed(&asked, Err(CodexError::Answer)), None);
+    assert!(matches!(skills.now().codex, CodexSkills::Failed { .. }));
+    skills.codex_is_gone();
+    assert_eq!(skills.now().codex, CodexSkills::Unknown);
+}
+
+#[test]
+fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
+    let (mut skills, ask) = looked(&[]);
+    assert_eq!(skills.now().skills[0].enabled, None);
+    skills.take_turn(ask.clone());
+    skills.listed(&ask, Ok(listed(false)));
+    let view = skills.news().unwrap();
+    assert_eq!(
+        (view.skills[0].enabled, &view.codex),
+        (Some(false), &CodexSkills::Fresh)
+    );
+    assert_eq!(view.skills[1].problems[0].code, "codex");
+    assert!(!view.skills[1].problems[0].message.contains('\u{202e}'));
+    assert_eq!(skills.news(), None, "told once");
+    assert_eq!(skills.view(), &view);
+    assert_eq!(
+        skills.real(Path::new("/work/.agents/skills/a/SKILL.md")),
+        Some("/work/.agents/skills/a/SKILL.md".into())
+    );
+    assert_eq!(skills.real(Path::new("/etc/passwd")), None);
+}
+
+#[test]
+fn a_newer_word_for_one_folder_counts_for_all() {
+    let of = |cwd: &str, enabled: bool| {
+        Listed::read(&json!({ "data": [{
+            "cwd": cwd, "skills": [{ "name": "a", "path": "/home/a/SKILL.md", "enabled": enabled }], "errors": [],
+        }]}))
+    };
+    let mut all = of("/a", true);
+    all.update(of("/b", true));
+    all.update(of("/b", false));
+    assert_eq!(all.enabled(Path::new("/home/a/SKILL.md")), Some(false));
+    all.keep(&["/a".into()]);
+    assert_eq!(all.enabled(Path::new("/home/a/SKILL.md")), Some(false));
+    assert!(all.knows(Path::new("/a")) && !all.knows(Path::new("/b")));
+}
+
+#[test]
+fn running_turns_are_named_until_they_end() {
+    let threads = [
+        thread("runs", "/work/sub", true),
+        thread("idle", "/work", false),
+        thread("elsewhere", "/other", true),
+    ];
+    let (mut skills, _) = looked(&threads);
+    assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
+    assert_eq!(skills.now().recent[0].next_turn, ["runs"]);
+    skills.settle(&threads);
+    assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
+    skills.settle(&[thread("runs", "/work/sub", false)]);
+    assert_eq!(skills.now().skills[0].next_turn, Vec::<String>::new());
+    assert_eq!(skills.now().recent[0].next_turn, Vec::<String>::new());
+}
+
+#[test]
+fn threads_of_before_a_dot_codex_are_named_while_they_live() {
+    let mut skills = Skills::new(places());
+    let threads = [thread("old", "/work", false), thread("far", "/other", false)];
+    let look = |above| {
+        let mut one = root("/work/.codex/skills", RootKind::Folder, Some("/work"), Vec::new());
+        one.above = above;
+        found(vec![one], Vec::new())
+    };
+    skills.found(look(false), &threads, NOW);
+    skills.found(look(true), &threads, NOW);
+    assert_eq!(skills.now().roots[0].not_in, ["old"]);
+    skills.found(look(true), &[thread("new", "/work", false)], NOW);
+    skills.settle(&threads);
+    assert_eq!(skills.now().roots[0].not_in, ["old"]);
+    skills.settle(&threads[1..]);
+    assert_eq!(skills.now().roots[0].not_in, Vec::<String>::new());
+}
+
+#[test]
+fn folders_of_threads_are_remembered_and_limited() {
+    let mut skills = Skills::new(places());
+    let threads: Vec<LiveThread> = (0..200).map(|n| thread("t", &format!("/f{n}"), false)).collect();
+    let fixed = [PathBuf::from("/work"), "/work".into()];
+    let wanted = skills.places_with(&fixed, &threads, Vec::new());
+    assert_eq!(wanted.folders.len(), 1 + MOST_FOLDERS);
+    assert_eq!(wanted.folders[0], PathBuf::from("/work"));
+    assert!(wanted.folders.contains(&"/f199".into()) && !wanted.folders.contains(&"/f0".into()));
+    // A thread that ended does not take its folder with it.
+    assert_eq!(
+        skills.places_with(&fixed, &[], Vec::new()).folders,
+        wanted.folders
+    );
+}
+
+#[test]
+fn what_a_bus_is_told_fits_and_says_what_it_leaves_out() {
+    let mut many: Vec<Skill> = (0..2000)
+        .map(|n| skill(&format!("/s/{n:04}"), &"0".repeat(64)))
+        .collect();
+    many[0].problems.push(drawbridge_skills::Problem {
+        severity: drawbridge_skills::Severity::Error,
+        code: "x",
+        path: "/s".into(),
+        line: None,
+        message: "m".to_owned(),
+    });
+    for skill in &mut many[1..500] {
+        skill.name = format!("{}{}", "\u{1}".repeat(60), skill.name);
+    }
+    let roots = vec![root("/codex/skills", RootKind::CodexHome, None, many)];
+    let mut skills = Skills::new(places());
+    skills.found(found(roots, Vec::new()), &[], NOW);
+    // Of projects only what remote clients see.
+    let of = |folder: &str| root("/r", RootKind::Folder, Some(folder), vec![skill("/r/mine", "1")]);
+    let mut other = Skills::new(places());
+    other.found(found(vec![of("/work/sub")], Vec::new()), &[], NOW);
+    assert_eq!(other.names(&["/work".into()]).skills.len(), 1);
+    assert_eq!(other.names(&["/other".into()]).skills.len(), 0);
+    let names = skills.names(&[]);
+    assert!(names.skills.len() > 50 && names.left_out > 0);
+    assert_eq!(
+        names.skills.len() + names.left_out as usize,
+        1999,
+        "one cannot be used"
+    );
+    let message = drawbridge_wire::link::FromHost::Skills(names);
+    let bytes = serde_json::to_string(&message).unwrap().len();
+    assert!(bytes < drawbridge_wire::link::MAX_LINK_MESSAGE, "{bytes}");
+}

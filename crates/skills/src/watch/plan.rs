@@ -1,0 +1,160 @@
+//! Which folders to watch for which roots, and which events concern which of them.
+
+use super::inbox::Told;
+use super::notice::Event;
+use crate::model::{Root, RootKind, ScannedRoot};
+use crate::places::Places;
+use crate::scan::SKILL_FILE;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Links that are followed from a root to what it means.
+const MOST_HOPS: usize = 16;
+
+/// Folders to watch, without links; whether below them too.
+pub(super) type Folders = BTreeMap<PathBuf, bool>;
+
+/// What to watch.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) folders: Folders,
+    pub(super) interest: Interest,
+}
+
+/// Which events concern whom. Paths are as the system tells them: that of a folder that is watched, and a
+/// name in it.
+#[derive(Debug, Default)]
+pub(super) struct Interest {
+    roots: Vec<Root>,
+    /// Entries whose coming and going concerns roots, and folders that are watched for these entries.
+    exact: BTreeMap<PathBuf, BTreeSet<usize>>,
+    /// Folders in which everything concerns a root.
+    within: Vec<(PathBuf, usize)>,
+    instructions: BTreeSet<PathBuf>,
+    switches: Option<PathBuf>,
+}
+
+impl Interest {
+    /// Adds an event to what is told, if it concerns somebody.
+    pub(super) fn tell(&self, event: &Event, told: &mut Told) -> bool {
+        let (path, written) = match event {
+            Event::Overflow => {
+                told.overflow = true;
+                return true;
+            }
+            Event::Moved(path) => (path, false),
+            Event::Written(path) => (path, true),
+        };
+        let mut concerns = false;
+        if self.instructions.contains(path) {
+            told.instructions = true;
+            concerns = true;
+        }
+        if self.switches.as_ref() == Some(path) {
+            told.switches = true;
+            concerns = true;
+        }
+        // What is written into other files of a skill is no change of the skill.
+        if written && path.file_name() != Some(OsStr::new(SKILL_FILE)) {
+            return concerns;
+        }
+        if let Some(roots) = self.exact.get(path) {
+            told.roots.extend(roots);
+            concerns = true;
+        }
+        for (folder, root) in &self.within {
+            if path.starts_with(folder) {
+                told.roots.insert(*root);
+                concerns = true;
+            }
+        }
+        concerns
+    }
+
+    pub(super) fn same_roots(&self, other: &Interest) -> bool {
+        self.roots == other.roots
+    }
+}
+
+/// What to watch for these roots as they are now.
+pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Plan {
+    let mut plan = Plan::default();
+    for (number, root) in scanned.iter().enumerate() {
+        plan.interest.roots.push(root.root.clone());
+        // An administrator's folder that is not there is not worth watching `/etc`, where every program that
+        // starts opens files.
+        let above = root.root.path.parent().is_some_and(Path::is_dir);
+        if above || root.root.kind != RootKind::Admin {
+            plan.way_to(&root.root.path, number);
+        }
+        if let Some(real) = &root.real {
+            plan.interest.within.push((real.clone(), number));
+            if below {
+                plan.folders.insert(real.clone(), true);
+            } else {
+                for folder in &root.folders {
+                    plan.folders.entry(folder.clone()).or_insert(false);
+                }
+            }
+        }
+    }
+    for folder in places.instruction_folders() {
+        if let Ok(real) = folder.canonicalize() {
+            plan.interest.instructions.insert(real.clone());
+            for file in places.instruction_files() {
+                if file.parent() == Some(&folder)
+                    && let Some(name) = file.file_name()
+                {
+                    plan.interest.instructions.insert(real.join(name));
+                }
+            }
+            plan.folders.entry(real).or_insert(false);
+        }
+    }
+    plan.interest.switches = places
+        .codex_home
+        .canonicalize()
+        .ok()
+        .map(|home| home.join("config.toml"));
+    plan
+}
+
+impl Plan {
+    /// The folder a root lies in, or the nearest one above that is there; and the same for every link
+    /// between the root and what it means. Never anything below them.
+    fn way_to(&mut self, root: &Path, number: usize) {
+        let mut next = root.to_owned();
+        for _ in 0..MOST_HOPS {
+            let Some((folder, entry)) = nearest(&next) else {
+                return;
+            };
+            self.concerns(folder.clone(), number);
+            self.concerns(folder.join(&entry), number);
+            self.folders.entry(folder.clone()).or_insert(false);
+            let here = folder.join(entry);
+            match std::fs::read_link(&here) {
+                Ok(target) => next = folder.join(target),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn concerns(&mut self, path: PathBuf, number: usize) {
+        self.interest.exact.entry(path).or_default().insert(number);
+    }
+}
+
+/// The nearest folder above a path that is there, without links, and the entry in it that leads on.
+fn nearest(path: &Path) -> Option<(PathBuf, std::ffi::OsString)> {
+    let mut here = path;
+    loop {
+        let (above, entry) = (here.parent()?, here.file_name());
+        if let (Ok(real), Some(entry)) = (above.canonicalize(), entry)
+            && real.is_dir()
+        {
+            return Some((real, entry.to_owned()));
+        }
+        here = above;
+    }
+}

@@ -1,0 +1,80 @@
+//! Who waits does not work. In a process of its own, so that every thread counted is of this test.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
+use drawbridge_skills::watch::{SystemNotices, THREAD, Times};
+use drawbridge_skills::{Places, Watcher};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How often the threads that watch were woken, and what they worked, in ticks of the system's clock.
+fn woken() -> (usize, u64, u64) {
+    let mut all = (0, 0, 0);
+    for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap();
+        let name = read("comm");
+        if !(name.starts_with(THREAD) || name.starts_with("notify-rs")) {
+            continue;
+        }
+        all.0 += 1;
+        for line in read("status").lines() {
+            if let Some((what, count)) = line.split_once(':')
+                && what.ends_with("ctxt_switches")
+            {
+                all.1 += count.trim().parse::<u64>().unwrap();
+            }
+        }
+        let stat = read("stat");
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        all.2 += fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    }
+    all
+}
+
+// proves S5.30: the long variant is `cargo xtask bench skills`
+#[test]
+fn nothing_wakes_the_watcher_while_nothing_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().canonicalize().unwrap();
+    for n in 0..100 {
+        let skill = base.join(format!("codex/skills/s{n}"));
+        std::fs::create_dir_all(&skill).unwrap();
+        std::fs::write(
+            skill.join("SKILL.md"),
+            format!("---\nname: s{n}\ndescription: d\n---\n"),
+        )
+        .unwrap();
+    }
+    let places = Places {
+        codex_home: base.join("codex"),
+        home: Some(base.clone()),
+        folders: vec![base.join("project")],
+        extra: Vec::new(),
+    };
+    let (send, found) = channel();
+    let _watcher = Watcher::start(places, Times::default(), Box::new(SystemNotices), move |found| {
+        // The test may be over.
+        let _ = send.send(found);
+    })
+    .unwrap();
+    found.recv_timeout(Duration::from_secs(20)).unwrap();
+    // Until what its own reading told of is dealt with: a quiet while.
+    let mut before = woken();
+    for _ in 0..50 {
+        let _ = found.recv_timeout(Duration::from_millis(200));
+        let now = woken();
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    assert_eq!(
+        before.0, 2,
+        "the thread that looks and the one of the system's watch"
+    );
+    assert!(
+        found.recv_timeout(Duration::from_secs(3)).is_err(),
+        "nothing changed"
+    );
+    assert_eq!(woken(), before, "threads, times woken, ticks worked");
+}

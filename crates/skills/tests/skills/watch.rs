@@ -1,0 +1,268 @@
+//! Noticing changes, on the real file system.
+
+use crate::world::{World, put, skills, text};
+use drawbridge_skills::watch::{SystemNotices, Times};
+use drawbridge_skills::{ChangeKind, Found, Places, RootKind, RootState, Skill, Watching};
+use std::path::Path;
+
+fn state(found: &Found, root: &Path) -> RootState {
+    found
+        .roots
+        .iter()
+        .find(|one| one.root.path == root)
+        .unwrap()
+        .state
+}
+
+// proves S5.30, S5.33: every kind of change in every kind of root that a person changes
+#[test]
+fn each_change_in_each_root_is_noticed() {
+    let world = World::new();
+    let outside = world.base().join("outside");
+    let roots = world.roots();
+    for root in &roots {
+        std::fs::create_dir_all(root).unwrap();
+    }
+    let mut eyes = world.watch();
+    assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+    for root in &roots {
+        let path = put(root, "a", "1");
+        let first = eyes.skill(&path, Skill::is_usable);
+        assert_eq!(eyes.kinds(&path), [ChangeKind::Created], "{root:?}");
+        // As an editor writes: in place.
+        std::fs::write(&path, text("a", "2")).unwrap();
+        eyes.skill(&path, |skill| skill.hash != first.hash && skill.is_usable());
+        assert!(eyes.kinds(&path).contains(&ChangeKind::Modified), "{root:?}");
+        // As a better editor writes: beside it, then in its place. Half of it is never seen.
+        let beside = root.join("a/SKILL.md.new");
+        std::fs::write(&beside, "---\nname: a\n").unwrap();
+        std::fs::write(&beside, text("a", "3")).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+        let third = drawbridge_skills::scan::instructions(&path).unwrap().hash;
+        eyes.skill(&path, |skill| skill.hash == third);
+        assert_eq!(eyes.kinds(&path), [ChangeKind::Modified], "{root:?}");
+        // The folder gets another name.
+        std::fs::rename(root.join("a"), root.join("b")).unwrap();
+        let renamed = root.join("b/SKILL.md");
+        eyes.skill(&renamed, |_| true);
+        assert_eq!(
+            eyes.kinds(&renamed),
+            [ChangeKind::Renamed { from: path }],
+            "{root:?}"
+        );
+        // It goes away, and comes back.
+        std::fs::rename(root.join("b"), &outside).unwrap();
+        eyes.without(&renamed);
+        assert_eq!(eyes.kinds(&renamed), [ChangeKind::Deleted], "{root:?}");
+        std::fs::rename(&outside, root.join("b")).unwrap();
+        eyes.skill(&renamed, |_| true);
+        assert_eq!(eyes.kinds(&renamed), [ChangeKind::Created], "{root:?}");
+        // A change in a folder that was moved in is noticed too.
+        std::fs::write(&renamed, text("b", "4")).unwrap();
+        eyes.skill(&renamed, |skill| skill.name == "b");
+        eyes.changes.clear();
+        std::fs::remove_dir_all(root.join("b")).unwrap();
+        eyes.without(&renamed);
+        assert_eq!(eyes.kinds(&renamed), [ChangeKind::Deleted], "{root:?}");
+    }
+    // From one root to another.
+    let from = put(&roots[0], "traveller", "");
+    eyes.skill(&from, |_| true);
+    std::fs::rename(roots[0].join("traveller"), roots[3].join("traveller")).unwrap();
+    let to = roots[3].join("traveller/SKILL.md");
+    eyes.skill(&to, |_| true);
+    eyes.without(&from);
+    assert_eq!(eyes.kinds(&to), [ChangeKind::Moved { from }]);
+}
+
+// proves S5.30: roots that appear later
+#[test]
+fn a_root_that_is_made_later_is_noticed_however_it_comes() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    for root in world.roots() {
+        assert_eq!(state(eyes.last.as_ref().unwrap(), &root), RootState::Missing);
+        let path = put(&root, "later", "");
+        eyes.skill(&path, Skill::is_usable);
+        std::fs::write(&path, text("later", "more")).unwrap();
+        eyes.kinds(&path);
+        eyes.until(|found| found.changes.iter().any(|change| change.path == path));
+        // Gone with everything above it, and back again by a move.
+        let above = root.parent().unwrap().to_owned();
+        let aside = world.base().join("aside");
+        std::fs::rename(&above, &aside).unwrap();
+        eyes.until(|found| state(found, &root) == RootState::Missing);
+        if !above.ends_with("codex") {
+            std::fs::rename(&aside, &above).unwrap();
+            eyes.skill(&path, |_| true);
+            std::fs::remove_dir_all(&above).unwrap();
+            eyes.until(|found| state(found, &root) == RootState::Missing);
+            put(&root, "later", "again");
+            eyes.skill(&path, |_| true);
+        } else {
+            std::fs::rename(&aside, &above).unwrap();
+            eyes.skill(&path, |_| true);
+        }
+    }
+}
+
+// proves S5.30: symlinked roots
+#[cfg(unix)]
+#[test]
+fn a_root_that_becomes_a_link_is_followed_to_where_it_leads() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    let base = world.base();
+    let root = base.join("home/.agents/skills");
+    let path = put(&root, "a", "folder");
+    let mut eyes = world.watch();
+    let (one, two) = (base.join("one"), base.join("two"));
+    put(&one, "a", "first");
+    put(&two, "a", "second");
+    let before = eyes.skill(&path, |_| true);
+    // The folder is replaced by a link.
+    std::fs::remove_dir_all(&root).unwrap();
+    symlink(&one, &root).unwrap();
+    let first = eyes.skill(&path, |skill| skill.hash != before.hash);
+    assert_eq!(first.real, one.join("a/SKILL.md"));
+    // What happens where it leads is noticed.
+    std::fs::write(one.join("a/SKILL.md"), text("a", "first, edited")).unwrap();
+    let edited = eyes.skill(&path, |skill| skill.hash != first.hash && skill.is_usable());
+    // The link is led elsewhere in one step.
+    symlink(&two, base.join("home/.agents/new")).unwrap();
+    std::fs::rename(base.join("home/.agents/new"), &root).unwrap();
+    let second = eyes.skill(&path, |skill| {
+        skill.hash != edited.hash && skill.real.starts_with(&two)
+    });
+    std::fs::write(two.join("a/SKILL.md"), text("a", "second, edited")).unwrap();
+    eyes.skill(&path, |skill| skill.hash != second.hash && skill.is_usable());
+    // Where it leads goes away and comes back.
+    std::fs::rename(&two, base.join("three")).unwrap();
+    eyes.until(|found| state(found, &root) == RootState::Missing);
+    std::fs::rename(base.join("three"), &two).unwrap();
+    eyes.skill(&path, |_| true);
+}
+
+// proves S5.35: instructions are watched
+#[test]
+fn instructions_are_watched_too() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    for file in [
+        "codex/AGENTS.md",
+        "project/AGENTS.md",
+        "project/AGENTS.override.md",
+    ] {
+        let file = world.base().join(file);
+        std::fs::write(&file, "one").unwrap();
+        eyes.until(|found| {
+            found
+                .instructions
+                .iter()
+                .any(|one| one.path == file && one.size == 3)
+        });
+        assert!(eyes.kinds(&file).contains(&ChangeKind::Created));
+        std::fs::write(&file, "three").unwrap();
+        eyes.until(|found| {
+            found
+                .instructions
+                .iter()
+                .any(|one| one.path == file && one.size == 5)
+        });
+        std::fs::remove_file(&file).unwrap();
+        eyes.until(|found| found.instructions.iter().all(|one| one.path != file));
+        assert!(eyes.kinds(&file).contains(&ChangeKind::Deleted));
+    }
+}
+
+// proves S5.30: what Codex writes at its first start
+#[test]
+fn the_skills_that_come_with_codex_are_noticed_when_it_puts_them_there() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    let path = put(&world.base().join("codex/skills/.system"), "creator", "");
+    let found = eyes.until(|found| skills(&found.roots).any(|skill| skill.path == path));
+    let root = found
+        .roots
+        .iter()
+        .find(|root| root.root.kind == RootKind::System)
+        .unwrap();
+    assert_eq!(root.skills.len(), 1);
+    std::fs::write(&path, text("creator", "newer")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == path));
+}
+
+#[test]
+fn what_disables_skills_is_watched() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    std::fs::write(world.base().join("codex/config.toml"), "[[skills.config]]\n").unwrap();
+    assert!(eyes.until(|found| found.switches).changes.is_empty());
+}
+
+// proves S5.33
+#[test]
+fn a_burst_of_ten_thousand_files_is_told_in_few_looks_and_none_is_missed() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    let mut eyes = world.watch_with(Times::default(), Box::new(SystemNotices));
+    let before = eyes.count;
+    for n in 0..1000 {
+        let name = format!("s{n:04}");
+        put(&root, &name, "");
+        for file in 0..9 {
+            std::fs::write(root.join(&name).join(format!("f{file}.py")), "x").unwrap();
+        }
+    }
+    let found = eyes.until(|found| skills(&found.roots).filter(|skill| skill.is_usable()).count() == 1000);
+    assert!(eyes.count - before <= 10, "told {} times", eyes.count - before);
+    let created = eyes
+        .changes
+        .iter()
+        .filter(|change| change.kind == ChangeKind::Created);
+    assert_eq!(created.count(), 1000, "each once");
+    let names: Vec<String> = skills(&found.roots).map(|skill| skill.name.clone()).collect();
+    assert_eq!(names, (0..1000).map(|n| format!("s{n:04}")).collect::<Vec<_>>());
+    // Nothing was left out of what is watched.
+    let last = root.join("s0999/SKILL.md");
+    std::fs::write(&last, text("s0999", "edited")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == last));
+    std::fs::remove_dir_all(&root).unwrap();
+    eyes.until(|found| skills(&found.roots).count() == 0);
+}
+
+#[test]
+fn other_places_are_looked_at_from_the_moment_they_are_known() {
+    let world = World::new();
+    let other = world.base().join("other");
+    let path = put(&other.join(".codex/skills"), "a", "");
+    let mut eyes = world.watch();
+    eyes.without(&path);
+    let places = Places {
+        folders: vec![other.clone()],
+        ..world.places.clone()
+    };
+    eyes.watcher.look_at(places);
+    let first = eyes.skill(&path, |_| true);
+    assert_eq!(eyes.kinds(&path), [], "it was there before");
+    std::fs::write(&path, text("a", "edited")).unwrap();
+    eyes.skill(&path, |skill| skill.hash != first.hash);
+    eyes.watcher.look_at(world.places.clone());
+    eyes.without(&path);
+    assert_eq!(
+        eyes.kinds(&path),
+        [ChangeKind::Modified],
+        "it is still there, only not looked at"
+    );
+}
+
+#[test]
+fn who_asks_is_told_even_when_nothing_changed() {
+    let world = World::new();
+    let mut eyes = world.watch();
+    eyes.watcher.rescan();
+    let found = eyes.next();
+    assert!(found.asked && found.changes.is_empty());
+}

@@ -1,0 +1,210 @@
+//! When the system does not tell of everything.
+
+use crate::world::{SOON, World, put, skills, text};
+use drawbridge_skills::watch::{Event, Notice, NoticeError, Noticer, SystemNotices, Tell, Times};
+use drawbridge_skills::{Because, Found, Watching};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+fn times() -> Times {
+    Times {
+        poll: Duration::from_millis(50),
+        quiet_polls: 3,
+        retry: Duration::from_millis(100),
+        ..Times::default()
+    }
+}
+
+/// What a test does to the system's watches.
+#[derive(Default)]
+struct Hand {
+    /// The system tells nothing.
+    deaf: AtomicBool,
+    /// Watches that are to be had; those beyond are refused.
+    most: AtomicUsize,
+    placed: AtomicUsize,
+    /// Nothing watches at all.
+    none: AtomicBool,
+    tell: Mutex<Option<Arc<Tell>>>,
+    /// How often something that watches was made.
+    begun: AtomicUsize,
+    /// A folder, and what is written into it just before it is watched.
+    late: Mutex<Option<(PathBuf, PathBuf)>>,
+}
+
+struct Troubled(Arc<Hand>);
+
+impl Noticer for Troubled {
+    fn begin(&mut self, tell: Tell) -> Result<Box<dyn Notice>, NoticeError> {
+        if self.0.none.load(Ordering::SeqCst) {
+            return Err(NoticeError::Other("not here".to_owned()));
+        }
+        self.0.begun.fetch_add(1, Ordering::SeqCst);
+        let tell = Arc::new(tell);
+        *self.0.tell.lock().unwrap() = Some(tell.clone());
+        let hand = self.0.clone();
+        let system = SystemNotices.begin(Box::new(move |event| {
+            if !hand.deaf.load(Ordering::SeqCst) {
+                tell(event);
+            }
+        }))?;
+        self.0.placed.store(0, Ordering::SeqCst);
+        Ok(Box::new(Watches {
+            system,
+            hand: self.0.clone(),
+        }))
+    }
+}
+
+struct Watches {
+    system: Box<dyn Notice>,
+    hand: Arc<Hand>,
+}
+
+impl Notice for Watches {
+    fn watch(&mut self, folder: &Path, below: bool) -> Result<(), NoticeError> {
+        let most = self.hand.most.load(Ordering::SeqCst);
+        if most > 0 && self.hand.placed.load(Ordering::SeqCst) >= most {
+            return Err(NoticeError::Limit);
+        }
+        self.hand.placed.fetch_add(1, Ordering::SeqCst);
+        let mut late = self.hand.late.lock().unwrap();
+        if let Some((_, file)) = late.take_if(|(at, _)| at == folder) {
+            std::fs::write(file, text("late", "")).unwrap();
+        }
+        self.system.watch(folder, below)
+    }
+    fn unwatch(&mut self, folder: &Path) {
+        self.hand.placed.fetch_sub(1, Ordering::SeqCst);
+        self.system.unwatch(folder);
+    }
+    fn reaches_below(&self) -> bool {
+        self.system.reaches_below()
+    }
+}
+
+fn polled(found: &Found) -> Option<&Because> {
+    match &found.watching {
+        Watching::Watched => None,
+        Watching::Polled { because, .. } => Some(because),
+    }
+}
+
+// proves S5.33
+#[test]
+fn after_an_overflow_everything_is_read_again_and_looked_at_until_it_is_quiet() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    put(&root, "a", "");
+    let hand = Arc::new(Hand::default());
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    // What is lost is lost: a file and a folder nobody tells of.
+    hand.deaf.store(true, Ordering::SeqCst);
+    let lost = put(&root, "lost", "");
+    std::fs::remove_dir_all(root.join("a")).unwrap();
+    let tell = hand.tell.lock().unwrap().take().unwrap();
+    tell(Event::Overflow);
+    eyes.skill(&lost, |_| true);
+    let said = eyes.until(|found| polled(found).is_some());
+    assert_eq!(polled(&said), Some(&Because::Overflow));
+    assert!(skills(&said.roots).all(|skill| skill.path == lost));
+    // Still nobody tells, and still it shows.
+    std::fs::write(&lost, text("lost", "edited")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == lost));
+    hand.deaf.store(false, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+    assert_eq!(
+        hand.begun.load(Ordering::SeqCst),
+        2,
+        "no watch of before is trusted"
+    );
+    // Watched again, from then on: the folder that nobody told of too.
+    let before = eyes.skill(&lost, |_| true);
+    std::fs::write(&lost, text("lost", "again")).unwrap();
+    let after = eyes.skill(&lost, |skill| skill.hash != before.hash && skill.is_usable());
+    assert_eq!(after.name, "lost");
+    assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+}
+
+// proves S5.33: what comes between the look and the watch
+#[test]
+fn what_is_written_before_a_new_folder_is_watched_is_found_without_an_event() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    std::fs::create_dir_all(&root).unwrap();
+    let hand = Arc::new(Hand::default());
+    let file = root.join("late/SKILL.md");
+    *hand.late.lock().unwrap() = Some((root.join("late"), file.clone()));
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand)));
+    std::fs::create_dir(root.join("late")).unwrap();
+    eyes.skill(&file, |skill| skill.name == "late");
+    assert_eq!(
+        eyes.last.as_ref().unwrap().watching,
+        Watching::Watched,
+        "nobody looks from time to time"
+    );
+}
+
+#[test]
+fn where_no_more_can_be_watched_it_is_looked_at_and_said_until_it_can() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    for n in 0..20 {
+        put(&root, &format!("s{n:02}"), "");
+    }
+    let hand = Arc::new(Hand::default());
+    hand.most.store(5, Ordering::SeqCst);
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    assert_eq!(polled(eyes.last.as_ref().unwrap()), Some(&Because::Limit));
+    let path = root.join("s19/SKILL.md");
+    std::fs::write(&path, text("s19", "edited")).unwrap();
+    eyes.changes.clear();
+    eyes.until(|found| found.changes.iter().any(|change| change.path == path));
+    hand.most.store(0, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+}
+
+#[test]
+fn where_nothing_can_be_watched_it_is_looked_at() {
+    let world = World::new();
+    let hand = Arc::new(Hand::default());
+    hand.none.store(true, Ordering::SeqCst);
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(hand.clone())));
+    let because = polled(eyes.last.as_ref().unwrap()).cloned().unwrap();
+    assert_eq!(because.code(), "unavailable");
+    assert!(because.to_string().contains("not here"), "{because}");
+    let path = put(&world.base().join("home/.agents/skills"), "a", "");
+    eyes.skill(&path, |_| true);
+    hand.none.store(false, Ordering::SeqCst);
+    eyes.until(|found| found.watching == Watching::Watched);
+}
+
+#[test]
+fn who_lets_go_of_a_watcher_is_told_nothing_more() {
+    let world = World::new();
+    let hand = Arc::new(Hand::default());
+    let (send, told) = std::sync::mpsc::channel();
+    let watcher = drawbridge_skills::Watcher::start(
+        world.places.clone(),
+        times(),
+        Box::new(Troubled(hand)),
+        move |found| send.send(found).unwrap(),
+    )
+    .unwrap();
+    told.recv_timeout(SOON).unwrap();
+    drop(watcher);
+    // The thread ends, and with it the sender.
+    let deadline = Instant::now() + SOON;
+    loop {
+        match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(_) => {}
+            Err(why) => {
+                assert_eq!(why, std::sync::mpsc::RecvTimeoutError::Disconnected);
+                return;
+            }
+        }
+    }
+}
