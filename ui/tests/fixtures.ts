@@ -23,6 +23,7 @@ export const NOW = Date.UTC(2026, 10, 21, 12, 0, 0);
 export const digest = (value: string | null): { digest: string | null } => ({ digest: value });
 
 export const link = (over: Partial<LinkView> = {}): LinkView => ({
+  ca_file: null,
   id: "studio",
   name: "studio-bus",
   bus: "bus.example:443",
@@ -131,6 +132,7 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   approvals: [approval()],
   leases: [{ client: "desktop", pid: 4000 }],
   connections: [{ id: 3, door: "remote", bus: "studio-bus", client: "editor@laptop", role: "operator" }],
+  skills: { codex: { state: "fresh" }, instructions: [], recent: [], roots: [], skills: [], watching: { state: "watched" } },
   policy: { answer: "local", role: "operator", roots: ["/home/u/src/shop", "/home/u/src/site"], ceilings: [] },
   ...over,
 });

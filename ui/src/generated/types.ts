@@ -175,6 +175,19 @@ export type Choice = {
   label: string;
 };
 
+/** Whether Codex's own list is as fresh as ours. */
+export type CodexSkills = {
+  state: "unknown";
+} | {
+  state: "refreshing";
+} | {
+  state: "fresh";
+} | {
+  /** What it said. */
+  message: string;
+  state: "failed";
+};
+
 /** A stable code and a sentence that says what to do. */
 export type CommandError = {
   /** Stable code. */
@@ -204,7 +217,7 @@ export type ConfigView = {
   at_next_start: string[];
   /** What the file must not go beyond. */
   confirmed: ConfirmedState;
-  /** Stands for `waiting` in `config/accept`; `None` when nothing waits. */
+  /** [`ConfigOffer::digest`] when something waits. */
   digest: string | null;
   /** Where it is, or would be. */
   file: string;
@@ -354,10 +367,26 @@ export type HostView = {
   policy: PolicyView;
   /** Number of the last change contained in it. */
   seq: number;
+  /** Skills. */
+  skills: SkillsView;
   /** Live threads. */
   threads: ThreadView[];
   /** The vault. */
   vault: VaultView;
+};
+
+/** A file that Codex reads when a thread starts. */
+export type InstructionsView = {
+  /** When the file was changed last, Unix milliseconds. */
+  changed_at_ms: number | null;
+  /** SHA-256 of the file, hex; `None` when it was not read whole. */
+  hash: string | null;
+  /** Live threads that began before it changed and keep the old one. */
+  old_in: string[];
+  /** The file. */
+  path: string;
+  /** Size of the file. */
+  size: number;
 };
 
 /** More text of an item. */
@@ -428,6 +457,8 @@ export type LinkView = {
   api: string;
   /** Its host and port, as tunnels and approvals name it. */
   bus: string;
+  /** PEM file with trust anchors besides those of the system. */
+  ca_file: string | null;
   /** Why it is not used any more, until it is enrolled again. */
   disabled: DisabledView | null;
   /** Names it in requests. */
@@ -562,6 +593,119 @@ export type QuitAnswer = {
 
 /** What a remote client may do. Ordered: `Viewer < Operator`. */
 export type Role = "viewer" | "operator";
+
+/** Something that changed. */
+export type SkillChangeView = {
+  /** When it was noticed, Unix milliseconds. */
+  at_ms: number;
+  /** Where it was before, when it was renamed or moved. */
+  from: string | null;
+  /** `created`, `modified`, `deleted`, `renamed`, `moved`. */
+  kind: string;
+  /** Name of the skill; `None` for a file of instructions. */
+  name: string | null;
+  /** Threads in which a turn ran at that time: there it applies from the next turn. */
+  next_turn: string[];
+  /** The file. */
+  path: string;
+};
+
+/** Something wrong. */
+export type SkillProblemView = {
+  /** Stable code. */
+  code: string;
+  /** Which line of it, from 1. */
+  line: number | null;
+  /** What is wrong and what to do. */
+  message: string;
+  /** Which file or folder. */
+  path: string;
+  /** `error` (Codex does not use it) or `warning`. */
+  severity: string;
+};
+
+/** A folder that is looked at for skills. */
+export type SkillRootView = {
+  /** The folder whose threads have these skills; `None` for all. */
+  folder: string | null;
+  /** `codex_home`, `home`, `extra`, `folder`, `system`, `admin`. */
+  kind: string;
+  /** Live threads that began before there was a `.codex` in their folder: Codex looks into that only when a thread starts or is loaded, so these have none of its skills. */
+  not_in: string[];
+  /** Where, as Codex names it. */
+  path: string;
+  /** What is wrong with it besides its skills. */
+  problems: SkillProblemView[];
+  /** Whether only Codex or an administrator changes what is in it. */
+  read_only: boolean;
+  /** Where it really is, when that is elsewhere. */
+  real: string | null;
+  /** `repo`, `user`, `system`, `admin`. */
+  scope: string;
+  /** `present`, `missing`, `not_a_folder`, `unreadable`. */
+  state: string;
+};
+
+/** A skill, usable or not. */
+export type SkillView = {
+  /** When the file was changed last, Unix milliseconds. */
+  changed_at_ms: number | null;
+  /** Its description in one line, hidden characters visible. */
+  description: string;
+  /** Whether Codex uses it; `None` while Codex did not say. */
+  enabled: boolean | null;
+  /** SHA-256 of the file, hex; `None` when it was not read whole. */
+  hash: string | null;
+  /** Its name, hidden characters visible. */
+  name: string;
+  /** Threads in which a turn runs that began before it changed: there it applies from the next turn. */
+  next_turn: string[];
+  /** Its `SKILL.md`. */
+  path: string;
+  /** What is wrong with it. */
+  problems: SkillProblemView[];
+  /** [`SkillRootView::path`]. */
+  root: string;
+  /** `repo`, `user`, `system`, `admin`. */
+  scope: string;
+  /** Size of the file. */
+  size: number;
+};
+
+/** How changes are noticed. */
+export type SkillWatching = {
+  state: "starting";
+} | {
+  state: "watched";
+} | {
+  /** Stable code: `overflow`, `limit`, `unavailable`. */
+  code: string;
+  /** How often, in milliseconds. */
+  every_ms: number;
+  /** Why, and what to do. */
+  message: string;
+  state: "polled";
+} | {
+  /** Why, and what to do. */
+  message: string;
+  state: "off";
+};
+
+/** All that is known of skills. */
+export type SkillsView = {
+  /** Whether Codex's own list is as fresh as this one. */
+  codex: CodexSkills;
+  /** `AGENTS.md` and `AGENTS.override.md` of known folders, those that are there. */
+  instructions: InstructionsView[];
+  /** What changed last, at most 50, newest last. */
+  recent: SkillChangeView[];
+  /** Folders that are looked at, in the order in which Codex prefers them. */
+  roots: SkillRootView[];
+  /** By root, in it by path. */
+  skills: SkillView[];
+  /** How changes are noticed. */
+  watching: SkillWatching;
+};
 
 /** How it is with the host's process. */
 export type SupervisorView = {
