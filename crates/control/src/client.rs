@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -357,19 +358,18 @@ async fn open(
         path: path.to_owned(),
         why,
     };
-    let stream = UnixStream::connect(path)
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-                ControlError::NotRunning(data_dir.to_owned())
-            }
-            _ => unreachable(error.to_string()),
-        })?;
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NotRunning(data_dir.to_owned()),
+        // A host that ends takes those along that it has not welcomed yet.
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected => ControlError::Lost(error.to_string()),
+        _ => unreachable(error.to_string()),
+    };
+    let stream = UnixStream::connect(path).await.map_err(failed)?;
     // An answer typed here must reach a host of this user, whoever could put a socket there.
-    let owner = stream
-        .peer_cred()
-        .map_err(|error| unreachable(error.to_string()))?
-        .uid();
+    let owner = stream.peer_cred().map_err(failed)?.uid();
     if owner != nix::unistd::Uid::effective().as_raw() {
         return Err(unreachable(format!("it belongs to another user ({owner})")));
     }
