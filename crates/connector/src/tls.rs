@@ -127,10 +127,10 @@ pub(crate) fn wanted(at: &str) -> LinkError {
 fn explain(fault: &CertificateError) -> &'static str {
     match fault {
         CertificateError::UnknownIssuer => {
-            "its certificate comes from an authority that this computer does not trust; pass that authority's PEM file with --ca"
+            "its certificate comes from an authority that this computer does not trust; name that authority's PEM file with --ca, for a bus that is enrolled when you enroll it again"
         }
         CertificateError::BadSignature => {
-            "its certificate is not signed by the trusted authority of that name; pass the right PEM file with --ca"
+            "its certificate is not signed by the trusted authority of that name; name the right PEM file with --ca, for a bus that is enrolled when you enroll it again"
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired; renew it, or check this computer's clock"

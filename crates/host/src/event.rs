@@ -357,6 +357,8 @@ pub(crate) enum VaultEvent {
         anew: bool,
         reply: Option<Reply>,
     },
+    /// An enrollment is not under way any more. What came of it is inside, when there is something to do.
+    EnrollEnded(Option<Box<VaultEvent>>),
     Forgotten {
         id: BusId,
         reply: Reply,

@@ -247,12 +247,19 @@ fn of_clock(seen: &Seen) -> Option<Finding> {
 }
 
 fn of_token(seen: &Seen) -> Option<Finding> {
+    // A shared token does not count for a host that was taken back.
+    const PAIR: &str = "ask who runs the bus for a code (`drawbridge bus pair` there), then \
+                        `drawbridge enroll --api URL --code CODE`";
     const ENROLL: &str = "enroll again with `drawbridge enroll --api URL`, with a token or code that counts";
     if let Some(disabled) = &seen.disabled {
         return Some(Finding::fail(
             Check::BusToken,
             format!("the enrollment is not used any more ({})", disabled.reason),
-            ENROLL,
+            if disabled.reason == "revoked" {
+                PAIR
+            } else {
+                ENROLL
+            },
         ));
     }
     match (&seen.link, &seen.token) {

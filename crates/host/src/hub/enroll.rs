@@ -75,18 +75,16 @@ impl Hub {
                 }
             }
         };
-        let same =
-            |bus: &&super::buses::Bus| bus.view.source == BusSource::Vault && bus.origin == place.origin;
-        let known = self
-            .buses
-            .iter()
-            .find(same)
-            .and_then(|bus| BusId::new(&bus.view.id).ok());
+        if self.enrolling {
+            let said = "another enrollment is under way; try again when that has ended";
+            return answer(Some(reply), error("enrolling", said));
+        }
+        self.enrolling = true;
         let (spawner, base) = (self.spawner.clone(), self.base.clone());
         let log = self.layout.log_file("asks");
         let others = self.others(&place.origin);
         let opener = self.opener(handle);
-        self.spawn(async move {
+        let enrolled = async move {
             // The keyring first: a code that was traded and cannot be kept would be lost.
             let handle = match opener.handle().await {
                 Ok(handle) => handle,
@@ -129,12 +127,18 @@ impl Hub {
                 }
             };
             let kept = async {
-                let (id, earlier) = match known {
-                    Some(id) => (id.clone(), handle.get(id).await.ok()),
-                    None => (handle.free_id(place.origin.clone()).await?, None),
+                // What the vault says counts: it may have been closed until now.
+                let all = handle.list().await?;
+                let at_this = |kept: &&Enrollment| {
+                    drawbridge_connector::origin(&kept.api_origin).ok().as_ref() == Some(&place.origin)
+                };
+                let earlier = all.iter().find(at_this).cloned();
+                let id = match &earlier {
+                    Some(kept) => kept.id.clone(),
+                    None => handle.free_id(place.origin.clone()).await?,
                 };
                 // The order of buses is that of their making, also of two that are made within a second.
-                let newest = handle.list().await?.iter().map(|kept| kept.made_at).max();
+                let newest = all.iter().map(|kept| kept.made_at).max();
                 let made_at = match &earlier {
                     Some(kept) => kept.made_at,
                     None => now_secs().max(newest.map_or(0, |newest| newest.saturating_add(1))),
@@ -160,6 +164,13 @@ impl Hub {
                 Ok::<_, VaultError>(enrollment)
             };
             saved(kept.await, true, reply)
+        };
+        self.spawn(async move {
+            let then = match enrolled.await {
+                Some(Event::Vault(then)) => Some(Box::new(then)),
+                _ => None,
+            };
+            Some(Event::Vault(VaultEvent::EnrollEnded(then)))
         });
     }
 

@@ -157,6 +157,8 @@ pub(crate) struct Hub {
     /// Connections that received a pending request and may be shown it.
     holders: HashMap<drawbridge_core::approvals::ApprovalId, HashSet<ConnectionId>>,
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
+    /// Whether an enrollment is under way. One at a time: each looks for what is enrolled already.
+    enrolling: bool,
     skills: crate::skills::Skills,
     /// Who waits for a look at skills.
     rescans: Vec<crate::event::Reply>,
@@ -219,6 +221,7 @@ impl Hub {
             moves: parts.moves,
             holders: HashMap::new(),
             raw: HashMap::new(),
+            enrolling: false,
             skills: crate::skills::Skills::new(parts.places),
             rescans: Vec::new(),
             listed_replies: Vec::new(),

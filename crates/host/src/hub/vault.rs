@@ -170,6 +170,12 @@ impl Hub {
                     ),
                 );
             }
+            VaultEvent::EnrollEnded(then) => {
+                self.enrolling = false;
+                if let Some(then) = then {
+                    self.on_vault(*then);
+                }
+            }
             VaultEvent::Forgotten { id, reply } => {
                 self.remove_bus(id.as_str());
                 self.record_enrollment(id.as_str(), "forgotten");

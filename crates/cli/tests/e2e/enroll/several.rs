@@ -274,3 +274,41 @@ async fn one_bus_under_two_addresses_is_enrolled_once() {
     assert!(!said.contains("already"), "{said}");
     site.stop(connect).await;
 }
+
+/// Two enrollments at the same moment are no way around that: one after the other, or not at all.
+// proves S1.23
+#[tokio::test]
+async fn two_enrollments_at_once_keep_one_of_a_bus() {
+    let site = Site::new(Key::Keyring, Codex::Fake).await;
+    let bus = Bus::start(&site, "race").await;
+    let other = Bus::start(&site, "else").await;
+    site.enroll(&other, None, &[]).await;
+    let connect = site.connect(&[], &[]).await;
+    site.connected(&other).await;
+    let port = bus.address.rsplit_once(':').unwrap().1;
+    let localhost = format!("http://localhost:{port}");
+    let token = format!("{}\n", bus.connect_token);
+    for apis in [[bus.api(), localhost], [bus.api(), bus.api()]] {
+        let [one, two] = &apis;
+        let enroll = async |api: &str| site.say(&token, &["enroll", "--api", api, "--token-stdin"]).await;
+        let (one, two) = tokio::join!(enroll(one), enroll(two));
+        assert!(one.code == Some(0) || two.code == Some(0), "{one:?}\n{two:?}");
+        for ended in [&one, &two] {
+            let named = ["[enrolling]", "[already_enrolled]"];
+            let refused = named.iter().any(|name| ended.stderr.contains(name));
+            assert!(ended.code == Some(0) || refused, "{ended:?}");
+        }
+        let view = site.view().await.unwrap();
+        let here = |api: &str| apis.iter().any(|one| one == api);
+        let links: Vec<_> = view.links.iter().filter(|link| here(&link.api)).collect();
+        assert_eq!((links.len(), view.links.len()), (1, 2), "{:#?}", view.links);
+        let id = links[0].id.clone();
+        let files = site.kept().into_iter().filter(|name| {
+            let place = name.strip_suffix(".age");
+            place.is_some_and(|place| place != "confirmed")
+        });
+        assert_eq!(files.count(), 2, "{:?}", site.kept());
+        site.cli(&["forget", &id]).await.well();
+    }
+    site.stop(connect).await;
+}
