@@ -57,6 +57,10 @@ pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .find_map(|message| {
             let target = message.get("target")?;
+            // Its unit tests have the same name and kind.
+            if message.pointer("/profile/test") == Some(&Value::Bool(true)) {
+                return None;
+            }
             (target.get("name")? == name && target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin"))
                 .then(|| message.get("executable")?.as_str().map(PathBuf::from))?
         })
@@ -70,7 +74,8 @@ mod tests {
     fn the_program_is_found_among_cargos_messages() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"drawbridge","kind":["lib"]},"executable":null}
 not json
-{"reason":"compiler-artifact","target":{"name":"drawbridge","kind":["bin"]},"executable":"/t/debug/drawbridge"}
+{"reason":"compiler-artifact","target":{"name":"drawbridge","kind":["bin"]},"profile":{"test":true},"executable":"/t/debug/deps/drawbridge-1"}
+{"reason":"compiler-artifact","target":{"name":"drawbridge","kind":["bin"]},"profile":{"test":false},"executable":"/t/debug/drawbridge"}
 {"reason":"build-finished","success":true}"#;
         assert_eq!(
             executable(messages, "drawbridge"),
