@@ -121,6 +121,7 @@ pub(crate) fn view(seq: u64) -> Value {
         "host": {"id": "h", "name": "H", "pid": 1, "version": "1", "data_dir": "/d"},
         "app_server": {"generation": 1, "state": {"state": "ready"}, "pid": null, "user_agent": null},
         "links": [], "config": null, "threads": [], "approvals": [], "leases": [], "connections": [],
+        "skills": drawbridge_wire::skills::SkillsView::default(),
         "vault": {"state": {"state": "none"}, "key": "keyring", "place": "p", "files": [], "notices": []},
         "policy": {"answer": "local", "role": "operator", "roots": [], "ceilings": []},
     })
