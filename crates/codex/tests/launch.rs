@@ -189,6 +189,20 @@ async fn a_request_that_waits_when_the_app_server_is_killed_fails_at_once() {
             .unwrap()
             .success()
     );
+    // The signal is sent; it may run on another processor until it takes it.
+    #[cfg(target_os = "linux")]
+    tokio::time::timeout(SOON, async {
+        let still = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, state)| state.starts_with('T'))
+        };
+        while !still() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
     let observer = server.observer.clone();
     let waiting = tokio::spawn(async move {
         observer
