@@ -103,6 +103,14 @@ impl Desk {
 
     /// A host for short commands, and somebody who stays, so that it does not end with the first of them.
     async fn host(&self) -> (Child, ControlClient) {
+        let (host, stays) = self.started().await;
+        // What a test does to the files comes after they were read.
+        assert_eq!(self.run(&["vault", "status"]).await.code, Some(0));
+        (host, stays)
+    }
+
+    /// The same with a vault that need not be good.
+    async fn started(&self) -> (Child, ControlClient) {
         let mut host = self.command(&["host", "--setup-stdin"]);
         let mut host = host.stdin(Stdio::piped()).spawn().unwrap();
         let setup = HostSetup {
@@ -119,8 +127,6 @@ impl Desk {
         let said = stdout.read_line(&mut ready);
         timeout(common::SOON, said).await.unwrap().unwrap();
         let stays = ControlClient::visit(&self.data(), "stays").await.unwrap();
-        // What a test does to the files comes after they were read.
-        assert_eq!(self.run(&["vault", "status"]).await.code, Some(0));
         (host, stays)
     }
 
@@ -346,6 +352,45 @@ async fn confirmed_settings_that_are_lost_while_a_host_runs_are_confirmed_anew()
         assert_eq!(good.code, Some(0), "{}", good.stdout);
         assert_eq!(desk.policy().await.role, Role::Operator);
     }
+    drop(stays);
+    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
+    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+}
+
+/// Settings that are removed while no host runs, with the line that narrowed, are not back at the defaults.
+// proves S5.40, S5.47
+#[tokio::test]
+async fn confirmed_settings_that_are_removed_while_no_host_runs_are_missed_by_the_next() {
+    let desk = Desk::new();
+    let file = desk.scratch.path().join("my.toml");
+    std::fs::write(&file, "[security]\nrole = \"viewer\"\n").unwrap();
+    desk.well(&["config", "accept", "--yes"]).await;
+    assert_eq!(
+        desk.open_vault().confirmed().unwrap().unwrap().settings["security.role"],
+        "viewer"
+    );
+    for name in ["confirmed.age", "confirmed.age.bak"] {
+        std::fs::remove_file(desk.data().join("vault").join(name)).unwrap();
+    }
+    std::fs::write(&file, "").unwrap();
+
+    let doctor = desk.run(&["doctor"]).await.stdout;
+    assert!(doctor.contains("settings had been confirmed"), "{doctor}");
+
+    let (mut host, stays) = desk.started().await;
+    let lost = desk.run(&["vault", "status"]).await;
+    assert_eq!(lost.code, Some(1), "{}", lost.stdout);
+    for part in ["settings had been confirmed", "`drawbridge config accept`"] {
+        assert!(lost.stdout.contains(part), "{}", lost.stdout);
+    }
+    let narrow = desk.policy().await;
+    assert_eq!(narrow.role, Role::Viewer);
+    assert!(narrow.ceilings.is_empty(), "{narrow:?}");
+    let accepted = desk.run(&["config", "accept", "--yes"]).await;
+    assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
+    let good = desk.run(&["vault", "status"]).await;
+    assert_eq!(good.code, Some(0), "{}", good.stdout);
+    assert_eq!(desk.policy().await.role, Role::Operator);
     drop(stays);
     assert_eq!(desk.run(&["stop"]).await.code, Some(0));
     timeout(common::SOON, host.wait()).await.unwrap().unwrap();

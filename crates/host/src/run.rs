@@ -6,7 +6,7 @@ use crate::ask::ConnectorBase;
 use crate::config::{Configuration, Confirmed, Layers, Noticing, Reader, guarded, guarded_all_the_same};
 use crate::doors::{self, Doors};
 use crate::event::{EVENT_QUEUE, Event};
-use crate::hub::config::something_is_confirmed;
+use crate::hub::config::something_may_be_confirmed;
 use crate::hub::{Hub, Parts, now_ms};
 use crate::identity::Identity;
 use crate::layout::Layout;
@@ -113,7 +113,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     let config = Configuration::new(
         reader.read(),
         // Until the vault is open nobody knows what was.
-        if something_is_confirmed(&layout.vault_dir()) {
+        if something_may_be_confirmed(&layout.vault_dir()) {
             Confirmed::Unreadable
         } else {
             Confirmed::Nothing

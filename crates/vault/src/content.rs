@@ -25,6 +25,15 @@ pub enum Content {
     Export(Vec<Enrollment>),
 }
 
+/// A content as it stands in a file.
+pub(crate) struct Filed {
+    pub(crate) content: Content,
+    pub(crate) saved_at: u64,
+    /// Whether settings had been confirmed when this enrollment was saved, so that they cannot be removed
+    /// without a trace.
+    pub(crate) confirmed_beside: bool,
+}
+
 /// Only what every version has.
 #[derive(Deserialize)]
 struct Head {
@@ -36,6 +45,9 @@ struct Head {
 struct Stored {
     version: u64,
     saved_at: u64,
+    /// Only beside an enrollment: there are confirmed settings in this vault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    confirmed_beside: bool,
     // Exactly one of these. Not a flattened enum: that would not be strict, and would buffer secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrollment: Option<Box<StoredEnrollment>>,
@@ -87,10 +99,15 @@ struct StoredConfirmed {
 }
 
 /// Writes a content. The buffer is as large as it can get from the start, so that no copy of it stays behind.
-pub(crate) fn encode(content: &Content, saved_at: u64) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+pub(crate) fn encode(
+    content: &Content,
+    saved_at: u64,
+    confirmed_beside: bool,
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let mut stored = Stored {
         version: VERSION,
         saved_at,
+        confirmed_beside: confirmed_beside && matches!(content, Content::Enrollment(_)),
         enrollment: None,
         confirmed: None,
         export: None,
@@ -124,6 +141,11 @@ pub(crate) fn encode(content: &Content, saved_at: u64) -> Result<Zeroizing<Vec<u
 /// # Errors
 /// `file_newer` for a later version, `file_damaged` for everything else that this version would not write.
 pub fn decode(plain: &[u8]) -> Result<(Content, u64), FileFault> {
+    read(plain).map(|filed| (filed.content, filed.saved_at))
+}
+
+/// As [`decode`], with what the file says besides.
+pub(crate) fn read(plain: &[u8]) -> Result<Filed, FileFault> {
     let damaged = |what| FileFault::Damaged { what };
     if plain.len() > LARGEST {
         return Err(damaged("its content is too large"));
@@ -154,7 +176,14 @@ pub fn decode(plain: &[u8]) -> Result<(Content, u64), FileFault> {
         ),
         _ => return Err(damaged("its content is not one thing")),
     };
-    Ok((content, stored.saved_at))
+    if stored.confirmed_beside && !matches!(content, Content::Enrollment(_)) {
+        return Err(damaged("its content says what only an enrollment says"));
+    }
+    Ok(Filed {
+        content,
+        saved_at: stored.saved_at,
+        confirmed_beside: stored.confirmed_beside,
+    })
 }
 
 impl From<&Enrollment> for StoredEnrollment {
@@ -278,12 +307,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(enrollment in enrollment(), saved_at in any::<u64>()) {
+        fn what_was_written_is_read(
+            enrollment in enrollment(),
+            saved_at in any::<u64>(),
+            beside in any::<bool>(),
+        ) {
             let content = Content::Enrollment(Box::new(enrollment.clone()));
-            let (back, at) = decode(&encode(&content, saved_at).unwrap()).unwrap();
-            let Content::Enrollment(back) = back else { panic!("another kind") };
+            let filed = read(&encode(&content, saved_at, beside).unwrap()).unwrap();
+            let Content::Enrollment(back) = filed.content else { panic!("another kind") };
             prop_assert_eq!(whole(&back), whole(&enrollment));
-            prop_assert_eq!(at, saved_at);
+            prop_assert_eq!((filed.saved_at, filed.confirmed_beside), (saved_at, beside));
         }
 
         #[test]
@@ -298,7 +331,7 @@ mod tests {
             at in any::<prop::sample::Index>(),
             with in proptest::collection::vec(any::<u8>(), 0..6),
         ) {
-            let plain = encode(&Content::Export(vec![example()]), 1).unwrap();
+            let plain = encode(&Content::Export(vec![example()]), 1, false).unwrap();
             let mut changed = plain.to_vec();
             let at = at.index(changed.len());
             let end = (at + with.len()).min(changed.len());
@@ -342,6 +375,8 @@ mod tests {
             r#"{"version":1,"saved_at":1,"export":[],"confirmed":{"settings":{},"at":1}}"#,
             r#"{"version":1,"saved_at":1,"enrollment":{"id":"../x"}}"#,
             r#"{"version":1,"saved_at":1,"export":[]} and more"#,
+            r#"{"version":1,"saved_at":1,"confirmed_beside":true,"export":[]}"#,
+            r#"{"version":1,"saved_at":1,"confirmed_beside":true,"confirmed":{"settings":{},"at":1}}"#,
         ] {
             assert_eq!(
                 decode(text.as_bytes()).unwrap_err().code(),
@@ -362,7 +397,7 @@ mod tests {
 
     #[test]
     fn an_id_that_is_no_file_name_is_never_read() {
-        let plain = encode(&Content::Enrollment(Box::new(example())), 1).unwrap();
+        let plain = encode(&Content::Enrollment(Box::new(example())), 1, false).unwrap();
         let text = String::from_utf8(plain.to_vec()).unwrap();
         let changed = text.replace(r#""id":"bus""#, r#""id":"../bus""#);
         assert!(changed != text);
@@ -373,7 +408,7 @@ mod tests {
     fn what_is_too_large_is_refused_before_it_is_written() {
         let mut large = example();
         large.name = "x".repeat(LARGEST);
-        let error = encode(&Content::Enrollment(Box::new(large)), 1).unwrap_err();
+        let error = encode(&Content::Enrollment(Box::new(large)), 1, false).unwrap_err();
         assert_eq!(error.code(), "unfit");
         assert!(error.to_string().contains("too large"), "{error}");
     }
@@ -382,7 +417,7 @@ mod tests {
     #[test]
     fn a_flipped_bit_is_a_named_fault_and_never_other_content() {
         let keys = Keys::generate();
-        let plain = encode(&Content::Enrollment(Box::new(example())), 1).unwrap();
+        let plain = encode(&Content::Enrollment(Box::new(example())), 1, false).unwrap();
         let sealed = keys.seal(&plain).unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut flipped = sealed.clone();

@@ -386,6 +386,15 @@ pub enum VaultError {
         /// Which file.
         path: PathBuf,
     },
+    /// The confirmed settings are saved, and an enrollment could not be made to remember that there are some.
+    #[error(
+        "the settings are confirmed and saved, but their removal would not be noticed: {why}. Then confirm them again \
+         with `drawbridge config accept`"
+    )]
+    ConfirmedUnguarded {
+        /// Why not.
+        why: Box<VaultError>,
+    },
     /// Not a recipient of age.
     #[error("this is no age recipient; give one that begins with `age1`, as `age-keygen` prints it")]
     BadRecipient,
@@ -430,6 +439,7 @@ impl VaultError {
             VaultError::BadId => "bad_id",
             VaultError::Unfit { .. } => "unfit",
             VaultError::NotSaved { .. } => "not_saved",
+            VaultError::ConfirmedUnguarded { .. } => "confirmed_unguarded",
             VaultError::BadRecipient => "bad_recipient",
             VaultError::BadIdentity => "bad_identity",
             VaultError::Io { .. } => "vault_io",

@@ -318,6 +318,14 @@ fn check(work: &Work, place: &Place, at: &str, whole: bool) {
         "later",
         "{at}"
     );
+    // Settings that were saved before the end are missed when they are removed.
+    let confirmed = vault.confirmed().unwrap().is_some();
+    drop(vault);
+    for name in ["confirmed.age", "confirmed.age.bak"] {
+        let removed = std::fs::remove_file(place.vault().join(name));
+        assert_eq!(removed.is_ok(), confirmed, "{at}: {name}");
+    }
+    assert_eq!(place.open().confirmed().is_err(), confirmed, "{at}");
 }
 
 /// After a reset everything is either in the vault or aside.

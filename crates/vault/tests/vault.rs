@@ -126,7 +126,11 @@ fn each_bus_has_a_file_and_goes_with_it() {
     );
     assert_eq!(vault.confirmed().unwrap().unwrap().at, 7);
     vault.forget_confirmed().unwrap();
+    assert_eq!(vault.confirmed().unwrap(), None);
     drop(vault);
+    // Not the same as if there never were any, as long as something is enrolled.
+    assert_eq!(place.open().confirmed().unwrap_err().code(), "file_damaged");
+    place.open().remove(&id("two")).unwrap();
     assert_eq!(place.open().confirmed().unwrap(), None);
 }
 

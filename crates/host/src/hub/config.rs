@@ -16,11 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Whether the vault keeps confirmed settings, readable or not.
-pub(crate) fn something_is_confirmed(vault: &Path) -> bool {
-    ["confirmed.age", "confirmed.age.bak"]
-        .iter()
-        .any(|name| vault.join(name).symlink_metadata().is_ok())
+/// Whether something may have been confirmed, as far as can be told without opening the vault: an enrollment
+/// can say so too, where the confirmed settings are gone.
+pub(crate) fn something_may_be_confirmed(vault: &Path) -> bool {
+    let ours = |name: &str| name.ends_with(".age") || name.ends_with(".age.bak");
+    vault.is_dir()
+        && std::fs::read_dir(vault).map_or(true, |mut entries| {
+            entries.any(|entry| entry.map_or(true, |entry| entry.file_name().to_str().is_some_and(ours)))
+        })
 }
 
 /// What an open vault says was confirmed.
@@ -284,4 +287,25 @@ fn words(security: &Security) -> [(&'static str, String); 4] {
         ("roots", roots.join(":")),
         ("ceilings", pairs_in_words(&security.ceilings).join(", ")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::something_may_be_confirmed;
+
+    // proves S5.47
+    #[test]
+    fn any_file_of_the_vault_may_say_that_something_was_confirmed() {
+        let scratch = drawbridge_testkit::home::scratch_dir("may").unwrap();
+        let vault = scratch.path().join("vault");
+        assert!(!something_may_be_confirmed(&vault));
+        std::fs::create_dir(&vault).unwrap();
+        std::fs::write(vault.join("vault.lock"), "").unwrap();
+        assert!(!something_may_be_confirmed(&vault));
+        for name in ["confirmed.age", "confirmed.age.bak", "bus.age", "bus.age.bak"] {
+            std::fs::write(vault.join(name), "").unwrap();
+            assert!(something_may_be_confirmed(&vault), "{name}");
+            std::fs::remove_file(vault.join(name)).unwrap();
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The files: `<stem>.age`, its good copy `<stem>.age.bak`, and `<stem>.age.damaged`, the last file that the
 //! copy had to replace.
 
+use super::confirmed::CONFIRMED_GONE;
 use super::{CONFIRMED, FileCondition, Vault, now};
-use crate::content::{decode, encode};
+use crate::content::{Filed, encode, read};
 use crate::disk::{Folder, Found};
 use crate::keys::Keys;
 use crate::steps::step;
@@ -59,14 +60,14 @@ pub(super) fn is_put_aside(folder: &Folder, stem: &str) -> bool {
 /// A file that can be used.
 pub(super) struct Good {
     sealed: Vec<u8>,
-    pub(super) content: Content,
-    saved_at: u64,
+    pub(super) filed: Filed,
 }
 
 impl Vault {
     /// Writes a content and its copy. What comes back as done has been read back from the disk.
     pub(super) fn write(&mut self, stem: &str, content: &Content) -> Result<(), VaultError> {
-        let plain = encode(content, now())?;
+        let beside = matches!(content, Content::Enrollment(_)) && self.knows_of_confirmed();
+        let plain = encode(content, now(), beside)?;
         let sealed = self.keys.seal(&plain)?;
         // What is on the disk is compared with `sealed` byte by byte; so this is the other half of reading back.
         if !self.keys.unseal(&sealed).is_ok_and(|back| *back == *plain) {
@@ -78,11 +79,12 @@ impl Vault {
         if placed.is_err() {
             // It may stand there all the same. Memory follows the disk.
             self.read_file(stem);
+            self.miss_confirmed();
             return placed;
         }
         step("between the file and its copy");
         self.write_copy(stem, &sealed);
-        self.take(stem, content.clone());
+        self.take(stem, content.clone(), beside);
         self.files.insert(stem.to_owned(), FileCondition::Good);
         Ok(())
     }
@@ -107,10 +109,10 @@ impl Vault {
 
     /// Reads a file, or its good copy when the file itself is not usable.
     pub(super) fn read_file(&mut self, stem: &str) {
-        let (enrollment, condition) = match examine(&self.folder, &self.keys, stem, &main(stem)) {
+        let (filed, condition) = match examine(&self.folder, &self.keys, stem, &main(stem)) {
             Ok(Some(good)) => {
                 self.mend_copy(stem, &good.sealed);
-                (Some(good.content), FileCondition::Good)
+                (Some(good.filed), FileCondition::Good)
             }
             // What a later version wrote is left alone, with its copy.
             Err(fault @ FileFault::Newer { .. }) => (None, FileCondition::Unreadable(fault)),
@@ -118,8 +120,8 @@ impl Vault {
                 Ok(Some(good)) => {
                     let why = fault.as_ref().map_or_else(FileFault::code, |_| "file_missing");
                     self.restore(stem, &good.sealed, fault.is_err());
-                    let saved_at = good.saved_at;
-                    (Some(good.content), FileCondition::Restored { why, saved_at })
+                    let saved_at = good.filed.saved_at;
+                    (Some(good.filed), FileCondition::Restored { why, saved_at })
                 }
                 Err(newer @ FileFault::Newer { .. }) => (None, FileCondition::Unreadable(newer)),
                 other => {
@@ -133,8 +135,8 @@ impl Vault {
             },
         };
         self.drop_content(stem);
-        if let Some(content) = enrollment {
-            self.take(stem, content);
+        if let Some(filed) = filed {
+            self.take(stem, filed.content, filed.confirmed_beside);
         }
         self.files.insert(stem.to_owned(), condition);
     }
@@ -155,11 +157,13 @@ impl Vault {
             let now = match (before, self.files.get(&stem)) {
                 // Its later changes are lost all the same: that stays worth telling.
                 (Some(restored @ FileCondition::Restored { .. }), Some(FileCondition::Good)) => restored,
+                (Some(_), None) if stem == CONFIRMED => FileCondition::Unreadable(CONFIRMED_GONE),
                 (Some(_), None) => FileCondition::Unreadable(FileFault::Damaged { what: "it is gone" }),
                 _ => continue,
             };
             self.files.insert(stem, now);
         }
+        self.miss_confirmed();
         Ok(())
     }
 
@@ -187,9 +191,14 @@ impl Vault {
         }
     }
 
-    fn take(&mut self, stem: &str, content: Content) {
+    fn take(&mut self, stem: &str, content: Content, confirmed_beside: bool) {
         match content {
             Content::Enrollment(enrollment) => {
+                if confirmed_beside {
+                    self.witnesses.insert(enrollment.id.clone());
+                } else {
+                    self.witnesses.remove(&enrollment.id);
+                }
                 self.enrollments.insert(enrollment.id.clone(), *enrollment);
             }
             Content::Confirmed(confirmed) => self.confirmed = Some(confirmed),
@@ -202,6 +211,7 @@ impl Vault {
             self.confirmed = None;
         } else if let Ok(id) = BusId::new(stem) {
             self.enrollments.remove(&id);
+            self.witnesses.remove(&id);
         }
     }
 }
@@ -227,8 +237,8 @@ pub(super) fn examine(
             });
         }
     };
-    let (content, saved_at) = decode(&keys.unseal(&sealed)?)?;
-    let belongs = match &content {
+    let filed = read(&keys.unseal(&sealed)?)?;
+    let belongs = match &filed.content {
         Content::Enrollment(enrollment) => enrollment.id.as_str() == stem,
         Content::Confirmed(_) => stem == CONFIRMED,
         Content::Export(_) => false,
@@ -238,9 +248,5 @@ pub(super) fn examine(
             what: "it is another file under this name",
         });
     }
-    Ok(Some(Good {
-        sealed,
-        content,
-        saved_at,
-    }))
+    Ok(Some(Good { sealed, filed }))
 }

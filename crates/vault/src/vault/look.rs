@@ -1,8 +1,9 @@
 //! Looking at a vault that nobody has open.
 
-use super::Vault;
+use super::confirmed::CONFIRMED_GONE;
 use super::files::{copy, examine, is_put_aside, main, stems};
 use super::open::{likely_key, named_entry, no_entry};
+use super::{CONFIRMED, Vault};
 use crate::disk::Folder;
 use crate::keys::Keys;
 use crate::{Content, Enrollment, FileFault, KeyError, KeySource, VaultError};
@@ -67,6 +68,8 @@ impl Vault {
             what,
         })?;
         let mut look = Look::default();
+        let has_confirmed = stems.iter().any(|stem| stem == CONFIRMED);
+        let mut witnessed = false;
         for stem in stems {
             let file = examine(&folder, &keys, &stem, &main(&stem));
             let of_copy = examine(&folder, &keys, &stem, &copy(&stem));
@@ -80,14 +83,25 @@ impl Vault {
                     of_copy.ok().flatten(),
                 ),
             };
-            if let Some(Content::Enrollment(enrollment)) = good.map(|good| good.content) {
-                look.enrollments.push(*enrollment);
+            if let Some(filed) = good.map(|good| good.filed) {
+                witnessed |= filed.confirmed_beside;
+                if let Content::Enrollment(enrollment) = filed.content {
+                    look.enrollments.push(*enrollment);
+                }
             }
             look.files.push(FileLook {
                 name: stem,
                 fault,
                 good_copy,
             });
+        }
+        if witnessed && !has_confirmed {
+            look.files.push(FileLook {
+                name: CONFIRMED.to_owned(),
+                fault: Some(CONFIRMED_GONE),
+                good_copy: false,
+            });
+            look.files.sort_by(|one, other| one.name.cmp(&other.name));
         }
         look.enrollments.sort_by_key(|kept| kept.made_at);
         Ok(look)

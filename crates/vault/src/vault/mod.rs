@@ -1,5 +1,6 @@
 //! The vault itself: blocking, for one thread.
 
+mod confirmed;
 mod files;
 mod look;
 mod open;
@@ -15,7 +16,7 @@ use crate::{
     BusId, Condition, Confirmed, Content, Enrollment, FileFault, FileKind, FileState, KeyPlace, KeyStore,
     Notice, VaultError, VaultState,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -35,6 +36,8 @@ pub struct Vault {
     keys: Keys,
     enrollments: BTreeMap<BusId, Enrollment>,
     confirmed: Option<Confirmed>,
+    /// The enrollments whose files say that settings were confirmed in this vault.
+    witnesses: BTreeSet<BusId>,
     /// How each file is, by stem.
     files: BTreeMap<String, FileCondition>,
     notices: Vec<Notice>,
@@ -103,35 +106,7 @@ impl Vault {
         self.remove_files(id.as_str())?;
         self.files.remove(id.as_str());
         self.enrollments.remove(id);
-        Ok(())
-    }
-
-    /// The security settings as last confirmed; `None` when none were.
-    ///
-    /// # Errors
-    /// What is wrong with their file. Then nothing counts as confirmed.
-    pub fn confirmed(&self) -> Result<Option<&Confirmed>, VaultError> {
-        self.refuse_unreadable(CONFIRMED)?;
-        Ok(self.confirmed.as_ref())
-    }
-
-    /// Saves the security settings that a person confirmed.
-    ///
-    /// # Errors
-    /// When they were not saved.
-    pub fn confirm(&mut self, confirmed: Confirmed) -> Result<(), VaultError> {
-        self.refuse_unreadable(CONFIRMED)?;
-        self.write(CONFIRMED, &Content::Confirmed(confirmed))
-    }
-
-    /// Removes the confirmed settings, also when they cannot be read; nothing is confirmed then.
-    ///
-    /// # Errors
-    /// When they may still be there.
-    pub fn forget_confirmed(&mut self) -> Result<(), VaultError> {
-        self.remove_files(CONFIRMED)?;
-        self.files.remove(CONFIRMED);
-        self.confirmed = None;
+        self.witnesses.remove(id);
         Ok(())
     }
 

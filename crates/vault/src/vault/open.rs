@@ -5,7 +5,7 @@ use super::{CONFIRMED, FileCondition, Vault};
 use crate::disk::{Folder, Found, lock};
 use crate::keys::Keys;
 use crate::{FileFault, KeyError, KeySource, KeyStore, LikelyKey, Notice, VaultError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -98,6 +98,7 @@ impl Vault {
             keys,
             enrollments: BTreeMap::new(),
             confirmed: None,
+            witnesses: BTreeSet::new(),
             files: BTreeMap::new(),
             notices: key_notice.into_iter().collect(),
             _lock: held,
@@ -109,7 +110,11 @@ impl Vault {
             vault.read_file(stem);
         }
         vault.refuse_foreign_key()?;
+        vault.miss_confirmed();
         vault.finish_earlier_rotation();
+        // For a save that was interrupted in between. What fails is tried again at the next start, and by the
+        // next who confirms, who is told.
+        let _ = vault.have_it_witnessed();
         Ok(vault)
     }
 

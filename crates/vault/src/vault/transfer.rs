@@ -43,7 +43,7 @@ impl Vault {
             self.refuse_unreadable(stem)?;
         }
         let enrollments = self.enrollments.values().cloned().collect();
-        let plain = encode(&Content::Export(enrollments), now())?;
+        let plain = encode(&Content::Export(enrollments), now(), false)?;
         seal_for_text(recipient, &plain)
     }
 
