@@ -67,7 +67,6 @@ fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
             .center(),
     };
     let made = builder.build()?;
-    crate::os::lighten(&made);
     let (app, label) = (app.clone(), window.label());
     made.on_window_event(move |event| {
         if matches!(event, WindowEvent::Destroyed) {

@@ -4,7 +4,6 @@ use drawbridge_desk::{Handle, Notice};
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use tauri::{Runtime, WebviewWindow};
 
 /// Notifications are not shown here yet; the dialog is.
 pub(crate) struct Notices;
@@ -20,9 +19,6 @@ impl Notices {
 
     pub(crate) fn withdraw(&self) {}
 }
-
-/// Nothing is to be saved here.
-pub(crate) fn lighten<R: Runtime>(_window: &WebviewWindow<R>) {}
 
 /// Nothing stays here.
 pub(crate) fn tidy_after_windows() {}

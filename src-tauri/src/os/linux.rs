@@ -7,8 +7,6 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use tauri::{Runtime, WebviewWindow};
-use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt, WebViewExt};
 
 /// Who shows trays.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
@@ -106,19 +104,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// Draws the window without a graphics card: text needs none, and the libraries of one take some 60 MB for
-/// each window (`cargo xtask bench desktop`).
-pub(crate) fn lighten<R: Runtime>(window: &WebviewWindow<R>) {
-    let done = window.with_webview(|view| {
-        if let Some(settings) = WebViewExt::settings(&view.inner()) {
-            settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
-        }
-    });
-    if let Err(error) = done {
-        tracing::debug!(%error, "the window is drawn as it comes");
-    }
 }
 
 /// Ends the process that the windows fetched their pages through: WebKit keeps it for the next window, and
