@@ -8,6 +8,7 @@ mod approvals;
 mod driver;
 mod figures;
 mod life;
+mod processes;
 mod session;
 mod toggle;
 mod tray;

@@ -1,6 +1,7 @@
 //! A desktop of the test's own: X server, session bus, tray host, home. All of it ends with it.
 
 use crate::driver::{Browser, SOON};
+use crate::processes::{self, Process};
 use drawbridge_testkit::home::{CodexHome, Scratch, real_codex, scratch_dir};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -237,58 +238,29 @@ impl Session {
     }
 
     /// Every process of the app that lives: itself, host, connector, app-server and what they started.
-    pub(crate) fn processes(&self) -> Vec<String> {
-        let mark = format!("DRAWBRIDGE_DATA_DIR={}", self.data().display());
-        let ours = ["drawbridge", "codex", "WebKit"];
-        let entries = std::fs::read_dir("/proc").unwrap();
-        let lives = entries.filter_map(Result::ok).filter_map(|entry| {
-            let read = |what: &str| std::fs::read(entry.path().join(what)).ok();
-            let environment = read("environ")?;
-            let marked = environment
-                .split(|byte| *byte == 0)
-                .any(|one| one == mark.as_bytes());
-            let line = String::from_utf8_lossy(&read("cmdline")?).replace('\0', " ");
-            (marked && !line.contains("WebDriver") && ours.iter().any(|name| line.contains(name)))
-                .then(|| format!("{} {line}", entry.file_name().display()))
-        });
-        lives.collect()
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        processes::with(&format!("DRAWBRIDGE_DATA_DIR={}", self.data().display()))
     }
 
-    /// Proportional size of everything of the app but Codex, in MB, by what each process is.
-    fn sizes(&self) -> Vec<(String, f64)> {
-        let of = |line: &String| {
-            let (pid, command) = line.split_once(' ')?;
-            // Codex is not ours, and the bus is elsewhere.
-            let codex = command.contains("codex") && !command.contains("drawbridge");
-            if codex || command.contains("bus --listen") {
-                return None;
-            }
-            let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-            let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-            let kilobytes: f64 = pss.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            let program = command.split(' ').next()?.rsplit('/').next()?;
-            let part = ["host", "connector"].iter().find(|part| command.contains(*part));
-            Some((
-                format!("{program} {}", part.unwrap_or(&"")),
-                kilobytes * 1024.0 / 1e6,
-            ))
-        };
-        self.processes().iter().filter_map(of).collect()
-    }
-
-    /// The sum of it.
+    /// Proportional size of everything of the app but Codex and the bus, in MB.
     pub(crate) fn megabytes(&self) -> f64 {
         self.sizes().iter().map(|(_, size)| size).sum()
     }
 
     /// The parts of it.
     pub(crate) fn by_process(&self) -> String {
-        let parts = self.sizes();
-        let parts: Vec<String> = parts
-            .iter()
-            .map(|(name, size)| format!("{} {size:.1}", name.trim()))
-            .collect();
+        let parts = self.sizes().into_iter();
+        let parts: Vec<String> = parts.map(|(name, size)| format!("{name} {size:.1}")).collect();
         format!("    {}", parts.join(", "))
+    }
+
+    fn sizes(&self) -> Vec<(String, f64)> {
+        let all = self.processes();
+        // Codex is not ours, and the bus is elsewhere.
+        let counted = all.iter().filter(|one| !one.is_codex() && !one.is("bus"));
+        counted
+            .filter_map(|one| Some((one.title(), one.megabytes()?)))
+            .collect()
     }
 
     /// The sum once it is below `budget`, or after the patience is at its end.
@@ -313,9 +285,9 @@ impl Session {
     }
 
     /// The processes that are the app itself.
-    pub(crate) fn of_the_app(&self) -> Vec<String> {
+    pub(crate) fn of_the_app(&self) -> Vec<Process> {
         let mut all = self.processes();
-        all.retain(|line| line.contains("drawbridge-desktop"));
+        all.retain(|one| one.name == "drawbridge-desktop");
         all
     }
 
