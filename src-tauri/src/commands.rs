@@ -1,7 +1,8 @@
 //! What windows may invoke. Each line passes one wish on; whether this window may, and what comes of it,
 //! the controller says.
 
-use drawbridge_desk::{Ask, EnrollForm, Handle, Problem};
+use crate::desk::Desk;
+use drawbridge_desk::{Ask, EnrollForm, Problem};
 use drawbridge_wire::buses::{McpSetting, SetEnrollment};
 use drawbridge_wire::{Decision, Secret};
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ macro_rules! commands {
         #[tauri::command]
         pub(crate) async fn $name<R: Runtime>(
             window: WebviewWindow<R>,
-            desk: State<'_, Handle>,
+            desk: State<'_, Desk>,
             $($argument: $kind),*
         ) -> Answer {
             desk.ask(window.label(), $ask).await
@@ -27,9 +28,12 @@ macro_rules! commands {
 
 /// The page has been painted with what it is for.
 #[tauri::command]
-#[allow(clippy::needless_pass_by_value, reason = "a command is given its window")]
-pub(crate) fn painted<R: Runtime>(window: WebviewWindow<R>) {
-    crate::windows::painted(&window);
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a command is given what it asks for"
+)]
+pub(crate) fn painted<R: Runtime>(window: WebviewWindow<R>, desk: State<'_, Desk>) {
+    desk.painted(window.label());
 }
 
 commands! {

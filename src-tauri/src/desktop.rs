@@ -2,36 +2,38 @@
 
 use crate::os::Notices;
 use crate::tray::Painter;
-use crate::windows;
 use drawbridge_core::tray::Tray;
 use drawbridge_desk::{
     ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, ThreadEvent, Window,
 };
-use serde::Serialize;
 use std::path::Path;
-use tauri::{AppHandle, Emitter, Manager};
+use tauri::AppHandle;
 use tauri_plugin_autostart::ManagerExt;
+
+#[cfg(target_os = "linux")]
+type Windows = drawbridge_desk::WindowsProcess;
+#[cfg(not(target_os = "linux"))]
+type Windows = crate::windows::Here;
 
 /// The real one.
 pub(crate) struct TauriDesktop {
     app: AppHandle,
+    windows: Windows,
     painter: Painter,
     notices: Notices,
 }
 
 impl TauriDesktop {
-    pub(crate) fn new(app: AppHandle) -> Self {
-        let clicked = {
-            let app = app.clone();
-            move || {
-                if let Some(desk) = app.try_state::<Handle>() {
-                    desk.notice_clicked();
-                }
-            }
-        };
+    /// The desktop, once the controller behind it is known.
+    pub(crate) fn new(app: AppHandle, desk: &Handle) -> Self {
+        let notices = Notices::new({
+            let desk = desk.clone();
+            move || desk.notice_clicked()
+        });
         Self {
-            notices: Notices::new(clicked),
+            windows: windows(&app, desk, &notices),
             painter: Painter::default(),
+            notices,
             app,
         }
     }
@@ -42,31 +44,40 @@ impl TauriDesktop {
             tracing::debug!(%error, "the app is ending");
         }
     }
+}
 
-    fn emit<T: Serialize + Clone>(&self, window: Window, event: &str, payload: T) {
-        if let Err(error) = self.app.emit_to(window.label(), event, payload) {
-            tracing::warn!(%error, event, "a window cannot be told");
-        }
-    }
+/// Windows of a process of their own, and a word when that cannot be.
+#[cfg(target_os = "linux")]
+fn windows(_: &AppHandle, desk: &Handle, notices: &Notices) -> Windows {
+    let notices = notices.clone();
+    let (windows, owner) = crate::windows::windows(desk.clone(), move |why| {
+        notices.show(Notice {
+            title: "The window could not be shown".to_owned(),
+            body: format!("{why}. Everything else runs on; try again, or use `drawbridge` in a terminal."),
+        });
+    });
+    tauri::async_runtime::spawn(owner.run());
+    windows
+}
+
+#[cfg(not(target_os = "linux"))]
+fn windows(app: &AppHandle, desk: &Handle, _: &Notices) -> Windows {
+    use tauri::Manager;
+    app.manage(crate::desk::Desk::Here(desk.clone()));
+    crate::windows::Here::new(app.clone())
 }
 
 impl Desktop for TauriDesktop {
     fn show(&mut self, window: Window) {
-        self.on_main_thread(move |app| windows::show(app, window));
+        self.windows.show(window);
     }
 
     fn go(&mut self, page: Page) {
-        self.emit(Window::Main, "go", page.name());
+        self.windows.tell(Some(Window::Main), "go", &page.name());
     }
 
     fn close(&mut self, window: Window) {
-        self.on_main_thread(move |app| {
-            if let Some(there) = app.get_webview_window(window.label())
-                && let Err(error) = there.destroy()
-            {
-                tracing::warn!(%error, window = window.label(), "cannot be closed");
-            }
-        });
+        self.windows.close(window);
     }
 
     fn paint(&mut self, tray: &Tray) {
@@ -75,25 +86,20 @@ impl Desktop for TauriDesktop {
     }
 
     fn tell(&mut self, view: &DesktopView) {
-        if let Err(error) = self.app.emit("view", view) {
-            tracing::warn!(%error, "the windows cannot be told");
-        }
+        self.windows.tell(None, "view", view);
     }
 
     fn tell_card(&mut self, card: Option<&ApprovalCard>) {
-        self.emit(Window::Approval, "approval", card);
+        self.windows.tell(Some(Window::Approval), "approval", &card);
     }
 
     fn tell_thread(&mut self, event: &ThreadEvent) {
-        self.emit(Window::Main, "thread", event);
+        self.windows.tell(Some(Window::Main), "thread", event);
     }
 
     fn ask_quit(&mut self, running: usize) {
-        self.emit(
-            Window::Main,
-            "quit_asked",
-            drawbridge_desk::QuitAnswer { running },
-        );
+        let answer = drawbridge_desk::QuitAnswer { running };
+        self.windows.tell(Some(Window::Main), "quit_asked", &answer);
     }
 
     fn notify(&mut self, notice: &Notice) {

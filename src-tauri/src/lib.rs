@@ -1,6 +1,7 @@
 //! The desktop app: Tauri around the controller of `drawbridge-desk`. Nothing is decided here.
 
 mod commands;
+mod desk;
 mod desktop;
 mod icon;
 mod os;
@@ -67,6 +68,10 @@ pub fn run() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
+    #[cfg(target_os = "linux")]
+    if windows::is_wanted(std::env::args_os()) {
+        return windows::run();
+    }
     let autostart = tauri_plugin_autostart::Builder::new()
         .arg(HIDDEN)
         .app_name("Drawbridge")
@@ -136,7 +141,7 @@ fn start(app: &AppHandle) -> Result<(), StartError> {
         tray_patience: TRAY_PATIENCE,
         hidden: std::env::args_os().any(|argument| argument == HIDDEN),
     };
-    let (mut controller, desk) = Controller::new(TauriDesktop::new(app.clone()), settings);
+    let (mut controller, desk) = Controller::new(|desk| TauriDesktop::new(app.clone(), desk), settings);
     app.manage(desk.clone());
     tauri::async_runtime::spawn(os::watch_tray_host(desk.clone()));
     tauri::async_runtime::spawn(until_told_to_end(desk));

@@ -67,9 +67,9 @@ impl Desk {
             tray_patience: Duration::from_secs(3600),
             hidden: true,
         };
-        let (controller, desk) = Controller::new(Nothing, settings);
+        let (controller, desk) = Controller::new(|_| Nothing, settings);
         let app = base(mock_builder()).build(context).unwrap();
-        app.manage(desk);
+        app.manage(crate::desk::Desk::Here(desk));
         tauri::async_runtime::spawn(controller.run());
         Self {
             _scratch: scratch,

@@ -3,12 +3,13 @@
 use crate::Window;
 use drawbridge_wire::buses::{Enroll, McpSetting, Permission, SetEnrollment};
 use drawbridge_wire::{Decision, Secret};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// A wish of a window.
-#[derive(Debug)]
+/// A wish of a window. What is written of it, tokens too, travels over the pipe of the windows' process only.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// How things are. Answered with a [`crate::DesktopView`].
     Snapshot,
@@ -149,13 +150,15 @@ impl Ask {
 }
 
 /// What a person fills in to enroll.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct EnrollForm {
     /// Address of the bus.
     pub api: String,
     /// Enrollment token.
+    #[serde(serialize_with = "drawbridge_wire::secret::expose_option")]
     pub token: Option<Secret>,
     /// Or a code.
+    #[serde(serialize_with = "drawbridge_wire::secret::expose_option")]
     pub code: Option<Secret>,
     /// What the bus is called here.
     pub name: Option<String>,

@@ -130,11 +130,12 @@ pub struct Controller<D> {
 }
 
 impl<D: Desktop> Controller<D> {
-    /// A controller and the way to reach it.
+    /// A controller of the desktop that `desktop` makes, and the way to reach it.
     #[must_use]
-    pub fn new(desktop: D, settings: Settings) -> (Self, Handle) {
+    pub fn new(desktop: impl FnOnce(&Handle) -> D, settings: Settings) -> (Self, Handle) {
         let (send, ticks) = mpsc::channel(QUEUE);
         let handle = Handle::new(send);
+        let desktop = desktop(&handle);
         let start_at_login = desktop.starts_at_login();
         let pause = pause::load(&pause::file(&settings.data_dir));
         let (threads, threads_owner, thread_events) = Threads::new(&settings.data_dir);
@@ -419,4 +420,23 @@ pub(crate) fn now_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A handle whose controller does what a test says.
+#[cfg(test)]
+pub(crate) fn tests_handle(
+    closed: impl Fn(Window) + Send + 'static,
+    asked: impl Fn(Window, Ask) -> Result<Value, Problem> + Send + 'static,
+) -> Handle {
+    let (send, mut ticks) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        while let Some(tick) = ticks.recv().await {
+            match tick {
+                Tick::Closed(window) => closed(window),
+                Tick::Asked(window, ask, reply) => drop(reply.send(asked(window, ask))),
+                _ => {}
+            }
+        }
+    });
+    Handle::new(send)
 }

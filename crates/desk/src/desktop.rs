@@ -2,10 +2,12 @@
 
 use crate::{ApprovalCard, DesktopView, Problem, ThreadEvent};
 use drawbridge_core::tray::Tray;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A window. Each has its own rights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     /// Everything but answers to approvals.
     Main,

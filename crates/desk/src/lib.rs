@@ -16,6 +16,7 @@ mod supervisor;
 mod threads;
 pub mod typescript;
 mod view;
+mod windows;
 
 pub use ask::{Ask, EnrollForm};
 pub use controller::{Controller, Handle, Settings};
@@ -25,3 +26,4 @@ pub use places::{data_dir, host_program, login_search_path};
 pub use problem::Problem;
 pub use threads::{About, Away, ItemDelta, ThreadChange, ThreadEvent, ThreadItem, ThreadItems, TurnState};
 pub use view::{ApprovalCard, Asks, ConfigRow, DesktopView, QuitAnswer};
+pub use windows::{Ends, FromWindows, Front, ToWindows, WindowsOwner, WindowsProcess};

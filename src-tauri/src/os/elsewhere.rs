@@ -20,9 +20,6 @@ impl Notices {
     pub(crate) fn withdraw(&self) {}
 }
 
-/// Nothing stays here.
-pub(crate) fn tidy_after_windows() {}
-
 /// Opens a file with what the person opens such files with.
 pub(crate) fn open(file: &Path) -> io::Result<()> {
     let program = if cfg!(target_os = "macos") {

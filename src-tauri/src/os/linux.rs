@@ -14,6 +14,7 @@ const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 const QUEUE: usize = 16;
 
 /// Shows notices, on a thread of its own: a notification server may be slow, or none.
+#[derive(Clone)]
 pub(crate) struct Notices(mpsc::SyncSender<Wish>);
 
 enum Wish {
@@ -104,25 +105,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// Ends the process that the windows fetched their pages through: WebKit keeps it for the next window, and
-/// starts another when there is none.
-pub(crate) fn tidy_after_windows() {
-    let this = std::process::id().to_string();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // 7 (WebKitNetworkPr) S 5 ...: process, name, state, parent
-        let Some((head, rest)) = stat.rsplit_once(')') else {
-            continue;
-        };
-        let ours = rest.split_whitespace().nth(1) == Some(&this) && head.ends_with("(WebKitNetworkPr");
-        let pid = head.split(' ').next().and_then(|pid| pid.parse().ok());
-        if let (true, Some(pid)) = (ours, pid) {
-            let ended = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGTERM);
-            tracing::debug!(?ended, "no window is left");
-        }
-    }
 }
 
 /// Opens a file with what the person opens such files with.

@@ -201,6 +201,10 @@ impl Browser {
 
     /// The page as base64 of a PNG.
     pub(crate) async fn screenshot(&self) -> String {
+        // Without a graphics card the driver waits for the next painting, and a page at rest paints nothing.
+        let paint = "let left = 60; const step = setInterval(() => { \
+            document.body.style.opacity = left % 2 ? '0.999' : ''; if (--left < 0) clearInterval(step); }, 50);";
+        self.script(paint, json!([])).await.unwrap();
         let shot = self.call("GET", "/screenshot", None).await.unwrap();
         shot.as_str().unwrap().to_owned()
     }

@@ -100,6 +100,8 @@ async fn figures() {
         opened.push(painted(&mut lines).await);
         session.close_windows().await;
         session.until_windows(0).await;
+        // Each from nothing; one that follows soon finds the process of the last.
+        session.until_no_windows_process().await;
     }
     good &= held(
         "first window asked for to painted",

@@ -59,9 +59,15 @@ impl Process {
         self.name == "drawbridge" && self.arguments.iter().any(|word| word == command)
     }
 
+    /// Whether it is what the app shows its windows with.
+    pub(crate) fn shows_windows(&self) -> bool {
+        self.name == "drawbridge-desktop" && self.arguments == ["--windows-of-app"]
+    }
+
     /// To print.
     pub(crate) fn title(&self) -> String {
         let command = ["host", "connector"].into_iter().find(|command| self.is(command));
+        let command = command.or(self.shows_windows().then_some("windows"));
         format!("{} {}", self.name, command.unwrap_or_default())
             .trim()
             .to_owned()

@@ -284,11 +284,20 @@ impl Session {
         }
     }
 
-    /// The processes that are the app itself.
+    /// The processes that are the app itself, without those that show its windows.
     pub(crate) fn of_the_app(&self) -> Vec<Process> {
         let mut all = self.processes();
-        all.retain(|one| one.name == "drawbridge-desktop");
+        all.retain(|one| one.name == "drawbridge-desktop" && !one.shows_windows());
         all
+    }
+
+    /// Waits until no process for windows is left.
+    pub(crate) async fn until_no_windows_process(&self) {
+        let begin = Instant::now();
+        while self.processes().iter().any(Process::shows_windows) {
+            assert!(begin.elapsed() < SOON, "{:#?}", self.processes());
+            sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until nothing of the app lives.

@@ -153,7 +153,7 @@ impl App {
             login: Arc::default(),
             takes_login,
         };
-        let (controller, desk) = Controller::new(desktop, settings);
+        let (controller, desk) = Controller::new(|_| desktop, settings);
         let running = tokio::spawn(controller.run());
         desk.tray_host(true);
         Self {

@@ -1,49 +1,19 @@
-//! Windows: made when they are wanted, destroyed when they are closed.
+//! Windows: made when they are wanted, destroyed when they are closed. On Linux in a process of their own.
 
-use drawbridge_desk::{Handle, Window};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+mod here;
+#[cfg(target_os = "linux")]
+mod process;
+
+pub(crate) use here::Here;
+#[cfg(target_os = "linux")]
+pub(crate) use process::{is_wanted, run, windows};
+
+use crate::desk::Desk;
+use drawbridge_desk::Window;
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
-
-/// Brings a window to the front, or makes it. On the main thread.
-pub(crate) fn show<R: Runtime>(app: &AppHandle<R>, window: Window) {
-    if let Some(there) = app.get_webview_window(window.label()) {
-        let shown = there
-            .unminimize()
-            .and_then(|()| there.show())
-            .and_then(|()| there.set_focus());
-        if let Err(error) = shown {
-            tracing::warn!(%error, window = window.label(), "cannot be brought to the front");
-        }
-        return;
-    }
-    if let Err(error) = make(app, window) {
-        tracing::error!(%error, window = window.label(), "cannot be made");
-        closed(app, window.label());
-    }
-}
-
-/// When the window that is to be painted was asked for.
-struct Asked(Mutex<Option<Instant>>);
-
-/// Tells how long a new window took to show what it is for.
-pub(crate) fn painted<R: Runtime>(window: &WebviewWindow<R>) {
-    let asked = window.try_state::<Asked>();
-    let began = asked.and_then(|asked| asked.0.lock().unwrap_or_else(PoisonError::into_inner).take());
-    if let Some(began) = began {
-        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(window = window.label(), took_ms, "painted");
-    }
-}
+use tauri::{AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
 fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
-    let now = Some(Instant::now());
-    if let Some(asked) = app.try_state::<Asked>() {
-        *asked.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
-    } else {
-        app.manage(Asked(Mutex::new(now)));
-    }
     let page = match window {
         Window::Main => "index.html",
         Window::Approval => "approval.html",
@@ -77,11 +47,7 @@ fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
 }
 
 fn closed<R: Runtime>(app: &AppHandle<R>, label: &str) {
-    // The one that closes may still be counted.
-    if app.webview_windows().keys().all(|other| other == label) {
-        crate::os::tidy_after_windows();
-    }
-    if let Some(desk) = app.try_state::<Handle>() {
+    if let Some(desk) = app.try_state::<Desk>() {
         desk.closed(label);
     }
 }

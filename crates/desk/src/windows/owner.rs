@@ -1,0 +1,335 @@
+//! The app's end: starts the process of the windows when one is wanted and ends it when none is left.
+
+use super::message::{FromWindows, LONGEST_LINE, ToWindows};
+use crate::{Handle, Problem, Window};
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::Child;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
+
+/// Wishes of the app that wait.
+const WISHES: usize = 1024;
+/// Lines that wait to be taken by the windows. Who takes none for so long stands still.
+const LINES: usize = 1024;
+/// Wishes of the windows that are worked on.
+const ASKED: usize = 256;
+/// How long a process without a window is kept for the next one: approvals come in rows.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long it may take to end.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// A process for windows that was started.
+pub struct Ends {
+    /// What it says.
+    pub says: Box<dyn AsyncRead + Unpin + Send>,
+    /// What it hears.
+    pub hears: Box<dyn AsyncWrite + Unpin + Send>,
+    /// The process.
+    pub child: Option<Child>,
+}
+
+/// What the app wants of the windows. Never blocks.
+#[derive(Debug, Clone)]
+pub struct WindowsProcess(mpsc::Sender<Wish>);
+
+#[derive(Debug)]
+enum Wish {
+    Show(Window),
+    Close(Window),
+    Event(Option<Window>, &'static str, Box<RawValue>),
+}
+
+impl WindowsProcess {
+    /// The windows, and the task that keeps their process, which `start` starts. When it cannot be started or
+    /// ends although a window is wanted, `failed` is told why, to tell the person.
+    #[must_use]
+    pub fn new(
+        desk: Handle,
+        start: impl FnMut() -> io::Result<Ends> + Send + 'static,
+        failed: impl FnMut(&str) + Send + 'static,
+    ) -> (Self, WindowsOwner) {
+        let (send, wishes) = mpsc::channel(WISHES);
+        let owner = WindowsOwner {
+            desk,
+            start: Box::new(start),
+            failed: Box::new(failed),
+            wishes,
+            process: None,
+        };
+        (Self(send), owner)
+    }
+
+    /// Makes a window, or brings it to the front.
+    pub fn show(&self, window: Window) {
+        self.wish(Wish::Show(window));
+    }
+
+    /// Destroys a window.
+    pub fn close(&self, window: Window) {
+        self.wish(Wish::Close(window));
+    }
+
+    /// Tells a window, or all of them, when there are any.
+    pub fn tell(&self, window: Option<Window>, event: &'static str, payload: &impl Serialize) {
+        match to_raw_value(payload) {
+            Ok(payload) => self.wish(Wish::Event(window, event, payload)),
+            Err(error) => tracing::error!(%error, event, "a window cannot be told"),
+        }
+    }
+
+    fn wish(&self, wish: Wish) {
+        if let Err(error) = self.0.try_send(wish) {
+            tracing::warn!(%error, "the windows are behind; something is not shown");
+        }
+    }
+}
+
+/// One process that runs.
+struct Process {
+    says: FramedRead<Box<dyn AsyncRead + Unpin + Send>, LinesCodec>,
+    hears: mpsc::Sender<ToWindows>,
+    child: Option<Child>,
+    /// What it has, or makes.
+    open: BTreeSet<Window>,
+    /// When the windows that are not painted were asked for.
+    asked: HashMap<Window, Instant>,
+    /// When it ends, as it has none.
+    ends_at: Option<Instant>,
+    /// Answers on their way to it.
+    answers: JoinSet<()>,
+}
+
+/// Keeps the process of the windows.
+pub struct WindowsOwner {
+    desk: Handle,
+    start: Box<dyn FnMut() -> io::Result<Ends> + Send>,
+    failed: Box<dyn FnMut(&str) + Send>,
+    wishes: mpsc::Receiver<Wish>,
+    process: Option<Process>,
+}
+
+/// What happens next.
+enum Next {
+    Wish(Option<Wish>),
+    Said(FromWindows),
+    /// The process says no more, and why.
+    Gone(&'static str),
+    Idle,
+}
+
+impl WindowsOwner {
+    /// Runs until the app drops its [`WindowsProcess`].
+    pub async fn run(mut self) {
+        loop {
+            match self.next().await {
+                Next::Wish(Some(wish)) => self.wish(wish),
+                Next::Wish(None) => return,
+                Next::Said(message) => self.said(message),
+                Next::Gone(why) => self.gone(why),
+                Next::Idle => {
+                    if let Some(process) = self.process.take() {
+                        end(process);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let Some(process) = &mut self.process else {
+            return Next::Wish(self.wishes.recv().await);
+        };
+        while process.answers.try_join_next().is_some() {}
+        let ends_at = process.ends_at;
+        let idle = async {
+            match ends_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            wish = self.wishes.recv() => Next::Wish(wish),
+            line = process.says.next() => match line {
+                Some(Ok(line)) => match serde_json::from_str(&line) {
+                    Ok(message) => Next::Said(message),
+                    Err(error) => {
+                        tracing::error!(%error, "the windows said what is no message");
+                        Next::Gone("it said what is no message")
+                    }
+                },
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the windows cannot be read");
+                    Next::Gone("it cannot be read")
+                }
+                None => Next::Gone("it ended"),
+            },
+            () = idle => Next::Idle,
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Show(window) => {
+                if self.process.is_none() && !self.begin(window) {
+                    return;
+                }
+                if let Some(process) = &mut self.process {
+                    process.ends_at = None;
+                    if process.open.insert(window) {
+                        process.asked.insert(window, Instant::now());
+                    }
+                    self.say(ToWindows::Show(window));
+                }
+            }
+            Wish::Close(window) => {
+                if self.has(Some(window)) {
+                    self.say(ToWindows::Close(window));
+                }
+            }
+            // Who is not there asks for everything when it comes.
+            Wish::Event(window, event, payload) => {
+                if self.has(window) {
+                    self.say(ToWindows::Event {
+                        window,
+                        event: event.to_owned(),
+                        payload,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether there is this window, or any.
+    fn has(&self, window: Option<Window>) -> bool {
+        self.process.as_ref().is_some_and(|process| match window {
+            Some(window) => process.open.contains(&window),
+            None => !process.open.is_empty(),
+        })
+    }
+
+    /// Starts the process.
+    fn begin(&mut self, window: Window) -> bool {
+        match (self.start)() {
+            Ok(ends) => {
+                let (hears, lines) = mpsc::channel(LINES);
+                tokio::spawn(write(ends.hears, lines));
+                self.process = Some(Process {
+                    says: FramedRead::new(ends.says, LinesCodec::new_with_max_length(LONGEST_LINE)),
+                    hears,
+                    child: ends.child,
+                    open: BTreeSet::new(),
+                    asked: HashMap::new(),
+                    ends_at: None,
+                    answers: JoinSet::new(),
+                });
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the process of the windows cannot be started");
+                (self.failed)(&error.to_string());
+                self.desk.closed(window.label());
+                false
+            }
+        }
+    }
+
+    fn say(&mut self, message: ToWindows) {
+        let Some(process) = &self.process else { return };
+        match process.hears.try_send(message) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => self.gone("it stands still"),
+            Err(TrySendError::Closed(_)) => self.gone("it ended"),
+        }
+    }
+
+    fn said(&mut self, message: FromWindows) {
+        let Some(process) = &mut self.process else { return };
+        match message {
+            FromWindows::Ask { id, label, ask } => {
+                // Each has a deadline in the controller.
+                if process.answers.len() >= ASKED {
+                    let busy = Problem::new("busy", "too much was asked for at once; wait for what runs");
+                    self.say(ToWindows::Answer {
+                        id,
+                        answer: Err(busy),
+                    });
+                    return;
+                }
+                let (desk, hears) = (self.desk.clone(), process.hears.clone());
+                process.answers.spawn(async move {
+                    let answer = desk.ask(&label, *ask).await.and_then(|answer| {
+                        to_raw_value(&answer).map_err(|error| Problem::new("answer", error.to_string()))
+                    });
+                    // The windows may be gone.
+                    let _ = hears.send(ToWindows::Answer { id, answer }).await;
+                });
+            }
+            FromWindows::Painted(window) => {
+                if let Some(asked) = process.asked.remove(&window) {
+                    let took_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    tracing::info!(window = window.label(), took_ms, "painted");
+                }
+            }
+            FromWindows::Closed(window) => {
+                process.open.remove(&window);
+                process.asked.remove(&window);
+                if process.open.is_empty() {
+                    process.ends_at = Some(Instant::now() + LINGER);
+                }
+                self.desk.closed(window.label());
+            }
+        }
+    }
+
+    /// Takes leave of a process that is of no use any more.
+    fn gone(&mut self, why: &'static str) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        let open = std::mem::take(&mut process.open);
+        if !open.is_empty() {
+            tracing::error!(why, "the process of the windows is gone");
+            (self.failed)(why);
+        }
+        for window in open {
+            self.desk.closed(window.label());
+        }
+        end(process);
+    }
+}
+
+/// Ends a process: it goes by itself when nobody speaks to it any more, and is made to when it does not.
+fn end(process: Process) {
+    let Process { child, .. } = process;
+    if let Some(mut child) = child {
+        tokio::spawn(async move {
+            if tokio::time::timeout(ENDING, child.wait()).await.is_err() {
+                tracing::warn!("the process of the windows does not end by itself");
+                let _ = child.kill().await;
+            }
+        });
+    }
+}
+
+async fn write(hears: Box<dyn AsyncWrite + Unpin + Send>, mut messages: mpsc::Receiver<ToWindows>) {
+    let mut lines = FramedWrite::new(hears, LinesCodec::new());
+    while let Some(message) = messages.recv().await {
+        match serde_json::to_string(&message) {
+            Ok(line) => {
+                // That it ended is seen where it is read.
+                if lines.send(line).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::error!(%error, "a window cannot be told"),
+        }
+    }
+}

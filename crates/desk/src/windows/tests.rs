@@ -1,0 +1,308 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+use super::{Ends, Front, ToWindows, WindowsProcess};
+use crate::controller::tests_handle;
+use crate::{Ask, EnrollForm, Handle, Problem, Window};
+use drawbridge_wire::Secret;
+use serde_json::{Value, json};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// The app's end, with processes that are in the test's hand.
+struct App {
+    windows: WindowsProcess,
+    /// The other end of each process that was started.
+    started: mpsc::UnboundedReceiver<DuplexStream>,
+    /// What the person was told.
+    failed: Arc<Mutex<Vec<String>>>,
+    seen: mpsc::UnboundedReceiver<Seen>,
+}
+
+/// What the controller got.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Closed(Window),
+    Asked(Window, String),
+}
+
+fn app(answer: impl Fn(&Ask) -> Result<Value, Problem> + Send + 'static) -> App {
+    let (saw, seen) = mpsc::unbounded_channel();
+    let asked = saw.clone();
+    let desk = tests_handle(
+        move |window| {
+            let _ = saw.send(Seen::Closed(window));
+        },
+        move |window, ask| {
+            let _ = asked.send(Seen::Asked(window, format!("{ask:?}")));
+            answer(&ask)
+        },
+    );
+    with(desk, seen, |begun| {
+        let (ours, theirs) = duplex(64 * 1024);
+        let _ = begun.send(theirs);
+        Ok(ours)
+    })
+}
+
+fn with(
+    desk: Handle,
+    seen: mpsc::UnboundedReceiver<Seen>,
+    mut start: impl FnMut(&mpsc::UnboundedSender<DuplexStream>) -> io::Result<DuplexStream> + Send + 'static,
+) -> App {
+    let (begun, started) = mpsc::unbounded_channel();
+    let failed = Arc::<Mutex<Vec<String>>>::default();
+    let told = failed.clone();
+    let start = move || {
+        let (says, hears) = split(start(&begun)?);
+        Ok(Ends {
+            says: Box::new(says),
+            hears: Box::new(hears),
+            child: None,
+        })
+    };
+    let (windows, owner) =
+        WindowsProcess::new(desk, start, move |why| told.lock().unwrap().push(why.to_owned()));
+    tokio::spawn(owner.run());
+    App {
+        windows,
+        started,
+        failed,
+        seen,
+    }
+}
+
+impl App {
+    /// The windows' end of the next process that is started.
+    async fn process(&mut self) -> Process {
+        let stream = timeout(SOON, self.started.recv()).await.unwrap().unwrap();
+        let (reader, writer) = split(stream);
+        let (show, shown) = mpsc::unbounded_channel();
+        let (front, work) = Front::new(reader, writer, move |message| {
+            let _ = show.send(message);
+        });
+        let ended = tokio::spawn(work);
+        Process { front, shown, ended }
+    }
+
+    async fn sees(&mut self) -> Seen {
+        timeout(SOON, self.seen.recv()).await.unwrap().unwrap()
+    }
+
+    fn failed(&self) -> Vec<String> {
+        self.failed.lock().unwrap().clone()
+    }
+}
+
+struct Process {
+    front: Front,
+    shown: mpsc::UnboundedReceiver<ToWindows>,
+    ended: tokio::task::JoinHandle<()>,
+}
+
+impl Process {
+    async fn hears(&mut self) -> Value {
+        let message = timeout(SOON, self.shown.recv()).await.unwrap().unwrap();
+        serde_json::to_value(message).unwrap()
+    }
+}
+
+fn nothing(_: &Ask) -> Result<Value, Problem> {
+    Ok(Value::Null)
+}
+
+// proves S0.01
+#[tokio::test(start_paused = true)]
+async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
+    let mut app = app(nothing);
+    // Nobody is there to be told, so nobody is started for it.
+    app.windows.tell(None, "view", &json!({"early": true}));
+    app.windows.close(Window::Main);
+    app.windows.show(Window::Main);
+    let mut one = app.process().await;
+    assert_eq!(one.hears().await, json!({"show": "main"}));
+    app.windows.show(Window::Approval);
+    assert_eq!(one.hears().await, json!({"show": "approval"}));
+    app.windows.tell(Some(Window::Main), "go", &"threads");
+    let go = json!({"event": {"window": "main", "event": "go", "payload": "threads"}});
+    assert_eq!(one.hears().await, go);
+    app.windows.tell(None, "view", &json!({"n": 1}));
+    let view = json!({"event": {"window": null, "event": "view", "payload": {"n": 1}}});
+    assert_eq!(one.hears().await, view);
+    app.windows.close(Window::Approval);
+    assert_eq!(one.hears().await, json!({"close": "approval"}));
+    one.front.closed("approval");
+    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    // The other window keeps it.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    app.windows.tell(Some(Window::Approval), "approval", &Value::Null);
+    app.windows.tell(Some(Window::Main), "go", &"connections");
+    assert_eq!(one.hears().await["event"]["payload"], "connections");
+    one.front.closed("main");
+    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    timeout(SOON, one.ended).await.unwrap().unwrap();
+    assert_eq!(app.failed(), Vec::<String>::new(), "that is how it should be");
+
+    app.windows.show(Window::Main);
+    let mut two = app.process().await;
+    assert_eq!(two.hears().await, json!({"show": "main"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_without_a_window_is_kept_for_a_moment() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Approval);
+    let mut one = app.process().await;
+    one.hears().await;
+    one.front.closed("approval");
+    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    app.windows.show(Window::Approval);
+    assert_eq!(one.hears().await, json!({"show": "approval"}));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    app.windows.tell(None, "view", &1);
+    assert_eq!(one.hears().await["event"]["payload"], 1, "it is still there");
+    assert!(app.started.try_recv().is_err(), "one process");
+}
+
+#[tokio::test]
+async fn what_a_window_asks_for_is_answered_by_the_controller_alone() {
+    let mut app = app(|ask| match ask {
+        Ask::Pause { minutes } => Ok(json!({"minutes": minutes})),
+        Ask::Enroll(form) => {
+            assert_eq!(form.token.as_ref().unwrap().reveal(), "canary");
+            Ok(json!("enrolled"))
+        }
+        _ => Err(Problem::new("no", "nothing of the kind")),
+    });
+    app.windows.show(Window::Main);
+    let one = app.process().await;
+    let (front, other) = (&one.front, one.front.clone());
+    let form = EnrollForm {
+        api: "https://bus.example".to_owned(),
+        token: Some(Secret::new("canary")),
+        code: None,
+        name: None,
+        ca_file: None,
+    };
+    let (paused, enrolled, refused, stranger, wrong) = tokio::join!(
+        front.ask("main", Ask::Pause { minutes: 7 }),
+        other.ask("main", Ask::Enroll(Box::new(form))),
+        front.ask("main", Ask::OpenConfig),
+        front.ask("another", Ask::Snapshot),
+        front.ask("main", Ask::CurrentCard),
+    );
+    assert_eq!(paused.unwrap(), json!({"minutes": 7}));
+    assert_eq!(enrolled.unwrap(), json!("enrolled"));
+    assert_eq!(refused.unwrap_err(), Problem::new("no", "nothing of the kind"));
+    assert_eq!(stranger.unwrap_err().code, "not_allowed");
+    assert_eq!(wrong.unwrap_err().code, "not_allowed");
+    for _ in 0..3 {
+        let Seen::Asked(Window::Main, said) = app.sees().await else {
+            panic!("the window that asked is the main one");
+        };
+        assert!(!said.contains("canary"), "{said}");
+    }
+    assert!(app.seen.try_recv().is_err(), "the others got no further");
+}
+
+#[tokio::test]
+async fn a_process_that_crashes_closes_its_windows_and_the_next_one_starts_anew() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    app.windows.show(Window::Approval);
+    let one = app.process().await;
+    let asks = one.front.clone();
+    one.ended.abort();
+    drop(one.shown);
+    let closed = [app.sees().await, app.sees().await];
+    assert!(closed.contains(&Seen::Closed(Window::Main)), "{closed:?}");
+    assert!(closed.contains(&Seen::Closed(Window::Approval)), "{closed:?}");
+    assert_eq!(app.failed(), ["it ended"], "the person is told, once");
+    assert_eq!(
+        asks.ask("main", Ask::Snapshot).await.unwrap_err().code,
+        "quitting"
+    );
+    app.windows.show(Window::Main);
+    let mut two = app.process().await;
+    assert_eq!(two.hears().await, json!({"show": "main"}));
+}
+
+#[tokio::test]
+async fn a_process_that_cannot_be_started_is_told_to_the_person_and_asked_for_again() {
+    let (saw, seen) = mpsc::unbounded_channel();
+    let desk = tests_handle(
+        move |window| {
+            let _ = saw.send(Seen::Closed(window));
+        },
+        |_, ask| nothing(&ask),
+    );
+    let mut first = true;
+    let mut app = with(desk, seen, move |begun| {
+        if std::mem::take(&mut first) {
+            return Err(io::Error::other("no such file"));
+        }
+        let (ours, theirs) = duplex(1024);
+        let _ = begun.send(theirs);
+        Ok(ours)
+    });
+    app.windows.show(Window::Main);
+    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.failed(), ["no such file"]);
+    app.windows.show(Window::Main);
+    let mut one = app.process().await;
+    assert_eq!(one.hears().await, json!({"show": "main"}));
+}
+
+#[tokio::test]
+async fn nonsense_from_a_process_ends_it() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    let mut stream = timeout(SOON, app.started.recv()).await.unwrap().unwrap();
+    stream.write_all(b"\0\xff nonsense\n").await.unwrap();
+    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.failed().len(), 1, "{:?}", app.failed());
+}
+
+/// One that takes nothing must not make the app wait, nor let what it is told grow.
+#[tokio::test]
+async fn a_process_that_stands_still_is_ended() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    let _stands_still = timeout(SOON, app.started.recv()).await.unwrap().unwrap();
+    let large = "x".repeat(1024);
+    let told = async {
+        loop {
+            app.windows.tell(None, "view", &large);
+            tokio::task::yield_now().await;
+            if let Ok(seen) = app.seen.try_recv() {
+                return seen;
+            }
+        }
+    };
+    assert_eq!(timeout(SOON, told).await.unwrap(), Seen::Closed(Window::Main));
+    assert_eq!(app.failed(), ["it stands still"]);
+}
+
+/// What an agent sent may be deep; who only passes it on must not choke on it.
+#[tokio::test]
+async fn depth_is_no_reason_to_lose_a_view() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    let mut one = app.process().await;
+    one.hears().await;
+    let mut deep = json!(1);
+    for _ in 0..125 {
+        deep = json!([deep]);
+    }
+    app.windows.tell(None, "view", &deep);
+    let message = timeout(SOON, one.shown.recv()).await.unwrap().unwrap();
+    let ToWindows::Event { payload, .. } = message else {
+        panic!("{message:?}");
+    };
+    assert_eq!(payload.get(), deep.to_string());
+}

@@ -1,0 +1,125 @@
+//! The process of the windows, seen from both sides.
+
+use super::Here;
+use crate::base;
+use crate::desk::Desk;
+use drawbridge_desk::{Ends, Front, Handle, ToWindows, WindowsOwner, WindowsProcess};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{ExitCode, Stdio};
+use tauri::{Builder, Manager, RunEvent};
+use tokio::process::Command;
+
+/// What the app calls itself with to show windows.
+pub(crate) const WINDOWS: &str = "--windows-of-app";
+/// This program, also when another file has taken its place meanwhile.
+const THIS: &str = "/proc/self/exe";
+/// Where the kernel shows graphics cards to programs.
+const CARDS: &str = "/dev/dri";
+
+/// The windows of the app, and the task that keeps their process.
+pub(crate) fn windows(
+    desk: Handle,
+    failed: impl FnMut(&str) + Send + 'static,
+) -> (WindowsProcess, WindowsOwner) {
+    WindowsProcess::new(desk, start, failed)
+}
+
+fn start() -> io::Result<Ends> {
+    let mut command = Command::new(program()?);
+    command
+        .arg0(
+            std::env::args_os()
+                .next()
+                .unwrap_or_else(|| OsString::from("drawbridge-desktop")),
+        )
+        .arg(WINDOWS)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    if !has_card() {
+        // WebKit would draw through a graphics card that the processor plays, at 50 MB more for each window.
+        command.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
+    }
+    let mut child = command.spawn()?;
+    let (Some(hears), Some(says)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(io::Error::other("it has no pipes"));
+    };
+    Ok(Ends {
+        says: Box::new(says),
+        hears: Box::new(hears),
+        child: Some(child),
+    })
+}
+
+/// Where this program lies; after an update that is a path to nothing or to another version, and then what
+/// runs here is taken by another name.
+fn program() -> io::Result<std::path::PathBuf> {
+    let path = std::env::current_exe()?;
+    let same = |path: &Path| -> io::Result<bool> {
+        let (there, here) = (std::fs::metadata(path)?, std::fs::metadata(THIS)?);
+        Ok((there.dev(), there.ino()) == (here.dev(), here.ino()))
+    };
+    Ok(if same(&path).unwrap_or(false) {
+        path
+    } else {
+        THIS.into()
+    })
+}
+
+/// Whether there is a graphics card that programs may draw with.
+fn has_card() -> bool {
+    let entries = std::fs::read_dir(CARDS).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().starts_with("renderD"))
+}
+
+/// Whether this process is the one for windows.
+pub(crate) fn is_wanted(mut arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.nth(1).is_some_and(|first| first == WINDOWS)
+}
+
+/// Shows windows until the app says no more.
+pub(crate) fn run() -> ExitCode {
+    let app = base(Builder::default())
+        .setup(|app| {
+            let here = Here::new(app.handle().clone());
+            let show = move |message| match message {
+                ToWindows::Show(window) => here.show(window),
+                ToWindows::Close(window) => here.close(window),
+                ToWindows::Event {
+                    window,
+                    event,
+                    payload,
+                } => here.tell(window, &event, &payload),
+                // Taken where it came in.
+                ToWindows::Answer { .. } => {}
+            };
+            let (front, work) = Front::new(tokio::io::stdin(), tokio::io::stdout(), show);
+            app.manage(Desk::There(front));
+            let app = app.handle().clone();
+            tauri::async_runtime::spawn(async move {
+                work.await;
+                app.exit(0);
+            });
+            Ok(())
+        })
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => {
+            app.run(|_, event| {
+                // The app says when there is nothing left to show.
+                if let RunEvent::ExitRequested { api, code: None, .. } = event {
+                    api.prevent_exit();
+                }
+            });
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!(%error, "windows cannot be shown");
+            ExitCode::FAILURE
+        }
+    }
+}
