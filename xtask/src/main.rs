@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod acceptance;
 mod bench;
+mod deb;
 mod demo;
 mod desktop;
 mod error;

@@ -88,3 +88,40 @@ async fn an_app_that_was_killed_finds_the_turn_running_and_quit_asks_about_it() 
     session.end_desktop().await;
     model.shutdown().await;
 }
+
+/// A window that crashes takes no tray along, and comes again when it is asked for. When the last is closed
+/// nothing of the web view is left.
+// proves S0.01
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask desktop"]
+async fn windows_that_crash_leave_the_tray_and_come_again() {
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
+    let mut app = session.start_app(&["--hidden"]);
+    let dbus = session.dbus().await;
+    let tray = Tray::of(&dbus).await;
+    tray.click("Open Drawbridge").await;
+    session.until_windows(1).await;
+    let running = session.processes();
+    let windows: Vec<_> = running.iter().filter(|one| one.shows_windows()).collect();
+    assert_eq!(windows.len(), 1, "{running:#?}");
+    windows[0].kill();
+    session.until_windows(0).await;
+
+    tray.click("Open Drawbridge").await;
+    session.until_windows(1).await;
+    assert!(app.try_wait().unwrap().is_none(), "the app lives");
+    session.close_windows().await;
+    session.until_no_windows_process().await;
+    let running = session.processes();
+    assert!(
+        !running.iter().any(|one| one.name.starts_with("WebKit")),
+        "{running:#?}"
+    );
+
+    tray.click("Quit").await;
+    timeout(SOON, app.wait()).await.unwrap().unwrap();
+    session.until_nothing_runs().await;
+    session.end_desktop().await;
+    model.shutdown().await;
+}

@@ -64,6 +64,17 @@ impl Process {
         self.name == "drawbridge-desktop" && self.arguments == ["--windows-of-app"]
     }
 
+    /// Whether it is that, or part of a web view.
+    pub(crate) fn is_of_windows(&self) -> bool {
+        self.shows_windows() || self.name.starts_with("WebKit")
+    }
+
+    /// Ends it at once, without a word to it.
+    pub(crate) fn kill(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid.parse().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL).unwrap();
+    }
+
     /// To print.
     pub(crate) fn title(&self) -> String {
         let command = ["host", "connector"].into_iter().find(|command| self.is(command));

@@ -291,10 +291,10 @@ impl Session {
         all
     }
 
-    /// Waits until no process for windows is left.
+    /// Waits until no process for windows is left, and nothing of a web view.
     pub(crate) async fn until_no_windows_process(&self) {
         let begin = Instant::now();
-        while self.processes().iter().any(Process::shows_windows) {
+        while self.processes().iter().any(Process::is_of_windows) {
             assert!(begin.elapsed() < SOON, "{:#?}", self.processes());
             sleep(Duration::from_millis(50)).await;
         }

@@ -23,6 +23,9 @@ const LINES: usize = 1024;
 const ASKED: usize = 256;
 /// How long a process without a window is kept for the next one: approvals come in rows.
 const LINGER: Duration = Duration::from_secs(3);
+/// A window that was asked for so shortly before its process was found gone is asked of the next one: the
+/// wish and the end have crossed.
+const CROSSED: Duration = Duration::from_secs(2);
 /// How long it may take to end.
 const ENDING: Duration = Duration::from_secs(2);
 
@@ -101,6 +104,8 @@ struct Process {
     open: BTreeSet<Window>,
     /// When the windows that are not painted were asked for.
     asked: HashMap<Window, Instant>,
+    /// When windows were asked for after it had begun.
+    again: HashMap<Window, Instant>,
     /// When it ends, as it has none.
     ends_at: Option<Instant>,
     /// Answers on their way to it.
@@ -178,10 +183,14 @@ impl WindowsOwner {
     fn wish(&mut self, wish: Wish) {
         match wish {
             Wish::Show(window) => {
-                if self.process.is_none() && !self.begin(window) {
+                let again = self.process.is_some();
+                if !again && !self.begin(window) {
                     return;
                 }
                 if let Some(process) = &mut self.process {
+                    if again {
+                        process.again.insert(window, Instant::now());
+                    }
                     process.ends_at = None;
                     if process.open.insert(window) {
                         process.asked.insert(window, Instant::now());
@@ -227,6 +236,7 @@ impl WindowsOwner {
                     child: ends.child,
                     open: BTreeSet::new(),
                     asked: HashMap::new(),
+                    again: HashMap::new(),
                     ends_at: None,
                     answers: JoinSet::new(),
                 });
@@ -294,7 +304,12 @@ impl WindowsOwner {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        let open = std::mem::take(&mut process.open);
+        let crossed = |window: &Window| {
+            let asked = process.again.get(window);
+            asked.is_some_and(|asked| asked.elapsed() < CROSSED)
+        };
+        let (again, open): (Vec<Window>, Vec<Window>) =
+            std::mem::take(&mut process.open).into_iter().partition(crossed);
         if !open.is_empty() {
             tracing::error!(why, "the process of the windows is gone");
             (self.failed)(why);
@@ -303,6 +318,9 @@ impl WindowsOwner {
             self.desk.closed(window.label());
         }
         end(process);
+        for window in again {
+            self.wish(Wish::Show(window));
+        }
     }
 }
 
