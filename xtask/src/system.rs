@@ -76,6 +76,7 @@ const DESKTOP: [Group; 2] = [
             "webkit2gtk-driver",
             "at-spi2-core",
             "wmctrl",
+            "x11-utils",
         ],
         there: || {
             [
@@ -85,6 +86,7 @@ const DESKTOP: [Group; 2] = [
                 "openbox",
                 "WebKitWebDriver",
                 "wmctrl",
+                "xprop",
             ]
             .iter()
             .all(|program| on_path(program))

@@ -326,6 +326,14 @@ impl Session {
         }
     }
 
+    /// Follows the windows that the window manager has put on the screen: a line for every change.
+    pub(crate) fn follow_screen(&self) -> (Child, tokio::io::Lines<BufReader<tokio::process::ChildStdout>>) {
+        let mut command = self.command("xprop", &["-root", "-spy", "_NET_CLIENT_LIST"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, lines)
+    }
+
     /// The windows of the app as the window manager lists them: its name for each first.
     async fn windows(&self) -> Vec<String> {
         let mut list = self.command("wmctrl", &["-lx"]);
