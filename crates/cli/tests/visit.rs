@@ -8,8 +8,8 @@
 
 mod common;
 
-use common::FakeHost;
 use drawbridge_control::ControlClient;
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_vault::{BusId, Confirmed, Enrollment, KeySource, McpServer, Vault};
 use drawbridge_wire::control::{PolicyView, Request};

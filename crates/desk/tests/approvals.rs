@@ -10,9 +10,10 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
-use common::{App, Did, FakeHost, HostEnd, asked, place, view};
+use common::{App, Did, asked, client, place, view};
 use drawbridge_core::tray::Icon;
 use drawbridge_desk::{Ask, LOOK_FIRST, Notice, Window};
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_testkit::home::Scratch;
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::{
@@ -33,7 +34,7 @@ async fn desk() -> Desk {
     let dir = place();
     let host = FakeHost::at(dir.path());
     let mut app = App::start(dir.path());
-    let end = host.client(&view(dir.path())).await;
+    let end = client(&host, &view(dir.path())).await;
     app.until_tray(|tray| common::headline(tray) != "Starting").await;
     Desk {
         app,

@@ -148,13 +148,14 @@ fn counted(n: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{change, link, state, status_line};
+    use drawbridge_testkit::fake_host::quiet;
     use drawbridge_wire::buses::{VaultCondition, VaultView};
     use drawbridge_wire::control::{
-        AppServerState, AppServerView, ApprovalState, Change, HostIdentity, HostView, LinkView, PolicyView,
-        ThreadView,
+        ApprovalState, Change, HostIdentity, HostView, LinkView, PolicyView, ThreadView,
     };
     use drawbridge_wire::pipe::LinkState;
-    use drawbridge_wire::{AnswerSource, Decision, Role, WhoMayAnswer};
+    use drawbridge_wire::{AnswerSource, Decision};
+    use std::path::Path;
 
     fn at_bus(link: LinkState) -> LinkView {
         LinkView {
@@ -188,43 +189,25 @@ mod tests {
     }
 
     fn view() -> HostView {
+        let quiet = quiet(Path::new("/d"));
         HostView {
-            seq: 1,
             host: HostIdentity {
-                id: "desk".to_owned(),
                 name: "Desk\u{1b}".to_owned(),
-                pid: 1,
-                version: "0".to_owned(),
-                data_dir: "/d".into(),
-            },
-            app_server: AppServerView {
-                generation: 1,
-                state: AppServerState::Ready,
-                pid: None,
-                user_agent: None,
+                ..quiet.host
             },
             links: vec![at_bus(LinkState::Connected {
                 round_trip_ms: Some(12),
             })],
             vault: VaultView {
                 state: VaultCondition::Open,
-                key: "keyring".to_owned(),
-                place: "the system's keyring".to_owned(),
-                files: Vec::new(),
-                notices: Vec::new(),
+                ..quiet.vault
             },
-            config: None,
-            skills: drawbridge_wire::skills::SkillsView::default(),
             threads: vec![running()],
-            approvals: Vec::new(),
-            leases: Vec::new(),
-            connections: Vec::new(),
             policy: PolicyView {
-                answer: WhoMayAnswer::Local,
-                role: Role::Operator,
-                roots: Vec::new(),
                 ceilings: vec!["on-request + read-only".to_owned()],
+                ..quiet.policy
             },
+            ..quiet
         }
     }
 
