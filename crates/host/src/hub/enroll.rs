@@ -9,6 +9,7 @@ use crate::hub::control::error;
 use drawbridge_connector::ConnectorError;
 use drawbridge_vault::{BusId, Enrollment, McpServer, VaultError, VaultHandle};
 use drawbridge_wire::buses::{BusSource, Enroll, McpSetting, Permission, SetEnrollment};
+use drawbridge_wire::link::authority_of;
 use drawbridge_wire::pipe::{Ask, AskAnswer};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,9 +32,7 @@ impl Place {
             connect_url: drawbridge_connector::connect_url(api)?.to_string(),
             enroll_url: drawbridge_connector::api_url(api, &["api", "enroll"])?.to_string(),
             mcp_url: drawbridge_connector::mcp_url(api)?.to_string(),
-            at: origin
-                .split_once("://")
-                .map_or(origin.clone(), |(_, rest)| rest.to_owned()),
+            at: authority_of(&origin).to_owned(),
             origin,
         })
     }
