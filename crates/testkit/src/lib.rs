@@ -11,6 +11,7 @@
 //!   starting and ending that the real one does not show on demand (see [`fake_codex`]).
 //! * [`fake_host::quiet`] is the state of a host in which nothing happens; `fake_host::FakeHost` (Unix) plays one
 //!   at its control socket.
+//! * `tls::Private` (feature `tls`) is an authority of one's own with a server that has its certificate.
 //! * `secret_service::Session` (Linux) is a private D-Bus session, with a real GNOME Keyring in it where a
 //!   test starts one.
 //!
@@ -35,5 +36,7 @@ mod loopback;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use error::Error;
