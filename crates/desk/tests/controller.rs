@@ -12,13 +12,12 @@ mod common;
 
 use common::{App, Did, TRAY_PATIENCE, action, approval, client, headline, lease, link, place, thread, view};
 use drawbridge_core::tray::{Action, Icon};
-use drawbridge_desk::{Ask, LOOK_FIRST, Page, Window};
+use drawbridge_desk::{Ask, Page, Window};
 use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::{Answer, ApprovalState, Change, HostView, Request};
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 fn bus(id: &str) -> WhichBus {
     WhichBus {
@@ -332,11 +331,7 @@ async fn an_approval_opens_the_dialog_and_is_answered_there_only() {
     let refused = app.ask("approval", Ask::Quit { really: true }).await;
     assert_eq!(refused.unwrap_err().code, "not_allowed");
 
-    // The time that a person must have had to look is what is tested here.
-    tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
-    let asked = app.desk.clone();
-    let given = answer(&shown, Decision::Accept);
-    let answered = tokio::spawn(async move { asked.ask("approval", given).await });
+    let answered = app.answer(move || answer(&shown, Decision::Accept));
     let (id, request) = end.request().await;
     assert_eq!(
         request,
@@ -368,15 +363,13 @@ async fn an_answer_the_host_refuses_can_be_given_again() {
     app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
         .await;
     let shown = card(&app).await;
-    tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
-    let asked = app.desk.clone();
-    let given = answer(&shown, Decision::Decline);
-    let answered = tokio::spawn(async move { asked.ask("approval", given).await });
+    let nonce = shown["nonce"].clone();
+    let answered = app.answer(move || answer(&shown, Decision::Decline));
     let (id, _) = end.request().await;
     end.reject(id, "changed").await;
     assert_eq!(answered.await.unwrap().unwrap_err().code, "changed");
     let again = app.until_card().await.unwrap();
-    assert_ne!(json!(again.nonce), shown["nonce"]);
+    assert_ne!(json!(again.nonce), nonce);
 }
 
 #[tokio::test]

@@ -23,10 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for anything in a test.
 const SOON: Duration = Duration::from_secs(20);
+
+/// How often something is tried again of which nobody tells when it can be done.
+const STEP: Duration = Duration::from_millis(10);
 
 /// What the controller did with its desktop.
 #[derive(Debug, Clone, PartialEq)]
@@ -199,6 +202,24 @@ impl App {
 
     pub(crate) async fn ask(&self, label: &str, ask: Ask) -> Result<Value, Problem> {
         timeout(SOON, self.desk.ask(label, ask)).await.expect("an answer")
+    }
+
+    /// Gives an answer as soon as a person has had the time to look. What came of it is in the handle.
+    pub(crate) fn answer(
+        &self,
+        answer: impl Fn() -> Ask + Send + 'static,
+    ) -> JoinHandle<Result<Value, Problem>> {
+        let desk = self.desk.clone();
+        tokio::spawn(async move {
+            let end = Instant::now() + SOON;
+            loop {
+                match desk.ask("approval", answer()).await {
+                    // Nothing tells when that time is over.
+                    Err(early) if early.code == "too_soon" && Instant::now() < end => sleep(STEP).await,
+                    other => return other,
+                }
+            }
+        })
     }
 
     /// What it did that nobody looked at yet.
