@@ -1,7 +1,7 @@
 //! The codex program: is it there, does it answer, is somebody logged in, does its sandbox hold.
 
 use super::finding::{Check, Finding, Level};
-use drawbridge_codex::{CallError, CodexBinary, Incoming, Launch, LaunchError, LocateError, launch};
+use drawbridge_codex::{CallError, CodexBinary, Launch, LaunchError, LocateError, launch, on_defaults};
 use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, SpawnError, Spawner, stop};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -26,8 +26,6 @@ const END: Ladder = Ladder {
 };
 /// Lines of a child that are shown.
 const LINES: usize = 4;
-/// How `configWarning` begins when codex goes on with its defaults (0.169.0).
-const ON_DEFAULTS: &str = "Invalid configuration";
 /// What the sandboxed command ends with when it may write where it must not.
 const OPEN: i32 = 9;
 /// What is run in the sandbox: writes nothing, asks whether it could.
@@ -207,21 +205,6 @@ pub(super) async fn handshake(starter: &Starter<'_>, binary: &CodexBinary) -> (H
         Err(error) => Login::NotAnswered(error.into()),
     };
     (handshake, login)
-}
-
-fn on_defaults(frame: &Incoming) -> Option<String> {
-    let Incoming::Notification { method, raw } = frame else {
-        return None;
-    };
-    if method != "configWarning" {
-        return None;
-    }
-    let frame: Value = serde_json::from_str(raw).ok()?;
-    let text = |member: &str| frame.pointer(member).and_then(Value::as_str);
-    let summary = text("/params/summary")?;
-    summary
-        .starts_with(ON_DEFAULTS)
-        .then(|| text("/params/details").unwrap_or(summary).to_owned())
 }
 
 fn login_of(answer: &Value) -> Login {
