@@ -77,6 +77,14 @@ impl Browser {
             .unwrap();
     }
 
+    /// Waits for a window besides this one, goes to it and waits until it shows this text.
+    pub(crate) async fn dialog(&self, main: &str, text: &str) -> String {
+        let dialog = self.other_window(main).await;
+        self.switch(&dialog).await;
+        self.until_text(text).await;
+        dialog
+    }
+
     async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
         self.call(
             "POST",
@@ -143,7 +151,8 @@ impl Browser {
         self.script(scroll, json!([])).await.unwrap();
     }
 
-    /// Clicks the first button whose text begins like this, as a person would.
+    /// Clicks the first button whose text begins like this, as a person would: once it can be pressed, which
+    /// the decisions of a card cannot be while it is new.
     pub(crate) async fn click_button(&self, text: &str) {
         let xpath =
             format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
