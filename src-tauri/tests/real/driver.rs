@@ -11,6 +11,22 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// How often the driver is asked again: it tells nothing by itself.
 const STEP: Duration = Duration::from_millis(100);
 
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    NoJson(#[from] serde_json::Error),
+    /// In the driver's words.
+    #[error("{0}")]
+    Refused(Value),
+    #[error("the driver closed the connection")]
+    Closed,
+    #[error("no answer to {0}")]
+    Silent(String),
+}
+
 /// One session.
 pub(crate) struct Browser {
     port: u16,
@@ -35,7 +51,7 @@ impl Browser {
         Self { port, session }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, String> {
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, CallError> {
         let path = format!("/session/{}{path}", self.session);
         call(self.port, method, &path, body.as_ref()).await
     }
@@ -85,7 +101,7 @@ impl Browser {
         dialog
     }
 
-    async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
+    async fn script(&self, script: &str, args: Value) -> Result<Value, CallError> {
         self.call(
             "POST",
             "/execute/sync",
@@ -170,7 +186,7 @@ impl Browser {
         }
     }
 
-    async fn try_click(&self, xpath: &str) -> Result<(), String> {
+    async fn try_click(&self, xpath: &str) -> Result<(), CallError> {
         let by = json!({"using": "xpath", "value": xpath});
         let found = self.call("POST", "/element", Some(by)).await?;
         let id = found.as_object().and_then(|found| found.values().next());
@@ -212,41 +228,36 @@ impl Browser {
 }
 
 /// One request; its `value`, or what the driver says is wrong.
-async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
     let exchange = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .map_err(|e| e.to_string())?;
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        stream
-            .write_all(head.as_bytes())
-            .await
-            .map_err(|e| e.to_string())?;
+        stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::new();
         let mut chunk = vec![0_u8; 65536];
         loop {
             if let Some(text) = whole_body(&answer) {
-                let answer: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+                let answer: Value = serde_json::from_slice(text)?;
                 let value = answer["value"].clone();
                 return match value.get("error") {
-                    Some(_) => Err(value.to_string()),
+                    Some(_) => Err(CallError::Refused(value)),
                     None => Ok(value),
                 };
             }
             match stream.read(&mut chunk).await {
                 Ok(count) if count > 0 => answer.extend_from_slice(&chunk[..count]),
-                _ => return Err("the driver closed the connection".to_owned()),
+                _ => return Err(CallError::Closed),
             }
         }
     };
     timeout(SOON, exchange)
         .await
-        .map_err(|_| format!("no answer to {path}"))?
+        .map_err(|_| CallError::Silent(path.to_owned()))?
 }
 
 /// The body, once all of it is there.
