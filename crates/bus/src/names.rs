@@ -2,7 +2,7 @@
 
 use crate::BusError;
 use crate::refusal::Refusal;
-use drawbridge_wire::link::origin_of;
+use drawbridge_wire::link::{authority_of, origin_of};
 use http::{HeaderMap, Uri, header};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -91,8 +91,7 @@ impl Names {
     /// All names as `host[:port]`.
     pub(crate) fn authorities(&self) -> Vec<String> {
         let all = self.local.iter().chain(&self.public);
-        all.filter_map(|origin| origin.split_once("://").map(|(_, host)| host.to_owned()))
-            .collect()
+        all.map(|origin| authority_of(origin).to_owned()).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `config`: show, check and change the configuration file, and confirm what it makes wider.
 
 use crate::args::ConfigAction;
-use crate::place::Place;
+use crate::place::{Place, absolute};
 use crate::{CliError, Exit, screen};
 use drawbridge_config::{Edited, Next, Problem, editor_command};
 use std::io::BufRead as _;
@@ -23,7 +23,7 @@ pub(crate) fn path(named: Option<&Path>) -> Result<PathBuf, CliError> {
         dirs::config_dir().as_deref(),
     );
     let path = found.ok_or(CliError::NoConfigDir)?;
-    std::path::absolute(&path).map_err(|source| CliError::File { path, source })
+    absolute(path)
 }
 
 pub(crate) async fn run(place: &Place, file: &Path, action: ConfigAction) -> Result<Exit, CliError> {

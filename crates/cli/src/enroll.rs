@@ -2,7 +2,7 @@
 
 use crate::args::EnrollArgs;
 use crate::connect::report;
-use crate::place::Place;
+use crate::place::{Place, absolute};
 use crate::secrets::Secrets;
 use crate::visit::Visit;
 use crate::{CliError, Exit, screen};
@@ -26,42 +26,8 @@ const CONNECTS: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 64 * 1024;
 
 pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> Result<Exit, CliError> {
-    // Before anything is asked for: a wrong address is no reason to type a token.
-    drawbridge_connector::connect_url(&args.api)
-        .map_err(|error| CliError::Usage(format!("--api: {error}")))?;
-    if args.token_stdin && secrets.flag("code").is_some() {
-        return Err(CliError::Usage(
-            "a code and a token were given; one of them is enough".to_owned(),
-        ));
-    }
-    let mut from_stdin = match args.token_stdin || args.mcp_token_stdin {
-        true => read_lines().await?,
-        false => Vec::new(),
-    }
-    .into_iter();
-    let by = if args.token_stdin {
-        Permission::Token(next(&mut from_stdin, "the enrollment token")?)
-    } else if let Some(code) = secrets.flag("code") {
-        Permission::Code(code.clone())
-    } else {
-        typed(&args.api).await?
-    };
-    let mcp_token = match args.mcp_token_stdin {
-        true => Some(next(&mut from_stdin, "the MCP token")?),
-        false => None,
-    };
-    let ca_file = args.ca.map(absolute).transpose()?;
-    let enroll = Enroll {
-        api: args.api,
-        by,
-        name: args.name,
-        ca_file,
-        mcp: McpSetting {
-            name: args.mcp_name,
-            url: args.mcp_url,
-            token: mcp_token,
-        },
-    };
+    let json = args.json;
+    let enroll = wish(args, secrets).await?;
     let mut visit = Visit::begin_whole(place, CLIENT).await?;
     let mut view = visit.settled().await?;
     let link: LinkView = match visit.ask_for(&Request::Enroll(Box::new(enroll))).await {
@@ -102,7 +68,7 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     // The token counts and is kept, and yet the bus does not let this host in.
     let refused = matches!(link.link, LinkState::Failed { .. }) || link.disabled.is_some();
     let exit = if refused { Exit::Failed } else { Exit::Done };
-    if args.json {
+    if json {
         screen::json(&link)?;
         return Ok(exit);
     }
@@ -122,6 +88,46 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
     screen::line(&report::link(&link))?;
     screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
     Ok(exit)
+}
+
+/// What the host is asked for, once all that a person must say is there.
+async fn wish(args: EnrollArgs, secrets: &Secrets) -> Result<Enroll, CliError> {
+    // Before anything is asked for: a wrong address is no reason to type a token.
+    drawbridge_connector::connect_url(&args.api)
+        .map_err(|error| CliError::Usage(format!("--api: {error}")))?;
+    if args.token_stdin && secrets.flag("code").is_some() {
+        return Err(CliError::Usage(
+            "a code and a token were given; one of them is enough".to_owned(),
+        ));
+    }
+    let mut from_stdin = match args.token_stdin || args.mcp_token_stdin {
+        true => read_lines().await?,
+        false => Vec::new(),
+    }
+    .into_iter();
+    let by = if args.token_stdin {
+        Permission::Token(next(&mut from_stdin, "the enrollment token")?)
+    } else if let Some(code) = secrets.flag("code") {
+        Permission::Code(code.clone())
+    } else {
+        typed(&args.api).await?
+    };
+    let mcp_token = match args.mcp_token_stdin {
+        true => Some(next(&mut from_stdin, "the MCP token")?),
+        false => None,
+    };
+    let ca_file = args.ca.map(absolute).transpose()?;
+    Ok(Enroll {
+        api: args.api,
+        by,
+        name: args.name,
+        ca_file,
+        mcp: McpSetting {
+            name: args.mcp_name,
+            url: args.mcp_url,
+            token: mcp_token,
+        },
+    })
 }
 
 /// What is typed is not shown. Either will do: a code has a form no token has.
@@ -203,8 +209,4 @@ pub(crate) fn next(lines: &mut impl Iterator<Item = Secret>, what: &str) -> Resu
             "stdin ended before {what} came; write it there on a line of its own"
         ))
     })
-}
-
-fn absolute(path: PathBuf) -> Result<PathBuf, CliError> {
-    std::path::absolute(&path).map_err(|source| CliError::File { path, source })
 }

@@ -57,6 +57,7 @@ impl Place {
     }
 }
 
-fn absolute(path: PathBuf) -> Result<PathBuf, CliError> {
+/// A path that means the same to a process with another working directory.
+pub(crate) fn absolute(path: PathBuf) -> Result<PathBuf, CliError> {
     std::path::absolute(&path).map_err(|source| CliError::File { path, source })
 }

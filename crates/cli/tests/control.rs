@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{FakeHost, approval, drawbridge, ended, view};
+use common::{approval, drawbridge, ended, view};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::control::{
     AnswerResult, ApprovalState, Change, HostView, ItemOutcome, LeaseView, Request,
 };
@@ -250,12 +251,9 @@ async fn stop_waits_until_the_host_is_gone() {
     assert_eq!(request, Request::Stop {});
     client.reply(id, json!({})).await;
     client
-        .change(
-            8,
-            Change::Stopping {
-                reason: "asked".to_owned(),
-            },
-        )
+        .change(Change::Stopping {
+            reason: "asked".to_owned(),
+        })
         .await;
     assert!(child.try_wait().unwrap().is_none(), "the connection still stands");
     drop(client);
@@ -293,24 +291,20 @@ async fn connect_without_a_terminal_tells_and_never_answers() {
         pid: Some(4242),
     });
     let mut client = host.ready_client(&state).await;
-    client
-        .change(8, Change::Approval(Box::new(approval("1-0"))))
-        .await;
+    client.change(Change::Approval(Box::new(approval("1-0")))).await;
     let mut declined = approval("1-0");
     declined.state = ApprovalState::Applied {
         by: AnswerSource::Deadline,
         decision: Decision::Decline,
     };
-    client.change(9, Change::Approval(Box::new(declined))).await;
-    client
-        .change(10, Change::ThreadClosed { id: "T".to_owned() })
-        .await;
+    client.change(Change::Approval(Box::new(declined))).await;
+    client.change(Change::ThreadClosed { id: "T".to_owned() }).await;
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
     // Nothing but the lease is ever sent.
     let (id, request) = client.request().await;
     assert_eq!(request, Request::ReleaseLease {});
     state.leases.retain(|lease| lease.pid != Some(pid));
-    client.change(11, Change::Leases(state.leases)).await;
+    client.change(Change::Leases(state.leases)).await;
     client.reply(id, json!({})).await;
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -345,13 +339,13 @@ async fn connect_sees_its_host_end_when_somebody_else_has_just_left() {
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
     let (id, request) = client.request().await;
     assert_eq!(request, Request::ReleaseLease {});
-    client.change(8, Change::Leases(own)).await;
-    client.change(9, Change::Leases(Vec::new())).await;
+    client.change(Change::Leases(own)).await;
+    client.change(Change::Leases(Vec::new())).await;
     client.reply(id, json!({})).await;
     let stopping = Change::Stopping {
         reason: "nobody uses it".to_owned(),
     };
-    client.change(10, stopping).await;
+    client.change(stopping).await;
     drop(client);
     let ended = ended(child).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -365,16 +359,11 @@ async fn connect_ends_when_the_host_is_stopped_by_another() {
     let host = FakeHost::at(dir.path());
     let child = start(dir.path(), &["connect"]);
     let mut client = host.ready_client(&view(dir.path(), child.id())).await;
+    client.change(Change::Approval(Box::new(approval("1-0")))).await;
     client
-        .change(8, Change::Approval(Box::new(approval("1-0"))))
-        .await;
-    client
-        .change(
-            9,
-            Change::Stopping {
-                reason: "stopped by drawbridge stop".to_owned(),
-            },
-        )
+        .change(Change::Stopping {
+            reason: "stopped by drawbridge stop".to_owned(),
+        })
         .await;
     drop(client);
     let ended = ended(child).await;

@@ -7,11 +7,10 @@
 )]
 
 use drawbridge_testkit::home::{Scratch, scratch_dir};
+use drawbridge_testkit::tls;
 use drawbridge_vault::{BusId, Enrollment, KeySource, Vault};
 use drawbridge_wire::Secret;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, Stream};
+use rustls::{ServerConnection, Stream};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -28,26 +27,9 @@ struct Server {
 
 impl Server {
     fn start(folder: &Path, name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-            .unwrap()
-            .signed_by(&key, &authority)
-            .unwrap();
+        let tls::Private { authority, server } = tls::Private::new(name, "127.0.0.1");
         let ca = folder.join(format!("{name}.pem"));
-        std::fs::write(&ca, authority.pem()).unwrap();
-        let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], secret)
-            .unwrap();
-        let config = Arc::new(config);
+        std::fs::write(&ca, authority).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let api = format!("https://{}", listener.local_addr().unwrap());
         let heard = Arc::new(Mutex::new(String::new()));
@@ -55,7 +37,7 @@ impl Server {
         std::thread::spawn(move || {
             for socket in listener.incoming() {
                 let Ok(mut socket) = socket else { return };
-                let mut tls = ServerConnection::new(config.clone()).unwrap();
+                let mut tls = ServerConnection::new(server.clone()).unwrap();
                 let mut stream = Stream::new(&mut tls, &mut socket);
                 let (mut said, mut some) = (String::new(), [0; 4096]);
                 while !said.contains("\r\n\r\n") {

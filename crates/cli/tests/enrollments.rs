@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{Ended, FakeHost, drawbridge, ended, view};
+use common::{Ended, drawbridge, ended, view};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::buses::{BusSource, DisabledView, VaultCondition, VaultFileView, WhichBus};
 use drawbridge_wire::control::{HostView, LinkView, Request};
 use drawbridge_wire::pipe::LinkState;

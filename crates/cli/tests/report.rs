@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{FakeHost, approval, view};
+use common::{approval, view};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_testkit::home::{CodexHome, Scratch, real_codex, scratch_dir};
 use drawbridge_testkit::model::ScriptedModel;
 use serde_json::Value;

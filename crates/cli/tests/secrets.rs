@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{FakeHost, SOON, drawbridge, ended, shown_to_others, view};
+use common::{SOON, drawbridge, ended, shown_to_others, view};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::control::{Change, Request};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -63,7 +64,8 @@ async fn connect_stays_without_tokens_in_arguments_and_variables() {
 
     let mut client = host.client().await;
     assert_eq!(
-        client.pid, pid,
+        client.pid,
+        Some(pid),
         "the process must replace itself, not start another"
     );
     let shown = shown_to_others(pid);
@@ -84,23 +86,16 @@ async fn connect_stays_without_tokens_in_arguments_and_variables() {
         .collect();
     assert_eq!(own, Vec::<String>::new());
 
-    let (id, _) = client.request().await;
-    client.reply(id, json!({})).await;
-    let (id, _) = client.request().await;
-    client
-        .reply(id, serde_json::to_value(view(dir.path(), Some(pid))).unwrap())
-        .await;
+    client.introduced().await;
+    client.snapshot(&view(dir.path(), Some(pid))).await;
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGINT).unwrap();
     let (id, request) = client.request().await;
     assert_eq!(request, Request::ReleaseLease {});
     client.reply(id, json!({})).await;
     client
-        .change(
-            8,
-            Change::Stopping {
-                reason: "last lease".to_owned(),
-            },
-        )
+        .change(Change::Stopping {
+            reason: "last lease".to_owned(),
+        })
         .await;
     drop(client);
     let ended = ended(child).await;

@@ -8,7 +8,8 @@
 
 mod common;
 
-use common::{FakeHost, SOON, approval, drawbridge, view};
+use common::{SOON, approval, drawbridge, view};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::buses::Permission;
 use drawbridge_wire::control::{AnswerResult, ApprovalState, Change, HostView, ItemOutcome, Request};
 use drawbridge_wire::{AnswerSource, Decision};
@@ -188,22 +189,18 @@ async fn an_approval_answered_elsewhere_says_by_whom_and_frees_the_question() {
         by,
         decision: Decision::Decline,
     };
-    client
-        .change(8, Change::Approval(Box::new(answered.clone())))
-        .await;
+    client.change(Change::Approval(Box::new(answered.clone()))).await;
     person
         .sees("approval 1-0: declined by client-1 through bus.example")
         .await;
     // What then became of it is told where the answer was.
     answered.outcome = Some(ItemOutcome::TurnInterrupted);
-    client.change(9, Change::Approval(Box::new(answered))).await;
+    client.change(Change::Approval(Box::new(answered))).await;
     person
         .sees("declined by client-1 through bus.example; the turn was interrupted")
         .await;
     // What was begun for the first must not answer the second.
-    client
-        .change(10, Change::Approval(Box::new(approval("1-1"))))
-        .await;
+    client.change(Change::Approval(Box::new(approval("1-1")))).await;
     person.sees(&format!("Answer 1-1 {QUESTION}")).await;
     person.types("cancel\r");
     let (_, request) = client.request().await;
@@ -225,7 +222,7 @@ async fn a_card_whose_content_changed_is_shown_again_before_it_is_asked() {
     let mut other = approval("1-0");
     other.digest = "0therd1gest".to_owned();
     other.body = "Command\n  │ rm -rf /w".to_owned();
-    client.change(8, Change::Approval(Box::new(other))).await;
+    client.change(Change::Approval(Box::new(other))).await;
     person.sees("  │ rm -rf /w").await;
     person.sees(QUESTION).await;
     person.types("1\r");
@@ -246,7 +243,7 @@ async fn the_status_line_follows_the_state_and_ctrl_c_gives_the_lease_back() {
     person.sees("Desk · codex ready · 0 turns running").await;
     let mut starting = view(dir.path(), pid).app_server;
     starting.state = drawbridge_wire::control::AppServerState::Starting;
-    client.change(8, Change::AppServer(starting)).await;
+    client.change(Change::AppServer(starting)).await;
     person.sees("Desk · codex starting · 0 turns running").await;
     let pid = nix::unistd::Pid::from_raw(pid.unwrap().try_into().unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
@@ -254,12 +251,9 @@ async fn the_status_line_follows_the_state_and_ctrl_c_gives_the_lease_back() {
     assert_eq!(request, Request::ReleaseLease {});
     client.reply(id, json!({})).await;
     client
-        .change(
-            9,
-            Change::Stopping {
-                reason: "nobody uses it".to_owned(),
-            },
-        )
+        .change(Change::Stopping {
+            reason: "nobody uses it".to_owned(),
+        })
         .await;
     drop(client);
     person.sees("the host is stopping").await;

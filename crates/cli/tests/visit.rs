@@ -8,8 +8,8 @@
 
 mod common;
 
-use common::FakeHost;
 use drawbridge_control::ControlClient;
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_vault::{BusId, Confirmed, Enrollment, KeySource, McpServer, Vault};
 use drawbridge_wire::control::{PolicyView, Request};
@@ -130,6 +130,13 @@ impl Desk {
         (host, stays)
     }
 
+    /// Ends the host that somebody stayed at.
+    async fn stop(&self, mut host: Child, stays: ControlClient) {
+        drop(stays);
+        assert_eq!(self.run(&["stop"]).await.code, Some(0));
+        timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+    }
+
     async fn run(&self, args: &[&str]) -> Ended {
         let began = Instant::now();
         let output = self.command(args).output().await.unwrap();
@@ -240,7 +247,7 @@ async fn connect_waits_for_the_host_of_a_short_command_to_end() {
 #[tokio::test]
 async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
     let desk = Desk::new();
-    let (mut host, stays) = desk.host().await;
+    let (host, stays) = desk.host().await;
     let status = || desk.run(&["vault", "status"]);
     let before = status().await;
     assert_eq!(before.code, Some(0), "{}", before.stdout);
@@ -273,12 +280,7 @@ async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
     let tokens = lines("bus_token");
     assert!(tokens.contains("`drawbridge enrollments on two`"), "{tokens}");
     assert!(!tokens.contains("enrollments on one"), "{tokens}");
-    drop(stays);
-    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
-    tokio::time::timeout(common::SOON, host.wait())
-        .await
-        .unwrap()
-        .unwrap();
+    desk.stop(host, stays).await;
 }
 
 /// What could not be saved is not said to be done, and asking again saves it.
@@ -286,7 +288,7 @@ async fn a_file_that_is_damaged_while_a_host_runs_is_not_said_to_be_good() {
 #[tokio::test]
 async fn a_bus_is_switched_only_when_that_is_saved() {
     let desk = Desk::new();
-    let (mut host, stays) = desk.host().await;
+    let (host, stays) = desk.host().await;
     for (id, wish, kept) in [("one", "off", false), ("two", "on", true)] {
         // Nothing can be put in the place of a folder.
         let file = desk.data().join("vault").join(format!("{id}.age"));
@@ -309,12 +311,33 @@ async fn a_bus_is_switched_only_when_that_is_saved() {
         let link = listed.as_array().unwrap().iter().find(|link| link["id"] == id);
         assert_eq!(link.unwrap()["wanted"], kept);
     }
-    drop(stays);
-    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
-    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+    desk.stop(host, stays).await;
     let vault = desk.open_vault();
     let kept: Vec<bool> = vault.list().map(|kept| kept.on).collect();
     assert_eq!(kept, [false, true]);
+}
+
+/// Confirmed settings that a host misses: the vault's status, which is answered, names the remedy; nothing is
+/// allowed until it was applied, and all is well afterwards.
+async fn missed_until_confirmed_anew(desk: &Desk) -> String {
+    let lost = desk.run(&["vault", "status"]).await;
+    assert_eq!(lost.code, Some(1), "{}", lost.stdout);
+    assert!(
+        lost.stdout.contains("`drawbridge config accept`"),
+        "{}",
+        lost.stdout
+    );
+    // What nobody knows to be confirmed allows nothing.
+    let narrow = desk.policy().await;
+    assert_eq!(narrow.role, Role::Viewer);
+    assert!(narrow.ceilings.is_empty(), "{narrow:?}");
+
+    let accepted = desk.run(&["config", "accept", "--yes"]).await;
+    assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
+    let good = desk.run(&["vault", "status"]).await;
+    assert_eq!(good.code, Some(0), "{}", good.stdout);
+    assert_eq!(desk.policy().await.role, Role::Operator);
+    lost.stdout
 }
 
 /// Settings that are gone or damaged are confirmed anew, also at a host that runs.
@@ -325,7 +348,7 @@ async fn confirmed_settings_that_are_lost_while_a_host_runs_are_confirmed_anew()
     let settings = [("security.role".to_owned(), "operator".into())].into();
     let confirmed = Confirmed { settings, at: 1 };
     desk.open_vault().confirm(confirmed).unwrap();
-    let (mut host, stays) = desk.host().await;
+    let (host, stays) = desk.host().await;
     let files = ["confirmed.age", "confirmed.age.bak"].map(|name| desk.data().join("vault").join(name));
     let damages: [fn(&PathBuf); 2] = [
         |file| std::fs::remove_file(file).unwrap(),
@@ -333,28 +356,10 @@ async fn confirmed_settings_that_are_lost_while_a_host_runs_are_confirmed_anew()
     ];
     for damage in damages {
         files.iter().for_each(damage);
-        let lost = desk.run(&["vault", "status"]).await;
-        assert_eq!(lost.code, Some(1), "{}", lost.stdout);
-        assert!(
-            lost.stdout.contains("`drawbridge config accept`"),
-            "{}",
-            lost.stdout
-        );
-        assert!(!lost.stdout.contains("enroll"), "{}", lost.stdout);
-        // What nobody knows to be confirmed allows nothing.
-        let narrow = desk.policy().await;
-        assert_eq!(narrow.role, Role::Viewer);
-        assert!(narrow.ceilings.is_empty(), "{narrow:?}");
-
-        let accepted = desk.run(&["config", "accept", "--yes"]).await;
-        assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
-        let good = desk.run(&["vault", "status"]).await;
-        assert_eq!(good.code, Some(0), "{}", good.stdout);
-        assert_eq!(desk.policy().await.role, Role::Operator);
+        let lost = missed_until_confirmed_anew(&desk).await;
+        assert!(!lost.contains("enroll"), "{lost}");
     }
-    drop(stays);
-    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
-    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+    desk.stop(host, stays).await;
 }
 
 /// Settings that are removed while no host runs, with the line that narrowed, are not back at the defaults.
@@ -377,23 +382,10 @@ async fn confirmed_settings_that_are_removed_while_no_host_runs_are_missed_by_th
     let doctor = desk.run(&["doctor"]).await.stdout;
     assert!(doctor.contains("settings had been confirmed"), "{doctor}");
 
-    let (mut host, stays) = desk.started().await;
-    let lost = desk.run(&["vault", "status"]).await;
-    assert_eq!(lost.code, Some(1), "{}", lost.stdout);
-    for part in ["settings had been confirmed", "`drawbridge config accept`"] {
-        assert!(lost.stdout.contains(part), "{}", lost.stdout);
-    }
-    let narrow = desk.policy().await;
-    assert_eq!(narrow.role, Role::Viewer);
-    assert!(narrow.ceilings.is_empty(), "{narrow:?}");
-    let accepted = desk.run(&["config", "accept", "--yes"]).await;
-    assert_eq!(accepted.code, Some(0), "{}{}", accepted.stdout, accepted.stderr);
-    let good = desk.run(&["vault", "status"]).await;
-    assert_eq!(good.code, Some(0), "{}", good.stdout);
-    assert_eq!(desk.policy().await.role, Role::Operator);
-    drop(stays);
-    assert_eq!(desk.run(&["stop"]).await.code, Some(0));
-    timeout(common::SOON, host.wait()).await.unwrap().unwrap();
+    let (host, stays) = desk.started().await;
+    let lost = missed_until_confirmed_anew(&desk).await;
+    assert!(lost.contains("settings had been confirmed"), "{lost}");
+    desk.stop(host, stays).await;
 }
 
 /// proves S5.40

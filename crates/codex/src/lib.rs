@@ -1,5 +1,6 @@
 //! Finding codex, starting its app-server, and a JSON-RPC peer.
 
+mod defaults;
 mod deltas;
 mod endpoint;
 mod home;
@@ -7,6 +8,7 @@ mod launch;
 mod locate;
 mod peer;
 
+pub use defaults::on_defaults;
 pub use deltas::DELTA_NOTIFICATIONS;
 pub use endpoint::{DialError, Endpoint, Socket};
 pub use home::{HomeError, codex_home};

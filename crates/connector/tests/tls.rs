@@ -9,12 +9,9 @@
 mod common;
 
 use common::{FakeBus, FakeHost, open, say_and_hear, tell};
+use drawbridge_testkit::tls;
 use drawbridge_wire::pipe::LinkState;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -30,28 +27,12 @@ async fn private(name: &str) -> Private {
 }
 
 async fn private_of(authority: &str, name: &str) -> Private {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, authority);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec![name.to_owned()])
-        .unwrap()
-        .signed_by(&key, &authority)
-        .unwrap();
+    let tls::Private { authority, server } = tls::Private::new(authority, name);
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
-    std::fs::write(&ca, authority.pem()).unwrap();
-    let secret = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], secret)
-        .unwrap();
+    std::fs::write(&ca, authority).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bus = FakeBus::with(listener, Some(TlsAcceptor::from(Arc::new(config))), true);
+    let bus = FakeBus::with(listener, Some(TlsAcceptor::from(server)), true);
     Private { folder, ca, bus }
 }
 

@@ -1,11 +1,13 @@
 //! Every change, on a state that has something to change.
 
 use super::*;
+use drawbridge_testkit::fake_host::quiet;
 use drawbridge_wire::control::{
-    AppServerState, AppServerView, ConnectionView, HostIdentity, LeaseView, PolicyView, ThreadView,
+    AppServerState, AppServerView, ConnectionView, LeaseView, PolicyView, ThreadView,
 };
 use drawbridge_wire::{Role, WhoMayAnswer};
 use serde_json::json;
+use std::path::Path;
 
 fn thread(id: &str, status: &str) -> ThreadView {
     ThreadView {
@@ -70,23 +72,11 @@ fn view() -> HostView {
     };
     HostView {
         seq: 1,
-        host: HostIdentity {
-            id: "h".into(),
-            name: "H".into(),
-            pid: 1,
-            version: "1".into(),
-            data_dir: "/d".into(),
-        },
         app_server: app_server(1),
-        links: Vec::new(),
         vault,
-        config: None,
-        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: vec![thread("a", "idle"), thread("b", "idle")],
-        approvals: Vec::new(),
-        leases: Vec::new(),
-        connections: Vec::new(),
         policy: policy(WhoMayAnswer::Local),
+        ..quiet(Path::new("/d"))
     }
 }
 

@@ -6,16 +6,18 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod common;
-
-use common::{End, Host, SOON, view};
 use drawbridge_control::{Channel, ControlClient, ControlError, Happening};
-use drawbridge_wire::control::Request;
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd, quiet};
+use drawbridge_wire::control::{Change, HostView, Request};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+
+const SOON: Duration = Duration::from_secs(20);
 
 async fn connect(dir: &Path) -> Result<ControlClient, ControlError> {
     timeout(SOON, ControlClient::connect(dir, "a test", false))
@@ -23,18 +25,57 @@ async fn connect(dir: &Path) -> Result<ControlClient, ControlError> {
         .unwrap()
 }
 
+/// The state as number `seq`.
+fn view(seq: u64) -> HostView {
+    HostView {
+        seq,
+        ..quiet(Path::new("/d"))
+    }
+}
+
+/// The next client, introduced.
+async fn introduced(host: &FakeHost) -> HostEnd {
+    let mut end = host.client().await;
+    assert_eq!(end.introduced().await.client, "a test");
+    end
+}
+
+/// The next client, introduced, with the state.
+async fn follower(host: &FakeHost, seq: u64) -> HostEnd {
+    let mut end = introduced(host).await;
+    end.snapshot(&view(seq)).await;
+    end
+}
+
+/// Refuses the next client in HTTP.
+async fn refuse(host: &FakeHost, body: &str) {
+    let mut stream = host.stream().await;
+    let mut head = [0_u8; 4096];
+    let _ = stream.read(&mut head).await.unwrap();
+    let length = body.len();
+    let answer =
+        format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+}
+
+/// That a thread is gone, as change number `seq`.
+async fn tell(end: &mut HostEnd, seq: u64) {
+    let gone = Change::ThreadClosed { id: seq.to_string() };
+    end.change_numbered(seq, gone).await;
+}
+
 /// A client that is introduced, and the host's end of it.
-async fn pair(dir: &Path) -> (ControlClient, End) {
-    let host = Host::at(dir);
-    let (client, end) = tokio::join!(connect(dir), host.client());
+async fn pair(dir: &Path) -> (ControlClient, HostEnd) {
+    let host = FakeHost::at(dir);
+    let (client, end) = tokio::join!(connect(dir), introduced(&host));
     (client.unwrap(), end)
 }
 
 /// A channel that follows a host whose state is number 1.
-async fn following(dir: &Path) -> (Channel, End) {
-    let host = Host::at(dir);
+async fn following(dir: &Path) -> (Channel, HostEnd) {
+    let host = FakeHost::at(dir);
     let follow = async { Channel::follow(connect(dir).await.unwrap()).await.unwrap() };
-    tokio::join!(follow, host.follower(1))
+    tokio::join!(follow, follower(&host, 1))
 }
 
 async fn happens(channel: &mut Channel) -> Happening {
@@ -53,7 +94,7 @@ async fn ends(channel: &mut Channel) -> ControlError {
 async fn where_nobody_listens_that_is_said() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(connect(dir.path()).await.unwrap_err().code(), "no_host");
-    drop(Host::at(dir.path()));
+    drop(FakeHost::at(dir.path()));
     // The socket of a host that was killed.
     assert_eq!(connect(dir.path()).await.unwrap_err().code(), "no_host");
 }
@@ -61,14 +102,14 @@ async fn where_nobody_listens_that_is_said() {
 #[tokio::test]
 async fn a_host_that_refuses_is_quoted_without_its_control_characters() {
     let dir = tempfile::tempdir().unwrap();
-    let host = Host::at(dir.path());
+    let host = FakeHost::at(dir.path());
     let body = r#"{"error":{"code":"started_by_agent","message":"not you\u001b[2J"}}"#;
-    let (refused, ()) = tokio::join!(connect(dir.path()), host.refuse(body));
+    let (refused, ()) = tokio::join!(connect(dir.path()), refuse(&host, body));
     assert_eq!(
         refused.unwrap_err().to_string(),
         "the host refused this process: not you\u{2039}U+001B ESCAPE\u{203a}[2J [started_by_agent]"
     );
-    let (refused, ()) = tokio::join!(connect(dir.path()), host.refuse("<html>"));
+    let (refused, ()) = tokio::join!(connect(dir.path()), refuse(&host, "<html>"));
     assert!(refused.unwrap_err().to_string().contains("HTTP 403"));
 }
 
@@ -77,14 +118,14 @@ async fn changes_that_come_before_an_answer_are_kept_and_a_snapshot_contains_the
     let dir = tempfile::tempdir().unwrap();
     let (mut client, mut end) = pair(dir.path()).await;
     let host = async {
-        let (id, _, _) = end.request().await;
+        let (id, _) = end.request().await;
         for seq in [4, 5, 6, 7] {
-            end.change(seq).await;
+            tell(&mut end, seq).await;
         }
         // An answer that nobody waits for.
         end.send(json!({"id": 999, "result": "late"})).await;
         end.send(json!({"id": id, "result": view(5)})).await;
-        end.change(8).await;
+        tell(&mut end, 8).await;
         end
     };
     let (snapshot, end) = tokio::join!(client.snapshot(), host);
@@ -102,23 +143,23 @@ async fn changes_that_come_before_an_answer_are_kept_and_a_snapshot_contains_the
 #[tokio::test]
 async fn a_missing_change_ends_the_connection_and_a_new_one_begins_with_the_whole_state() {
     let dir = tempfile::tempdir().unwrap();
-    let host = Host::at(dir.path());
+    let host = FakeHost::at(dir.path());
     let follow = || async { Channel::follow(connect(dir.path()).await.unwrap()).await.unwrap() };
-    let (mut channel, mut end) = tokio::join!(follow(), host.follower(1));
-    end.change(2).await;
+    let (mut channel, mut end) = tokio::join!(follow(), follower(&host, 1));
+    tell(&mut end, 2).await;
     assert!(matches!(happens(&mut channel).await, Happening::Change(delta) if delta.seq == 2));
-    end.change(4).await;
+    tell(&mut end, 4).await;
     assert_eq!(ends(&mut channel).await.code(), "not_understood");
     assert_eq!(
         channel.requests.ask(Request::Stop {}).await.unwrap_err().code(),
         "connection_lost"
     );
     // A host that closes because this side lags.
-    let (mut channel, end) = tokio::join!(follow(), host.follower(4));
+    let (mut channel, end) = tokio::join!(follow(), follower(&host, 4));
     assert_eq!(channel.view.seq, 4);
     end.close("lagged").await;
     assert!(ends(&mut channel).await.to_string().contains("lagged"));
-    let (channel, _end) = tokio::join!(follow(), host.follower(9));
+    let (channel, _end) = tokio::join!(follow(), follower(&host, 9));
     assert_eq!(channel.view.seq, 9);
 }
 
@@ -147,14 +188,14 @@ async fn a_host_that_never_answers_is_given_up_in_time() {
     assert_eq!(silent.code(), "host_silent");
     let patience = Request::Stop {}.patience();
     assert!(
-        begun.elapsed() <= patience + std::time::Duration::from_secs(5),
+        begun.elapsed() <= patience + Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );
     // One that is only slow is not lost.
     let requests = channel.requests.clone();
     let asked = tokio::spawn(async move { requests.ask(Request::Snapshot {}).await });
-    end.answer("snapshot", json!("late")).await;
+    end.answer(Request::Snapshot {}, json!("late")).await;
     assert_eq!(asked.await.unwrap().unwrap(), json!("late"));
 }
 
@@ -213,10 +254,13 @@ async fn every_answer_finds_its_request(order: Vec<Sent>) {
             tokio::spawn(async move { requests.ask(Request::Logs { child }).await })
         })
         .collect();
-    let mut open: Vec<(Value, Value)> = Vec::new();
+    let mut open: Vec<(u64, String)> = Vec::new();
     for _ in 0..REQUESTS {
-        let (id, _, mut params) = end.request().await;
-        open.push((id, params["child"].take()));
+        let (id, request) = end.request().await;
+        let Request::Logs { child } = request else {
+            panic!("{request:?}");
+        };
+        open.push((id, child));
     }
     let mut seq = 1;
     for one in order {
@@ -228,7 +272,7 @@ async fn every_answer_finds_its_request(order: Vec<Sent>) {
             Sent::Answer(_) | Sent::Ping => end.message(Message::Ping(vec![1].into())).await,
             Sent::Change => {
                 seq += 1;
-                end.change(seq).await;
+                tell(&mut end, seq).await;
             }
             Sent::Foreign(id) => end.send(json!({"id": id, "result": "not asked for"})).await,
         }

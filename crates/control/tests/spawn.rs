@@ -7,12 +7,9 @@
 )]
 #![cfg(unix)]
 
-#[allow(dead_code, reason = "each test uses its part")]
-mod common;
-
-use common::Host;
 use drawbridge_control::spawn::{self, Program, SpawnError, Started};
 use drawbridge_control::{ControlClient, ControlError};
+use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::pipe::HostSetup;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,11 +97,16 @@ async fn who_was_slower_attaches_to_the_host_that_stands() {
     let data = place(&dir, "second");
     let started = spawn::host(&program(), &data, &HostSetup::default()).await;
     assert!(matches!(started, Ok(Started::AlreadyRunning)), "{started:?}");
-    let host = Host::at(&data);
+    let host = FakeHost::at(&data);
     let (program, setup) = (program(), HostSetup::default());
     let attach = || ControlClient::connect(&data, "a test", true);
     let start = spawn::start::<_, Failed, _>(&program, &data, &setup, attach);
-    let (started, _end) = tokio::join!(start, host.client());
+    let answer = async {
+        let mut end = host.client().await;
+        assert_eq!(end.introduced().await.client, "a test");
+        end
+    };
+    let (started, _end) = tokio::join!(start, answer);
     assert!(started.unwrap().1.is_none(), "the host is somebody else's");
 }
 

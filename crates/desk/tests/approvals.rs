@@ -10,9 +10,10 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
-use common::{App, Did, FakeHost, HostEnd, asked, place, view};
+use common::{App, Did, asked, client, place, view};
 use drawbridge_core::tray::Icon;
-use drawbridge_desk::{Ask, LOOK_FIRST, Notice, Window};
+use drawbridge_desk::{Ask, Notice, Window};
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_testkit::home::Scratch;
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::{
@@ -20,7 +21,6 @@ use drawbridge_wire::control::{
 };
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Map, Value, json};
-use std::time::Duration;
 
 struct Desk {
     app: App,
@@ -33,7 +33,7 @@ async fn desk() -> Desk {
     let dir = place();
     let host = FakeHost::at(dir.path());
     let mut app = App::start(dir.path());
-    let end = host.client(&view(dir.path())).await;
+    let end = client(&host, &view(dir.path())).await;
     app.until_tray(|tray| common::headline(tray) != "Starting").await;
     Desk {
         app,
@@ -135,17 +135,14 @@ async fn what_a_person_fills_in_goes_to_the_host_as_answers() {
         let card = desk.shows(question).await;
         let replies = json!({"which": "both", "count": 2, "sure": true, "several": ["a", "b"]});
         let replies = replies.as_object().unwrap().clone();
-        // The time that a person must have had to look.
-        tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
-        let given = Ask::Answer {
+        let filled_in = replies.clone();
+        let answered = desk.app.answer(move || Ask::Answer {
             id: "1-0".into(),
             digest: "digest of 1-0".into(),
             nonce: card["nonce"].as_str().unwrap().into(),
             decision: Decision::Answers(Map::new()),
-            replies: Some(replies.clone()),
-        };
-        let handle = desk.app.desk.clone();
-        let answered = tokio::spawn(async move { handle.ask("approval", given).await });
+            replies: Some(filled_in.clone()),
+        });
         let (id, request) = desk.end.request().await;
         let expected = Answer {
             id: "1-0".into(),

@@ -10,16 +10,14 @@
 #[allow(dead_code, reason = "each test uses its part")]
 mod common;
 
-use common::{
-    App, Did, FakeHost, HostEnd, TRAY_PATIENCE, action, approval, headline, lease, link, place, thread, view,
-};
+use common::{App, Did, TRAY_PATIENCE, action, approval, client, headline, lease, link, place, thread, view};
 use drawbridge_core::tray::{Action, Icon};
-use drawbridge_desk::{Ask, LOOK_FIRST, Page, Window};
+use drawbridge_desk::{Ask, Page, Window};
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::{Answer, ApprovalState, Change, HostView, Request};
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 fn bus(id: &str) -> WhichBus {
     WhichBus {
@@ -31,7 +29,7 @@ fn bus(id: &str) -> WhichBus {
 async fn begin(dir: &std::path::Path, view: &HostView) -> (App, FakeHost, HostEnd) {
     let host = FakeHost::at(dir);
     let mut app = App::start(dir);
-    let end = host.client(view).await;
+    let end = client(&host, view).await;
     app.until_tray(|tray| headline(tray) != "Starting").await;
     (app, host, end)
 }
@@ -44,13 +42,13 @@ async fn a_toggle_asks_the_host_and_shows_what_it_says() {
     let (mut app, _host, mut end) = begin(dir.path(), &state).await;
     let tray = app.tray.clone().unwrap();
     app.desk.clicked(action(&tray, "studio"));
-    end.expect(Request::Connect(bus("studio"))).await;
+    end.answer(Request::Connect(bus("studio")), json!({})).await;
     end.change(Change::Link(Box::new(link("studio", true)))).await;
     let tray = app
         .until_tray(|tray| headline(tray) == "Connected to 2 buses")
         .await;
     app.desk.clicked(action(&tray, "home"));
-    end.expect(Request::Disconnect(bus("home"))).await;
+    end.answer(Request::Disconnect(bus("home")), json!({})).await;
 }
 
 #[tokio::test]
@@ -70,7 +68,7 @@ async fn a_click_on_a_menu_that_is_no_longer_true_does_nothing() {
     });
     // The next true click is the first thing the host hears of.
     app.desk.clicked(action(&tray, "studio"));
-    end.expect(Request::Connect(bus("studio"))).await;
+    end.answer(Request::Connect(bus("studio")), json!({})).await;
     assert!(!app.rest().iter().any(|did| matches!(did, Did::Show(_))));
 }
 
@@ -130,7 +128,7 @@ async fn quit_with_running_turns_asks_and_then_gives_the_lease_back() {
     assert_eq!(asked, json!({"running": 1}));
     let asked = app.ask("main", Ask::Quit { really: true }).await.unwrap();
     assert_eq!(asked, json!({"running": 1}));
-    end.expect(Request::ReleaseLease {}).await;
+    end.answer(Request::ReleaseLease {}, json!({})).await;
     end.change(Change::Stopping {
         reason: "nobody uses it".into(),
     })
@@ -148,7 +146,7 @@ async fn turns_that_go_on_without_us_are_no_reason_to_ask() {
     state.leases.push(lease(1));
     let (mut app, _host, mut end) = begin(dir.path(), &state).await;
     app.desk.clicked(Action::Quit);
-    end.expect(Request::ReleaseLease {}).await;
+    end.answer(Request::ReleaseLease {}, json!({})).await;
     // The host stays, and nobody waits for it.
     app.until(|did| (did == Did::Exit).then_some(())).await;
     app.ended().await;
@@ -182,7 +180,7 @@ async fn a_host_that_dies_is_named_and_found_again() {
     app.until_tray(|tray| headline(tray).contains("it ended before it stood"))
         .await;
     let host = FakeHost::at(dir.path());
-    let _end = host.client(&state).await;
+    let _end = client(&host, &state).await;
     app.until_tray(|tray| tray.icon == Icon::Connected).await;
 }
 
@@ -195,7 +193,7 @@ async fn a_host_that_never_stands_is_given_up_until_somebody_asks() {
         .await;
     let host = FakeHost::at(dir.path());
     app.desk.clicked(action(&tray, "Start the host now"));
-    let _end = host.client(&view(dir.path())).await;
+    let _end = client(&host, &view(dir.path())).await;
     app.until_tray(|tray| headline(tray) == "This computer only, no bus")
         .await;
 }
@@ -224,22 +222,22 @@ async fn a_pause_disconnects_what_was_connected_and_connects_it_again_even_after
     state.links = vec![link("studio", true), link("home", false)];
     let (mut app, host, mut end) = begin(dir.path(), &state).await;
     app.desk.clicked(Action::Pause { minutes: 60 });
-    end.expect(Request::Disconnect(bus("studio"))).await;
+    end.answer(Request::Disconnect(bus("studio")), json!({})).await;
     end.change(Change::Link(Box::new(link("studio", false)))).await;
     app.until_tray(|tray| headline(tray).starts_with("Paused until"))
         .await;
     // The app is started anew while it is paused.
     app.desk.terminate();
-    end.expect(Request::ReleaseLease {}).await;
+    end.answer(Request::ReleaseLease {}, json!({})).await;
     drop(end);
     app.ended().await;
     state.links = vec![link("studio", false), link("home", false)];
     let mut app = App::start(dir.path());
-    let mut end = host.client(&state).await;
+    let mut end = client(&host, &state).await;
     app.until_tray(|tray| headline(tray).starts_with("Paused until"))
         .await;
     app.desk.clicked(Action::Pause { minutes: 0 });
-    end.expect(Request::Connect(bus("studio"))).await;
+    end.answer(Request::Connect(bus("studio")), json!({})).await;
     app.until_tray(|tray| headline(tray) == "Disconnected").await;
 }
 
@@ -256,8 +254,8 @@ async fn a_pause_that_is_over_by_the_time_of_a_start_ends_then() {
     state.links = vec![link("studio", false)];
     let host = FakeHost::at(dir.path());
     let mut app = App::start(dir.path());
-    let mut end = host.client(&state).await;
-    end.expect(Request::Connect(bus("studio"))).await;
+    let mut end = client(&host, &state).await;
+    end.answer(Request::Connect(bus("studio")), json!({})).await;
     app.until_tray(|tray| headline(tray) == "Disconnected").await;
     assert!(!dir.path().join("desktop/pause.json").exists());
 }
@@ -333,11 +331,7 @@ async fn an_approval_opens_the_dialog_and_is_answered_there_only() {
     let refused = app.ask("approval", Ask::Quit { really: true }).await;
     assert_eq!(refused.unwrap_err().code, "not_allowed");
 
-    // The time that a person must have had to look is what is tested here.
-    tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
-    let asked = app.desk.clone();
-    let given = answer(&shown, Decision::Accept);
-    let answered = tokio::spawn(async move { asked.ask("approval", given).await });
+    let answered = app.answer(move || answer(&shown, Decision::Accept));
     let (id, request) = end.request().await;
     assert_eq!(
         request,
@@ -369,15 +363,13 @@ async fn an_answer_the_host_refuses_can_be_given_again() {
     app.until(|did| (did == Did::Show(Window::Approval)).then_some(()))
         .await;
     let shown = card(&app).await;
-    tokio::time::sleep(Duration::from_millis(LOOK_FIRST + 20)).await;
-    let asked = app.desk.clone();
-    let given = answer(&shown, Decision::Decline);
-    let answered = tokio::spawn(async move { asked.ask("approval", given).await });
+    let nonce = shown["nonce"].clone();
+    let answered = app.answer(move || answer(&shown, Decision::Decline));
     let (id, _) = end.request().await;
     end.reject(id, "changed").await;
     assert_eq!(answered.await.unwrap().unwrap_err().code, "changed");
     let again = app.until_card().await.unwrap();
-    assert_ne!(json!(again.nonce), shown["nonce"]);
+    assert_ne!(json!(again.nonce), nonce);
 }
 
 #[tokio::test]

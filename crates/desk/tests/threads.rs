@@ -10,8 +10,9 @@
 mod common;
 
 use common::agent::{AgentEnd, FakeAgent};
-use common::{App, Did, FakeHost, HostEnd, place, view};
+use common::{App, Did, client, place, view};
 use drawbridge_desk::{Ask, Problem, ThreadChange, ThreadEvent};
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_testkit::home::Scratch;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -33,7 +34,7 @@ async fn desk() -> Desk {
     let app = App::start(dir.path());
     let mut state = view(dir.path());
     state.threads = vec![common::thread("T")];
-    let end = host.client(&state).await;
+    let end = client(&host, &state).await;
     Desk {
         dir,
         app,

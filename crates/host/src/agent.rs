@@ -254,7 +254,7 @@ impl Task {
                         incoming = again;
                     }
                     Some(frame) => {
-                        if let Some(why) = settings::ignored(&frame) {
+                        if let Some(why) = drawbridge_codex::on_defaults(&frame) {
                             self.status.send_replace(AgentStatus { generation, endpoint: None });
                             stop(&child, Ladder::default()).await;
                             return Life::Ended(Trouble::ConfigInvalid(why));

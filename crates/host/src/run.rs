@@ -123,43 +123,16 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         noticing.trouble.clone(),
     );
     noticing.read_with(reader);
-    let policy = Arc::new(make_policy(config.in_force(), &cwd, &codex_home, home.as_deref()));
+    let places = Places {
+        codex_home: codex_home.clone(),
+        home,
+        ..Places::default()
+    };
+    let policy = Arc::new(make_policy(config.in_force(), &cwd, &places));
     let mut audit =
         Audit::open(&layout.audit_file()).map_err(|error| HostError::Record(error.to_string()))?;
-    let record = |audit: &mut Audit, entry: &Entry| {
-        if let Err(error) = audit.append(now_ms(), entry) {
-            tracing::error!(%error, "the record cannot be written; check the disk");
-        }
-    };
-    if let Err(error) = become_subreaper() {
-        tracing::warn!(%error, "what an agent detaches will not come back to this host");
-    }
     let ledger = Ledger::new(&layout.ledger_file());
-    match ledger.end_leftovers(SWEEP_GRACE, SWEEP_FORCE).await {
-        Ok(left) if left.dead_owners > 0 => {
-            let ended = u32::try_from(left.report.ended.len()).unwrap_or(u32::MAX);
-            record(
-                &mut audit,
-                &Entry::Swept {
-                    ended,
-                    left: left.report.left,
-                },
-            );
-        }
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "leftovers of an earlier run could not be looked for"),
-    }
-    let nonce = new_nonce().map_err(|error| HostError::Random(error.to_string()))?;
-    if let Err(error) = ledger.record(&nonce) {
-        tracing::warn!(%error, "the list of children cannot be written");
-    }
-    record(
-        &mut audit,
-        &Entry::HostStarted {
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-    );
+    let nonce = begin_children(&ledger, &mut audit).await?;
     let _reaper =
         Reaper::start().inspect_err(|error| tracing::warn!(%error, "adopted processes are not reaped"));
     let spawner = Arc::new(Spawner::start().map_err(|error| HostError::Spawner(error.to_string()))?);
@@ -172,11 +145,6 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         nonce: nonce.clone(),
     };
     let (tokens, tokens_known) = watch::channel(None);
-    let places = Places {
-        codex_home: codex_home.clone(),
-        home,
-        ..Places::default()
-    };
     let agent = match binary {
         Some(binary) => {
             let plan = AgentPlan {
@@ -225,11 +193,7 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
         bus,
         base,
         spawner,
-        vault_key: match setup.vault_key {
-            VaultKey::Keyring => KeySource::Keyring,
-            VaultKey::File(path) => KeySource::KeyFile(path),
-            VaultKey::Credential { directory, name } => KeySource::SystemdCredential { directory, name },
-        },
+        vault_key: key_source(setup.vault_key),
         events,
         moves,
         known,
@@ -243,15 +207,57 @@ pub async fn run(options: HostOptions) -> Result<(), HostError> {
     for task in serving {
         task.abort();
     }
-    let report = sweep(&nonce, SWEEP_GRACE, SWEEP_FORCE).await;
+    end_children(&ledger, &nonce).await;
+    Ok(())
+}
+
+/// Ends what a host that died left behind, and begins the record of this one; answers the mark of its children.
+async fn begin_children(ledger: &Ledger, audit: &mut Audit) -> Result<String, HostError> {
+    let mut record = |entry: &Entry| {
+        if let Err(error) = audit.append(now_ms(), entry) {
+            tracing::error!(%error, "the record cannot be written; check the disk");
+        }
+    };
+    if let Err(error) = become_subreaper() {
+        tracing::warn!(%error, "what an agent detaches will not come back to this host");
+    }
+    match ledger.end_leftovers(SWEEP_GRACE, SWEEP_FORCE).await {
+        Ok(left) if left.dead_owners > 0 => record(&Entry::Swept {
+            ended: u32::try_from(left.report.ended.len()).unwrap_or(u32::MAX),
+            left: left.report.left,
+        }),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "leftovers of an earlier run could not be looked for"),
+    }
+    let nonce = new_nonce().map_err(|error| HostError::Random(error.to_string()))?;
+    if let Err(error) = ledger.record(&nonce) {
+        tracing::warn!(%error, "the list of children cannot be written");
+    }
+    record(&Entry::HostStarted {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    Ok(nonce)
+}
+
+/// Ends every process of this host that is left.
+async fn end_children(ledger: &Ledger, nonce: &str) {
+    let report = sweep(nonce, SWEEP_GRACE, SWEEP_FORCE).await;
     if report.left.is_empty() {
-        if let Err(error) = ledger.forget(&nonce) {
+        if let Err(error) = ledger.forget(nonce) {
             tracing::warn!(%error, "the list of children cannot be written");
         }
     } else {
         tracing::error!(left = ?report.left, "processes could not be ended");
     }
-    Ok(())
+}
+
+fn key_source(key: VaultKey) -> KeySource {
+    match key {
+        VaultKey::Keyring => KeySource::Keyring,
+        VaultKey::File(path) => KeySource::KeyFile(path),
+        VaultKey::Credential { directory, name } => KeySource::SystemdCredential { directory, name },
+    }
 }
 
 fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
@@ -265,12 +271,7 @@ fn working_directory(wanted: Option<PathBuf>) -> Result<PathBuf, HostError> {
     }
 }
 
-fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<&Path>) -> Policy {
-    let skills = Places {
-        codex_home: codex_home.to_owned(),
-        home: home.map(Path::to_owned),
-        ..Places::default()
-    };
+fn make_policy(security: &Security, cwd: &Path, skills: &Places) -> Policy {
     Policy {
         edition: 0,
         answer: security.answer,
@@ -278,7 +279,7 @@ fn make_policy(security: &Security, cwd: &Path, codex_home: &Path, home: Option<
         roots: security.roots.clone(),
         ceilings: security.ceilings.clone(),
         cwd: cwd.to_owned(),
-        skill_roots: crate::skills::nameable(&skills),
+        skill_roots: crate::skills::nameable(skills),
         mcp: None,
     }
 }

@@ -9,6 +9,9 @@
 //!   cannot be made to send.
 //! * The program `fake-codex` ([`home::fake_codex`]) stands in for the codex program, for the ways of
 //!   starting and ending that the real one does not show on demand (see [`fake_codex`]).
+//! * [`fake_host::quiet`] is the state of a host in which nothing happens; `fake_host::FakeHost` (Unix) plays one
+//!   at its control socket.
+//! * `tls::Private` (feature `tls`) is an authority of one's own with a server that has its certificate.
 //! * `secret_service::Session` (Linux) is a private D-Bus session, with a real GNOME Keyring in it where a
 //!   test starts one.
 //!
@@ -27,10 +30,13 @@
 mod error;
 pub mod fake_app_server;
 pub mod fake_codex;
+pub mod fake_host;
 pub mod home;
 mod loopback;
 pub mod model;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! The name of an enrolled bus, which is also the name of its file.
 
 use crate::VaultError;
+use drawbridge_wire::link::authority_of;
 use std::fmt;
 
 /// Longest id, so that every file name made from it fits everywhere.
@@ -41,9 +42,8 @@ impl BusId {
     /// Two addresses can give the same id; [`Vault::free_id`](crate::Vault::free_id) tells them apart.
     #[must_use]
     pub fn from_origin(origin: &str) -> Self {
-        let rest = origin.split_once("://").map_or(origin, |(_, rest)| rest);
         let mut id = String::new();
-        for c in rest.chars().take(LONGEST - 8) {
+        for c in authority_of(origin).chars().take(LONGEST - 8) {
             let c = c.to_ascii_lowercase();
             if c.is_ascii_alphanumeric() {
                 id.push(c);

@@ -9,26 +9,11 @@
 
 mod common;
 
-use common::{assert_no_plaintext, enrollment};
-use drawbridge_vault::{BusId, Condition, Confirmed, KeySource, Vault};
+use common::{Place, assert_no_plaintext, enrollment, id};
+use drawbridge_vault::{Condition, Confirmed, Vault};
 use drawbridge_wire::Secret;
-use std::path::PathBuf;
-
-struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-    fn dir(&self) -> PathBuf {
-        self.0.path().join("vault")
-    }
-    fn source(&self) -> KeySource {
-        KeySource::KeyFile(self.0.path().join("key"))
-    }
-    fn open(&self) -> Vault {
-        Vault::open(&self.dir(), &self.source()).unwrap()
-    }
     fn remove(&self, stem: &str) {
         for name in [format!("{stem}.age"), format!("{stem}.age.bak")] {
             std::fs::remove_file(self.dir().join(name)).unwrap();
@@ -77,10 +62,6 @@ fn viewer() -> Confirmed {
         settings: [("security.role".to_owned(), "viewer".into())].into(),
         at: 1,
     }
-}
-
-fn id(text: &str) -> BusId {
-    BusId::new(text).unwrap()
 }
 
 /// One enrollment of before the confirmation is enough, or one of after it, also with another key.
@@ -182,15 +163,14 @@ fn an_export_does_not_say_what_was_confirmed() {
     vault.put(enrollment("one", "kept")).unwrap();
     vault.confirm(viewer()).unwrap();
     drop(to.open());
-    let key = std::fs::read_to_string(to.0.path().join("key")).unwrap();
-    let recipient = key.trim().parse::<age::x25519::Identity>().unwrap().to_public();
-    let export = vault.export(&recipient.to_string()).unwrap();
-    to.open().import(&export, &Secret::new(&key), false).unwrap();
+    let key = Secret::new(&to.key());
+    let export = vault.export(&to.recipient()).unwrap();
+    to.open().import(&export, &key, false).unwrap();
     let mut vault = to.open();
     assert_eq!((vault.list().count(), vault.confirmed().unwrap()), (1, None));
     // What comes in where settings are confirmed is beside them like any other.
     vault.confirm(viewer()).unwrap();
-    vault.import(&export, &Secret::new(&key), true).unwrap();
+    vault.import(&export, &key, true).unwrap();
     drop(vault);
     to.remove("confirmed");
     to.is_missed();

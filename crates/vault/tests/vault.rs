@@ -9,43 +9,14 @@
 
 mod common;
 
-use common::{CANARY, MCP_CANARY, assert_no_plaintext, enrollment};
+use common::{CANARY, MCP_CANARY, Place, assert_no_plaintext, enrollment, id};
 use drawbridge_vault::{
-    BusId, Condition, Confirmed, Disabled, KeyError, KeySource, KeyStore, LoadedKey, Notice, Vault,
-    VaultError, VaultHandle,
+    Condition, Confirmed, Disabled, KeyError, KeyStore, LoadedKey, Notice, Vault, VaultError, VaultHandle,
 };
 use drawbridge_wire::Secret;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-
-fn id(id: &str) -> BusId {
-    BusId::new(id).unwrap()
-}
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-    fn dir(&self) -> PathBuf {
-        self.0.path().join("vault")
-    }
-    fn source(&self) -> KeySource {
-        KeySource::KeyFile(self.0.path().join("key"))
-    }
-    fn open(&self) -> Vault {
-        Vault::open(&self.dir(), &self.source()).unwrap()
-    }
-    fn key(&self) -> String {
-        std::fs::read_to_string(self.0.path().join("key")).unwrap()
-    }
-    fn recipient(&self) -> String {
-        let identity: age::x25519::Identity = self.key().trim().parse().unwrap();
-        identity.to_public().to_string()
-    }
-}
 
 #[test]
 fn an_enrollment_comes_back_as_it_was_saved() {

@@ -234,13 +234,14 @@ pub fn valid_host_id(id: &str) -> bool {
 /// user information, no host, or another scheme.
 #[must_use]
 pub fn origin_of(address: &str) -> Option<String> {
-    let (scheme, rest) = address.trim().split_once("://")?;
+    let address = address.trim();
+    let (scheme, _) = address.split_once("://")?;
     let (scheme, own_port) = match scheme.to_ascii_lowercase().as_str() {
         "http" | "ws" => ("http", 80),
         "https" | "wss" => ("https", 443),
         _ => return None,
     };
-    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority_of(address);
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         let host = host.parse::<std::net::Ipv6Addr>().ok()?;
@@ -274,9 +275,32 @@ pub fn origin_of(address: &str) -> Option<String> {
     })
 }
 
+/// Host and port as they stand in an address: what is between its scheme and its path. Checks nothing.
+#[must_use]
+pub fn authority_of(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::origin_of;
+    use super::{authority_of, origin_of};
+
+    #[test]
+    fn host_and_port_are_cut_out_of_any_address() {
+        for (address, authority) in [
+            ("https://bus.example:8443/team?x#y", "bus.example:8443"),
+            ("http://[::1]:7300/", "[::1]:7300"),
+            ("https://bus.example?at=http://other", "bus.example"),
+            ("https://bus.example#part", "bus.example"),
+            ("wss://bus.example", "bus.example"),
+            ("bus.example:1/path", "bus.example:1"),
+            ("https:///path", ""),
+            ("", ""),
+        ] {
+            assert_eq!(authority_of(address), authority, "{address}");
+        }
+    }
 
     #[test]
     fn an_origin_is_the_same_however_the_address_is_written() {

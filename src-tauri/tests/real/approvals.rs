@@ -2,10 +2,6 @@
 
 use crate::session::{Agent, Session};
 use drawbridge_testkit::model::ScriptedModel;
-use std::time::Duration;
-
-/// Longer than what is pressed counts for nothing after a card has come.
-const UNTIL_IT_COUNTS: Duration = Duration::from_millis(700);
 
 // proves S0.14
 #[tokio::test]
@@ -20,13 +16,9 @@ async fn an_approval_opens_the_dialog_which_shows_the_exact_command_and_accept_r
     let command = "printf 'yes  indeed' > made.txt";
     agent.turn(&work, &format!("ESC: {command}\nSAY: done")).await;
 
-    let dialog = browser.other_window(&main).await;
-    browser.switch(&dialog).await;
-    browser.until_text(command).await;
+    browser.dialog(&main, command).await;
     session.keep("approval.png", &browser.screenshot().await);
     assert!(!work.join("made.txt").exists(), "nothing ran before an answer");
-    // The time in which nothing that is pressed counts.
-    tokio::time::sleep(UNTIL_IT_COUNTS).await;
     browser.read_to_the_end().await;
     browser.click_button("Run once").await;
     agent.until_completed().await;
@@ -39,10 +31,7 @@ async fn an_approval_opens_the_dialog_which_shows_the_exact_command_and_accept_r
     agent
         .turn(&work, "ESC: printf no > declined.txt\nSAY: went on")
         .await;
-    let dialog = browser.other_window(&main).await;
-    browser.switch(&dialog).await;
-    browser.until_text("printf no > declined.txt").await;
-    tokio::time::sleep(UNTIL_IT_COUNTS).await;
+    browser.dialog(&main, "printf no > declined.txt").await;
     browser.click_button("Decline").await;
     agent.until_completed().await;
     assert!(!work.join("declined.txt").exists());
@@ -68,16 +57,13 @@ async fn a_change_comes_as_a_diff_and_an_answer_from_a_terminal_closes_the_dialo
     agent
         .turn(&work, "PATCH: new.txt|first line\\nsecond line\nSAY: done")
         .await;
-    let dialog = browser.other_window(&main).await;
-    browser.switch(&dialog).await;
-    browser.until_text("new.txt").await;
+    browser.dialog(&main, "new.txt").await;
     browser.until_text("second line").await;
     session.keep("diff.png", &browser.screenshot().await);
     assert!(
         !work.join("new.txt").exists(),
         "nothing is written before an answer"
     );
-    tokio::time::sleep(UNTIL_IT_COUNTS).await;
     browser.read_to_the_end().await;
     browser.click_button("Change these files").await;
     agent.until_completed().await;
@@ -90,9 +76,7 @@ async fn a_change_comes_as_a_diff_and_an_answer_from_a_terminal_closes_the_dialo
     agent
         .turn(&work, "ESC: printf elsewhere > elsewhere.txt\nSAY: done")
         .await;
-    let dialog = browser.other_window(&main).await;
-    browser.switch(&dialog).await;
-    browser.until_text("printf elsewhere > elsewhere.txt").await;
+    browser.dialog(&main, "printf elsewhere > elsewhere.txt").await;
     let list = session.cli(&["approvals", "list", "--json"]).await;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let id = list

@@ -11,6 +11,22 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// How often the driver is asked again: it tells nothing by itself.
 const STEP: Duration = Duration::from_millis(100);
 
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    NoJson(#[from] serde_json::Error),
+    /// In the driver's words.
+    #[error("{0}")]
+    Refused(Value),
+    #[error("the driver closed the connection")]
+    Closed,
+    #[error("no answer to {0}")]
+    Silent(String),
+}
+
 /// One session.
 pub(crate) struct Browser {
     port: u16,
@@ -35,7 +51,7 @@ impl Browser {
         Self { port, session }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, String> {
+    async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, CallError> {
         let path = format!("/session/{}{path}", self.session);
         call(self.port, method, &path, body.as_ref()).await
     }
@@ -77,7 +93,15 @@ impl Browser {
             .unwrap();
     }
 
-    async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
+    /// Waits for a window besides this one, goes to it and waits until it shows this text.
+    pub(crate) async fn dialog(&self, main: &str, text: &str) -> String {
+        let dialog = self.other_window(main).await;
+        self.switch(&dialog).await;
+        self.until_text(text).await;
+        dialog
+    }
+
+    async fn script(&self, script: &str, args: Value) -> Result<Value, CallError> {
         self.call(
             "POST",
             "/execute/sync",
@@ -143,7 +167,8 @@ impl Browser {
         self.script(scroll, json!([])).await.unwrap();
     }
 
-    /// Clicks the first button whose text begins like this, as a person would.
+    /// Clicks the first button whose text begins like this, as a person would: once it can be pressed, which
+    /// the decisions of a card cannot be while it is new.
     pub(crate) async fn click_button(&self, text: &str) {
         let xpath =
             format!("//button[starts-with(normalize-space(.), \"{text}\") and not(@aria-disabled='true')]");
@@ -161,7 +186,7 @@ impl Browser {
         }
     }
 
-    async fn try_click(&self, xpath: &str) -> Result<(), String> {
+    async fn try_click(&self, xpath: &str) -> Result<(), CallError> {
         let by = json!({"using": "xpath", "value": xpath});
         let found = self.call("POST", "/element", Some(by)).await?;
         let id = found.as_object().and_then(|found| found.values().next());
@@ -211,41 +236,36 @@ impl Browser {
 }
 
 /// One request; its `value`, or what the driver says is wrong.
-async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+async fn call(port: u16, method: &str, path: &str, body: Option<&Value>) -> Result<Value, CallError> {
     let exchange = async {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))
-            .await
-            .map_err(|e| e.to_string())?;
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         let body = body.map(Value::to_string).unwrap_or_default();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
-        stream
-            .write_all(head.as_bytes())
-            .await
-            .map_err(|e| e.to_string())?;
+        stream.write_all(head.as_bytes()).await?;
         let mut answer = Vec::new();
         let mut chunk = vec![0_u8; 65536];
         loop {
             if let Some(text) = whole_body(&answer) {
-                let answer: Value = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+                let answer: Value = serde_json::from_slice(text)?;
                 let value = answer["value"].clone();
                 return match value.get("error") {
-                    Some(_) => Err(value.to_string()),
+                    Some(_) => Err(CallError::Refused(value)),
                     None => Ok(value),
                 };
             }
             match stream.read(&mut chunk).await {
                 Ok(count) if count > 0 => answer.extend_from_slice(&chunk[..count]),
-                _ => return Err("the driver closed the connection".to_owned()),
+                _ => return Err(CallError::Closed),
             }
         }
     };
     timeout(SOON, exchange)
         .await
-        .map_err(|_| format!("no answer to {path}"))?
+        .map_err(|_| CallError::Silent(path.to_owned()))?
 }
 
 /// The body, once all of it is there.

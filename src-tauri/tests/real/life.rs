@@ -67,9 +67,7 @@ async fn an_app_that_was_killed_finds_the_turn_running_and_quit_asks_about_it() 
 
     let browser = session.app().await;
     let main = browser.window().await;
-    let dialog = browser.other_window(&main).await;
-    browser.switch(&dialog).await;
-    browser.until_text("printf late > late.txt").await;
+    let dialog = browser.dialog(&main, "printf late > late.txt").await;
     let tray = Tray::of(&dbus).await;
     tray.until("1 thread running", |_| true).await;
     tray.click("Quit").await;
@@ -77,7 +75,6 @@ async fn an_app_that_was_killed_finds_the_turn_running_and_quit_asks_about_it() 
     browser.until_text("One turn is running").await;
     browser.click_button("Go on").await;
     browser.switch(&dialog).await;
-    tokio::time::sleep(Duration::from_millis(700)).await;
     browser.read_to_the_end().await;
     browser.click_button("Run once").await;
     agent.until_completed().await;

@@ -1,10 +1,11 @@
 //! The codex program: is it there, does it answer, is somebody logged in, does its sandbox hold.
 
 use super::finding::{Check, Finding, Level};
-use drawbridge_codex::{CodexBinary, Incoming, Launch, LocateError, launch};
-use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, Spawner, stop};
+use drawbridge_codex::{CallError, CodexBinary, Launch, LaunchError, LocateError, launch, on_defaults};
+use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, SpawnError, Spawner, stop};
 use serde_json::{Value, json};
 use std::ffi::OsString;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -25,8 +26,6 @@ const END: Ladder = Ladder {
 };
 /// Lines of a child that are shown.
 const LINES: usize = 4;
-/// How `configWarning` begins when codex goes on with its defaults (0.169.0).
-const ON_DEFAULTS: &str = "Invalid configuration";
 /// What the sandboxed command ends with when it may write where it must not.
 const OPEN: i32 = 9;
 /// What is run in the sandbox: writes nothing, asks whether it could.
@@ -64,18 +63,54 @@ impl Starter<'_> {
     }
 }
 
+/// Why a look at codex came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("no answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
+    #[error("nothing came of it within {} s", .0.as_secs())]
+    NoEnd(Duration),
+    #[error(transparent)]
+    Ended(#[from] BadEnd),
+}
+
+/// How a child ended that should have ended otherwise.
+#[derive(Debug, thiserror::Error)]
+pub(super) struct BadEnd {
+    /// None where it cannot be waited for.
+    pub status: Option<ExitStatus>,
+    /// The last lines it wrote.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for BadEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "{status}")?,
+            None => f.write_str("it cannot be waited for")?,
+        }
+        self.lines.iter().try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
 /// What `--version` came to.
 #[derive(Debug)]
 pub(super) enum Version {
     Said(String),
-    Failed(String),
+    Failed(Failure),
 }
 
 /// What starting an app-server came to.
 #[derive(Debug)]
 pub(super) enum Handshake {
     NotTried,
-    Failed(String),
+    Failed(Failure),
     /// It goes on without the configuration of the user.
     OnDefaults(String),
     Answered {
@@ -85,10 +120,10 @@ pub(super) enum Handshake {
 }
 
 /// Who is logged in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Login {
     NotAsked,
-    NotAnswered(String),
+    NotAnswered(Failure),
     /// The model in the configuration needs none.
     NotNeeded,
     None,
@@ -102,15 +137,15 @@ pub(super) enum Sandbox {
     Holds,
     Open,
     /// This codex has another command for it.
-    Unknown(String),
-    Failed(String),
+    Unknown(BadEnd),
+    Failed(Failure),
 }
 
 pub(super) async fn version(starter: &Starter<'_>, binary: &CodexBinary) -> Version {
     let spec = starter.spec(&binary.program, &["--version"], true);
     let child = match starter.spawner.spawn(spec).await {
         Ok(child) => child,
-        Err(error) => return Version::Failed(error.to_string()),
+        Err(error) => return Version::Failed(error.into()),
     };
     let said = async {
         let mut text = String::new();
@@ -124,10 +159,10 @@ pub(super) async fn version(starter: &Starter<'_>, binary: &CodexBinary) -> Vers
         Ok((Some(status), text)) if status.success() && !text.trim().is_empty() => {
             Version::Said(text.trim().to_owned())
         }
-        Ok((status, _)) => Version::Failed(ended_with(&child, status).await),
+        Ok((status, _)) => Version::Failed(bad_end(&child, status).await.into()),
         Err(_) => {
             stop(&child, END).await;
-            Version::Failed(format!("no answer within {} s", VERSION.as_secs()))
+            Version::Failed(Failure::NoAnswer(VERSION))
         }
     }
 }
@@ -149,7 +184,7 @@ pub(super) async fn handshake(starter: &Starter<'_>, binary: &CodexBinary) -> (H
     };
     let mut server = match Box::pin(launch(starter.spawner, plan)).await {
         Ok(server) => server,
-        Err(error) => return (Handshake::Failed(error.to_string()), Login::NotAsked),
+        Err(error) => return (Handshake::Failed(error.into()), Login::NotAsked),
     };
     let within = began.elapsed();
     let account = server.observer.request("account/read", json!({}), ACCOUNT).await;
@@ -167,24 +202,9 @@ pub(super) async fn handshake(starter: &Starter<'_>, binary: &CodexBinary) -> (H
     );
     let login = match account {
         Ok(answer) => login_of(&answer),
-        Err(error) => Login::NotAnswered(error.to_string()),
+        Err(error) => Login::NotAnswered(error.into()),
     };
     (handshake, login)
-}
-
-fn on_defaults(frame: &Incoming) -> Option<String> {
-    let Incoming::Notification { method, raw } = frame else {
-        return None;
-    };
-    if method != "configWarning" {
-        return None;
-    }
-    let frame: Value = serde_json::from_str(raw).ok()?;
-    let text = |member: &str| frame.pointer(member).and_then(Value::as_str);
-    let summary = text("/params/summary")?;
-    summary
-        .starts_with(ON_DEFAULTS)
-        .then(|| text("/params/details").unwrap_or(summary).to_owned())
 }
 
 fn login_of(answer: &Value) -> Login {
@@ -205,35 +225,28 @@ pub(super) async fn sandbox(starter: &Starter<'_>, binary: &CodexBinary) -> Sand
         .await
     {
         Ok(child) => child,
-        Err(error) => return Sandbox::Failed(error.to_string()),
+        Err(error) => return Sandbox::Failed(error.into()),
     };
     match tokio::time::timeout(SANDBOXED, child.ended()).await {
         Ok(Some(status)) if status.success() => Sandbox::Holds,
         Ok(Some(status)) if status.code() == Some(OPEN) => Sandbox::Open,
-        Ok(Some(status)) if status.code() == Some(2) => {
-            Sandbox::Unknown(ended_with(&child, Some(status)).await)
-        }
-        Ok(status) => Sandbox::Failed(ended_with(&child, status).await),
+        Ok(Some(status)) if status.code() == Some(2) => Sandbox::Unknown(bad_end(&child, Some(status)).await),
+        Ok(status) => Sandbox::Failed(bad_end(&child, status).await.into()),
         Err(_) => {
             stop(&child, END).await;
-            Sandbox::Failed(format!("nothing came of it within {} s", SANDBOXED.as_secs()))
+            Sandbox::Failed(Failure::NoEnd(SANDBOXED))
         }
     }
 }
 
-async fn ended_with(child: &Child, status: Option<ExitStatus>) -> String {
+async fn bad_end(child: &Child, status: Option<ExitStatus>) -> BadEnd {
     let log = child.log();
     // Something may hold the pipe open.
     let _ = tokio::time::timeout(Duration::from_millis(500), log.complete()).await;
-    let mut text = status.map_or_else(
-        || "it cannot be waited for".to_owned(),
-        |status| status.to_string(),
-    );
-    for line in log.last(LINES) {
-        text.push('\n');
-        text.push_str(&line);
+    BadEnd {
+        status,
+        lines: log.last(LINES),
     }
-    text
 }
 
 pub(super) fn of_program(found: &Result<CodexBinary, LocateError>, version: &Version) -> Finding {
@@ -265,9 +278,11 @@ pub(super) fn of_handshake(handshake: &Handshake) -> Finding {
             "not tried: codex or its state folder cannot be used",
             "correct that first",
         ),
-        Handshake::Failed(why) => {
-            Finding::fail(Check::Handshake, why, "correct what codex says, then try again")
-        }
+        Handshake::Failed(why) => Finding::fail(
+            Check::Handshake,
+            why.to_string(),
+            "correct what codex says, then try again",
+        ),
         Handshake::OnDefaults(why) => Finding::fail(
             Check::Handshake,
             format!("codex cannot read its configuration and would go on without it: {why}"),
@@ -291,7 +306,7 @@ pub(super) fn of_login(login: &Login) -> Finding {
             "not asked: no app-server answered",
             "correct that first",
         ),
-        Login::NotAnswered(why) => Finding::warn(Check::Login, why, "try again"),
+        Login::NotAnswered(why) => Finding::warn(Check::Login, why.to_string(), "try again"),
         Login::NotNeeded => Finding::ok(
             Check::Login,
             "none, and the model in codex's configuration needs none",

@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::secrets::Secrets;
 use crate::{CliError, Exit, screen};
 use bus::{Bus, Known};
-use codex::{Handshake, Login, Sandbox, Starter, Version};
+use codex::{Failure, Handshake, Login, Sandbox, Starter, Version};
 use drawbridge_config::{Name, UserPath, Value, parse_bytes, read_bounded};
 use drawbridge_process::{Spawner, become_subreaper, new_nonce, scrub_environment, sweep};
 use drawbridge_wire::Secret;
@@ -203,7 +203,7 @@ async fn codex_part(subject: &Subject, env: &[(OsString, OsString)]) -> Result<V
         Box::pin(codex::sandbox(&starter, binary)),
     );
     let (handshake, login) = handshake.unwrap_or_else(|_| {
-        let late = format!("no answer within {} s", CODEX.as_secs());
+        let late = Failure::NoAnswer(CODEX);
         (Handshake::Failed(late), Login::NotAsked)
     });
     let mut findings = vec![

@@ -1,6 +1,6 @@
 //! From facts to lines, by tables.
 
-use super::codex::{self, Handshake, Holder, Login, Others, Sandbox, Version};
+use super::codex::{self, BadEnd, Failure, Handshake, Holder, Login, Others, Sandbox, Version};
 use super::enrolled::{self, Closed, Seen};
 use super::finding::{Check, Examined, Finding, Level};
 use super::folders::{self, CodexHome, ConfigFile, DataDir, Insides, Room};
@@ -22,6 +22,13 @@ fn check(table: Vec<(Finding, Level, &str)>) {
         assert_eq!(finding.level, level, "{finding:?}");
         assert_eq!(remedy.is_empty(), level == Level::Ok, "{finding:?}");
         assert!(format!("{} {remedy}", finding.what).contains(word), "{finding:?}");
+    }
+}
+
+fn bad_end(line: &str) -> BadEnd {
+    BadEnd {
+        status: None,
+        lines: vec![line.to_owned()],
     }
 }
 
@@ -48,13 +55,13 @@ fn facts_about_codex_become_lines() {
         ),
         (codex::of_program(&missing, &said), Level::Fail, "npm install"),
         (
-            codex::of_program(&binary(), &Version::Failed("x".into())),
+            codex::of_program(&binary(), &Version::Failed(bad_end("x").into())),
             Level::Fail,
             "--codex-bin",
         ),
         (codex::of_handshake(&Handshake::NotTried), Level::Warn, "first"),
         (
-            codex::of_handshake(&Handshake::Failed("Error: y".into())),
+            codex::of_handshake(&Handshake::Failed(bad_end("Error: y").into())),
             Level::Fail,
             "Error: y",
         ),
@@ -76,15 +83,15 @@ fn facts_about_codex_become_lines() {
         (codex::of_login(&Login::None), Level::Fail, "codex login"),
         (codex::of_login(&Login::NotAsked), Level::Warn, "first"),
         (
-            codex::of_login(&Login::NotAnswered("late".into())),
+            codex::of_login(&Login::NotAnswered(Failure::NoAnswer(Duration::from_secs(4)))),
             Level::Warn,
-            "late",
+            "no answer within 4 s",
         ),
         (codex::of_sandbox(&Sandbox::Holds), Level::Ok, "not write"),
         (codex::of_sandbox(&Sandbox::Open), Level::Fail, "could write"),
         (codex::of_sandbox(&Sandbox::NotTried), Level::Warn, "first"),
         (
-            codex::of_sandbox(&Sandbox::Unknown("usage".into())),
+            codex::of_sandbox(&Sandbox::Unknown(bad_end("usage"))),
             Level::Warn,
             "usage",
         ),
@@ -130,7 +137,7 @@ fn facts_about_codex_become_lines() {
     ]);
     #[cfg(target_os = "linux")]
     check(vec![(
-        codex::of_sandbox(&Sandbox::Failed("bwrap: no namespace".into())),
+        codex::of_sandbox(&Sandbox::Failed(bad_end("bwrap: no namespace").into())),
         Level::Fail,
         "apt install bubblewrap",
     )]);

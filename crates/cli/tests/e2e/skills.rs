@@ -32,6 +32,17 @@ fn roots(world: &World) -> Vec<PathBuf> {
     ]
 }
 
+/// A world whose project has its own folder for Codex, somebody who looks, and a thread with the client that
+/// began it.
+async fn world_with_a_thread() -> (World, Eyes, Client<UnixStream>, String) {
+    let world = world().await;
+    std::fs::create_dir(world.work.join(".codex")).unwrap();
+    let eyes = Eyes::at(&world).await;
+    let mut client = world.local().await;
+    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    (world, eyes, client, thread)
+}
+
 /// Runs a turn that invokes a skill, and answers what the model was sent for it.
 async fn invoke(
     world: &World,
@@ -64,11 +75,7 @@ async fn invoke(
 // proves S0.09, S5.30, S5.32, S5.33, S5.34
 #[tokio::test]
 async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
-    let world = world().await;
-    std::fs::create_dir(world.work.join(".codex")).unwrap();
-    let mut eyes = Eyes::at(&world).await;
-    let mut client = world.local().await;
-    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    let (world, mut eyes, mut client, thread) = world_with_a_thread().await;
     for (n, root) in roots(&world).iter().enumerate() {
         let name = format!("greet-{n}");
         let mark = |version: &str| format!("mark-{n}-{version}");
@@ -80,10 +87,7 @@ async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
         // Edited in place.
         let before = eyes.skill(&path, |_| true).await;
         std::fs::write(&path, text(&name, &mark("edited"))).unwrap();
-        eyes.skill(&path, |skill| {
-            skill.hash != before.hash && skill.problems.is_empty()
-        })
-        .await;
+        eyes.edited(&path, &before).await;
         let sent = invoke(&world, &mut client, &thread, &name, &path).await;
         assert!(
             sent.contains(&mark("edited")) && !sent.contains(&mark("first")),
@@ -95,10 +99,7 @@ async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
         std::fs::write(&beside, "---\nname: half").unwrap();
         std::fs::write(&beside, text(&name, &mark("replaced"))).unwrap();
         std::fs::rename(&beside, &path).unwrap();
-        eyes.skill(&path, |skill| {
-            skill.hash != before.hash && skill.problems.is_empty()
-        })
-        .await;
+        eyes.edited(&path, &before).await;
         let sent = invoke(&world, &mut client, &thread, &name, &path).await;
         assert!(sent.contains(&mark("replaced")), "{sent}");
         // Another folder, another name of the skill.
@@ -143,11 +144,7 @@ async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
 // proves S5.30
 #[tokio::test]
 async fn a_root_that_is_replaced_by_a_link_is_used_from_the_next_turn_on() {
-    let world = world().await;
-    std::fs::create_dir(world.work.join(".codex")).unwrap();
-    let mut eyes = Eyes::at(&world).await;
-    let mut client = world.local().await;
-    let thread = client.thread(&world.work, "on-request", "read-only").await;
+    let (world, mut eyes, mut client, thread) = world_with_a_thread().await;
     for (n, root) in [&roots(&world)[1], &roots(&world)[2]].into_iter().enumerate() {
         let path = put(root, "greet", &format!("mark-folder-{n}"));
         let before = eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
@@ -173,10 +170,7 @@ async fn a_root_that_is_replaced_by_a_link_is_used_from_the_next_turn_on() {
         // What changes where it leads is noticed.
         let before = eyes.skill(&path, |_| true).await;
         std::fs::write(&real, text("greet", "mark-edited-behind-the-link")).unwrap();
-        eyes.skill(&path, |skill| {
-            skill.hash != before.hash && skill.problems.is_empty()
-        })
-        .await;
+        eyes.edited(&path, &before).await;
         let sent = invoke(&world, &mut client, &thread, "greet", &real).await;
         assert!(sent.contains("mark-edited-behind-the-link"), "{sent}");
         std::fs::remove_file(root).unwrap();

@@ -1,7 +1,7 @@
 //! The schema of the installed codex, generated once for a test process.
 
 use drawbridge_testkit::home::{real_codex, scratch_dir};
-use jsonschema::Validator;
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -52,16 +52,15 @@ fn schemas() -> &'static BTreeMap<&'static str, Validator> {
 }
 
 /// Whether the value is what the schema file says, and if not, why.
-pub(crate) fn validate(file: &str, value: &Value) -> Result<(), String> {
-    let schema = schemas().get(file).expect("a file of FILES");
-    schema.validate(value).map_err(|error| format!("{file}: {error}"))
+pub(crate) fn validate<'a>(file: &str, value: &'a Value) -> Result<(), ValidationError<'a>> {
+    schemas().get(file).expect("a file of FILES").validate(value)
 }
 
 /// Asserts that the schema takes the value, and that it takes it no more when one of these members
 /// (JSON pointers) is missing or of another type: a schema that takes everything proves nothing.
 pub(crate) fn takes_only(file: &str, value: &Value, needed: &[&str]) {
     if let Err(why) = validate(file, value) {
-        panic!("{why}\n{value:#}");
+        panic!("{file}: {why}\n{value:#}");
     }
     assert!(!needed.is_empty(), "nothing to corrupt");
     for pointer in needed {

@@ -1,13 +1,14 @@
 //! Whole trays for every state. Proves S0.01 and S0.13 in part: the menu as a value.
 
 use super::{Action, Icon, Item, Sight, Supervisor, Tray};
-use drawbridge_wire::buses::{BusSource, DisabledView, VaultCondition, VaultView};
+use drawbridge_testkit::fake_host::quiet;
+use drawbridge_wire::WhoMayAnswer;
+use drawbridge_wire::buses::{BusSource, DisabledView};
 use drawbridge_wire::control::{
-    AppServerState, AppServerView, ApprovalKind, ApprovalState, ApprovalView, HostIdentity, HostView,
-    LinkView, PolicyView, ThreadView,
+    AppServerState, ApprovalKind, ApprovalState, ApprovalView, HostView, LinkView, ThreadView,
 };
 use drawbridge_wire::pipe::LinkState;
-use drawbridge_wire::{Role, WhoMayAnswer};
+use std::path::Path;
 
 /// 1 January 1970, 11:03 UTC.
 const SINCE: u64 = (11 * 60 + 3) * 60 * 1000;
@@ -15,42 +16,7 @@ const NOW: u64 = SINCE + 5_000;
 const UP: Supervisor = Supervisor::Up { pid: 9 };
 
 fn host() -> HostView {
-    HostView {
-        seq: 1,
-        host: HostIdentity {
-            id: "h".into(),
-            name: "Desk".into(),
-            pid: 9,
-            version: "0.1.0".into(),
-            data_dir: "/d".into(),
-        },
-        app_server: AppServerView {
-            generation: 1,
-            state: AppServerState::Ready,
-            pid: Some(2),
-            user_agent: None,
-        },
-        links: Vec::new(),
-        vault: VaultView {
-            state: VaultCondition::None,
-            key: "keyring".into(),
-            place: "the keyring".into(),
-            files: Vec::new(),
-            notices: Vec::new(),
-        },
-        config: None,
-        skills: drawbridge_wire::skills::SkillsView::default(),
-        threads: Vec::new(),
-        approvals: Vec::new(),
-        leases: Vec::new(),
-        connections: Vec::new(),
-        policy: PolicyView {
-            answer: WhoMayAnswer::Local,
-            role: Role::Operator,
-            roots: Vec::new(),
-            ceilings: Vec::new(),
-        },
-    }
+    quiet(Path::new("/d"))
 }
 
 fn link(name: &str, wanted: bool, state: LinkState) -> LinkView {

@@ -1,4 +1,4 @@
-//! A host played by the test behind a real control socket, and a desktop that records what it is told.
+//! The app in front of a host played by the test, with a desktop that records what it is told.
 
 pub(crate) mod agent;
 
@@ -8,29 +8,28 @@ use drawbridge_desk::{
     ApprovalCard, Ask, Controller, Desktop, DesktopView, Handle, Notice, Page, Problem, Settings,
     ThreadEvent, Window,
 };
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd, quiet};
 use drawbridge_testkit::home::{Scratch, scratch_dir};
-use drawbridge_wire::buses::{BusSource, LinkView, VaultCondition, VaultView};
+use drawbridge_wire::Decision;
+use drawbridge_wire::buses::{BusSource, LinkView};
 use drawbridge_wire::control::{
-    AppServerState, AppServerView, ApprovalKind, ApprovalState, ApprovalView, Change, Choice, Delta,
-    HostIdentity, HostView, LeaseView, Notification, PolicyView, Request, ThreadView,
+    ApprovalKind, ApprovalState, ApprovalView, Change, Choice, HostView, LeaseView, ThreadView,
 };
 use drawbridge_wire::pipe::{HostSetup, LinkState};
-use drawbridge_wire::{Decision, Role, WhoMayAnswer};
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longest wait for anything in a test.
 const SOON: Duration = Duration::from_secs(20);
+
+/// How often something is tried again of which nobody tells when it can be done.
+const STEP: Duration = Duration::from_millis(10);
 
 /// What the controller did with its desktop.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,6 +204,24 @@ impl App {
         timeout(SOON, self.desk.ask(label, ask)).await.expect("an answer")
     }
 
+    /// Gives an answer as soon as a person has had the time to look. What came of it is in the handle.
+    pub(crate) fn answer(
+        &self,
+        answer: impl Fn() -> Ask + Send + 'static,
+    ) -> JoinHandle<Result<Value, Problem>> {
+        let desk = self.desk.clone();
+        tokio::spawn(async move {
+            let end = Instant::now() + SOON;
+            loop {
+                match desk.ask("approval", answer()).await {
+                    // Nothing tells when that time is over.
+                    Err(early) if early.code == "too_soon" && Instant::now() < end => sleep(STEP).await,
+                    other => return other,
+                }
+            }
+        })
+    }
+
     /// What it did that nobody looked at yet.
     pub(crate) fn rest(&mut self) -> Vec<Did> {
         std::iter::from_fn(|| self.did.try_recv().ok()).collect()
@@ -240,123 +257,20 @@ pub(crate) fn place() -> Scratch {
     scratch_dir("desk").unwrap()
 }
 
-/// The control socket of a host.
-pub(crate) struct FakeHost(UnixListener);
-
-impl FakeHost {
-    pub(crate) fn at(dir: &Path) -> Self {
-        std::fs::create_dir_all(dir.join("run")).unwrap();
-        let socket = dir.join("run/control.sock");
-        let _ = std::fs::remove_file(&socket);
-        Self(UnixListener::bind(socket).unwrap())
-    }
-
-    /// The next client, introduced and with the state.
-    pub(crate) async fn client(&self, view: &HostView) -> HostEnd {
-        let (stream, _) = timeout(SOON, self.0.accept()).await.expect("a client").unwrap();
-        let mut client = HostEnd {
-            socket: tokio_tungstenite::accept_async(stream).await.unwrap(),
-            seq: view.seq,
-        };
-        let (id, request) = client.request().await;
-        assert!(
-            matches!(&request, Request::Initialize(hello) if hello.lease),
-            "it holds a lease: {request:?}"
-        );
-        client.reply(id, json!({})).await;
-        let (id, request) = client.request().await;
-        assert_eq!(request, Request::Snapshot {});
-        client.reply(id, serde_json::to_value(view).unwrap()).await;
-        client
-    }
-}
-
-/// The host's end of one connection.
-pub(crate) struct HostEnd {
-    socket: WebSocketStream<UnixStream>,
-    seq: u64,
-}
-
-impl HostEnd {
-    pub(crate) async fn request(&mut self) -> (u64, Request) {
-        loop {
-            let message = timeout(SOON, self.socket.next()).await.expect("a request");
-            if let Message::Text(text) = message.unwrap().unwrap() {
-                let mut frame: Value = serde_json::from_str(&text).unwrap();
-                let id = frame.as_object_mut().unwrap().remove("id").unwrap();
-                return (id.as_u64().unwrap(), serde_json::from_value(frame).unwrap());
-            }
-        }
-    }
-
-    async fn send(&mut self, frame: Value) {
-        self.socket.send(Message::text(frame.to_string())).await.unwrap();
-    }
-
-    pub(crate) async fn reply(&mut self, id: u64, result: Value) {
-        self.send(json!({"id": id, "result": result})).await;
-    }
-
-    pub(crate) async fn reject(&mut self, id: u64, code: &str) {
-        let error = json!({"code": -32000, "message": format!("words for {code}"), "data": {"code": code}});
-        self.send(json!({"id": id, "error": error})).await;
-    }
-
-    /// Answers the next request, which must be this one.
-    pub(crate) async fn expect(&mut self, request: Request) {
-        let (id, found) = self.request().await;
-        assert_eq!(found, request);
-        self.reply(id, json!({})).await;
-    }
-
-    pub(crate) async fn change(&mut self, change: Change) {
-        self.seq += 1;
-        let delta = Delta {
-            seq: self.seq,
-            change,
-        };
-        self.send(serde_json::to_value(Notification::Delta(delta)).unwrap())
-            .await;
-    }
+/// The next client, introduced and with the state. The app holds a lease.
+pub(crate) async fn client(host: &FakeHost, view: &HostView) -> HostEnd {
+    let mut end = host.client().await;
+    let hello = end.introduced().await;
+    assert!(hello.lease, "it holds a lease: {hello:?}");
+    end.snapshot(view).await;
+    end
 }
 
 /// A quiet host; its only lease is ours.
 pub(crate) fn view(dir: &Path) -> HostView {
     HostView {
-        seq: 7,
-        host: HostIdentity {
-            id: "desk-1".into(),
-            name: "Desk".into(),
-            pid: 4711,
-            version: "0.1.0".into(),
-            data_dir: dir.to_owned(),
-        },
-        app_server: AppServerView {
-            generation: 1,
-            state: AppServerState::Ready,
-            pid: Some(2),
-            user_agent: None,
-        },
-        links: Vec::new(),
-        vault: VaultView {
-            state: VaultCondition::None,
-            key: "keyring".into(),
-            place: "the keyring".into(),
-            files: Vec::new(),
-            notices: Vec::new(),
-        },
-        config: None,
-        skills: drawbridge_wire::skills::SkillsView::default(),
-        threads: Vec::new(),
-        approvals: Vec::new(),
         leases: vec![lease(std::process::id())],
-        connections: Vec::new(),
-        policy: PolicyView {
-            answer: WhoMayAnswer::Local,
-            role: Role::Operator,
-            roots: Vec::new(),
-            ceilings: Vec::new(),
-        },
+        ..quiet(dir)
     }
 }
 

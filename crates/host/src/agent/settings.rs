@@ -1,7 +1,7 @@
 //! What codex is started with besides the user's own configuration, and whether it can read that at all.
 
 use super::{AgentPlan, CALL_DEADLINE, Trouble};
-use drawbridge_codex::{CallError, Incoming, Launch, launch};
+use drawbridge_codex::{CallError, Launch, launch, on_defaults};
 use drawbridge_config::{Severity, check_codex_config};
 use drawbridge_process::{Ladder, Marker, Spawner, stop};
 use serde_json::{Value, json};
@@ -14,9 +14,6 @@ const HIDDEN: [&str; 4] = [
     "CODEX_BUS_*",
     "DRAWBRIDGE_*TOKEN*",
 ];
-
-/// How `configWarning` begins when codex goes on with its defaults (0.169.0).
-const ON_DEFAULTS: &str = "Invalid configuration";
 
 /// Looks at codex's own file before codex does: what is wrong with it is told with the line and a caret.
 /// What codex itself then finds is told as it says it, see [`read`].
@@ -56,7 +53,7 @@ pub(super) async fn read(plan: &AgentPlan, spawner: &Spawner) -> Result<Vec<Stri
     // It says where the mistake is; the answer to the request not always does.
     let mut ignored_because = None;
     while let Ok(frame) = probe.incoming.try_recv() {
-        ignored_because = ignored_because.or_else(|| ignored(&frame));
+        ignored_because = ignored_because.or_else(|| on_defaults(&frame));
     }
     match (read, ignored_because) {
         (_, Some(why)) => Err(Trouble::ConfigInvalid(why)),
@@ -64,22 +61,6 @@ pub(super) async fn read(plan: &AgentPlan, spawner: &Spawner) -> Result<Vec<Stri
         (Err(CallError::Rpc(error)), None) => Err(Trouble::ConfigInvalid(error.message)),
         (Err(error), None) => Err(Trouble::ConfigUnread(error)),
     }
-}
-
-/// Why codex goes on without the user's configuration, if this frame says that it does.
-pub(super) fn ignored(frame: &Incoming) -> Option<String> {
-    let Incoming::Notification { method, raw } = frame else {
-        return None;
-    };
-    if method != "configWarning" {
-        return None;
-    }
-    let frame: Value = serde_json::from_str(raw).ok()?;
-    let text = |member: &str| frame.pointer(member).and_then(Value::as_str);
-    let summary = text("/params/summary")?;
-    summary
-        .starts_with(ON_DEFAULTS)
-        .then(|| text("/params/details").unwrap_or(summary).to_owned())
 }
 
 /// codex starts a login shell for each thread to write down aliases and functions, with its own whole

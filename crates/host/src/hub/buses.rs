@@ -9,6 +9,7 @@ use drawbridge_vault::{BusId, Enrollment};
 use drawbridge_wire::Secret;
 use drawbridge_wire::buses::{BusSource, DisabledView, LinkView, McpCheck, McpView};
 use drawbridge_wire::control::Change;
+use drawbridge_wire::link::authority_of;
 use drawbridge_wire::pipe::{BusSetup, LinkState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -147,9 +148,7 @@ impl Hub {
             Some(url) => url,
             None => drawbridge_connector::mcp_url(&told.api)?.to_string(),
         };
-        let name = origin
-            .split_once("://")
-            .map_or(origin.clone(), |(_, rest)| rest.to_owned());
+        let name = authority_of(&origin).to_owned();
         let log = match told.source {
             BusSource::Flags => "connector".to_owned(),
             BusSource::Vault => format!("connector-{}", told.id),

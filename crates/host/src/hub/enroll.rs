@@ -8,7 +8,9 @@ use crate::event::{ControlReply, Event, Reply, VaultEvent};
 use crate::hub::control::error;
 use drawbridge_connector::ConnectorError;
 use drawbridge_vault::{BusId, Enrollment, McpServer, VaultError, VaultHandle};
+use drawbridge_wire::Secret;
 use drawbridge_wire::buses::{BusSource, Enroll, McpSetting, Permission, SetEnrollment};
+use drawbridge_wire::link::authority_of;
 use drawbridge_wire::pipe::{Ask, AskAnswer};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,9 +33,7 @@ impl Place {
             connect_url: drawbridge_connector::connect_url(api)?.to_string(),
             enroll_url: drawbridge_connector::api_url(api, &["api", "enroll"])?.to_string(),
             mcp_url: drawbridge_connector::mcp_url(api)?.to_string(),
-            at: origin
-                .split_once("://")
-                .map_or(origin.clone(), |(_, rest)| rest.to_owned()),
+            at: authority_of(&origin).to_owned(),
             origin,
         })
     }
@@ -43,19 +43,63 @@ impl Hub {
     /// Tries the token or trades the code, keeps what came of it, connects. Nothing is kept that does not
     /// count at the bus.
     pub(super) fn enroll(&mut self, params: Enroll, reply: Reply) {
-        let place = match Place::of(&params.api) {
-            Ok(place) => place,
-            Err(wrong) => return answer(Some(reply), error(wrong.code(), &wrong.to_string())),
+        let (place, handle, what) = match self.may_enroll(&params) {
+            Ok(enrolling) => enrolling,
+            Err(said) => return answer(Some(reply), said),
         };
+        self.enrolling = true;
+        let (spawner, base) = (self.spawner.clone(), self.base.clone());
+        let log = self.layout.log_file("asks");
+        let others = self.others(&place.origin);
+        let opener = self.opener(handle);
+        let enrolled = async move {
+            // The keyring first: a code that was traded and cannot be kept would be lost.
+            let handle = opener.handle().await?;
+            let asking = Asking {
+                spawner: &spawner,
+                base: &base,
+                log: &log,
+            };
+            let bus = twice(&asking, &place, params.ca_file.as_ref(), others).await?;
+            let found = crate::ask::ask(
+                &spawner,
+                &base,
+                log,
+                place.at.clone(),
+                params.ca_file.clone(),
+                what,
+            )
+            .await;
+            let token = token_of(found, &params.by)?;
+            Ok(keep(&handle, place, params, token, bus).await)
+        };
+        self.spawn(async move {
+            let then = match enrolled.await {
+                Ok(kept) => saved(kept, true, reply),
+                Err(said) => {
+                    answer(Some(reply), said);
+                    None
+                }
+            };
+            let then = match then {
+                Some(Event::Vault(then)) => Some(Box::new(then)),
+                _ => None,
+            };
+            Some(Event::Vault(VaultEvent::EnrollEnded(then)))
+        });
+    }
+
+    /// Where the bus is, the vault as far as it is open, and what the bus is asked, if this can be an enrollment
+    /// and none is under way.
+    fn may_enroll(&self, params: &Enroll) -> Result<(Place, Option<VaultHandle>, Ask), ControlReply> {
+        let place = Place::of(&params.api).map_err(|wrong| error(wrong.code(), &wrong.to_string()))?;
         if params.name.as_ref().is_some_and(|name| !good_name(name)) {
-            return answer(Some(reply), bad_name());
+            return Err(bad_name());
         }
-        if let Err(said) = good_mcp(&params.mcp) {
-            return answer(Some(reply), said);
-        }
+        good_mcp(&params.mcp)?;
         let handle = match &self.vault {
             Slot::Open(handle) => Some(handle.clone()),
-            Slot::Opening => return answer(Some(reply), busy()),
+            Slot::Opening => return Err(busy()),
             // A vault that failed may be in order by now, a locked keyring unlocked.
             Slot::None | Slot::Failed { .. } => None,
         };
@@ -66,8 +110,8 @@ impl Hub {
             },
             Permission::Code(typed) => {
                 let Some(code) = drawbridge_wire::enroll::normal_code(typed.reveal()) else {
-                    let said = error("bad_code", "a code is ten letters and digits; copy it again");
-                    return answer(Some(reply), said);
+                    let said = "a code is ten letters and digits; copy it again";
+                    return Err(error("bad_code", said));
                 };
                 Ask::Trade {
                     enroll_url: place.enroll_url.clone(),
@@ -77,101 +121,9 @@ impl Hub {
         };
         if self.enrolling {
             let said = "another enrollment is under way; try again when that has ended";
-            return answer(Some(reply), error("enrolling", said));
+            return Err(error("enrolling", said));
         }
-        self.enrolling = true;
-        let (spawner, base) = (self.spawner.clone(), self.base.clone());
-        let log = self.layout.log_file("asks");
-        let others = self.others(&place.origin);
-        let opener = self.opener(handle);
-        let enrolled = async move {
-            // The keyring first: a code that was traded and cannot be kept would be lost.
-            let handle = match opener.handle().await {
-                Ok(handle) => handle,
-                Err(said) => {
-                    answer(Some(reply), said);
-                    return None;
-                }
-            };
-            let asking = Asking {
-                spawner: &spawner,
-                base: &base,
-                log: &log,
-            };
-            let bus = match twice(&asking, &place, params.ca_file.as_ref(), others).await {
-                Ok(bus) => bus,
-                Err(said) => {
-                    answer(Some(reply), said);
-                    return None;
-                }
-            };
-            let found = crate::ask::ask(
-                &spawner,
-                &base,
-                log,
-                place.at.clone(),
-                params.ca_file.clone(),
-                what,
-            )
-            .await;
-            let token = match (found, params.by) {
-                (AskAnswer::Traded { token }, _) | (AskAnswer::Good, Permission::Token(token)) => token,
-                (AskAnswer::Bad { code, message }, _) => {
-                    answer(Some(reply), error(&code, &message));
-                    return None;
-                }
-                (AskAnswer::Good | AskAnswer::Bus { .. }, _) => {
-                    let said = "the bus took the code and gave no token; ask it for a new code";
-                    answer(Some(reply), error("bad_answer", said));
-                    return None;
-                }
-            };
-            let kept = async {
-                // What the vault says counts: it may have been closed until now.
-                let all = handle.list().await?;
-                let at_this = |kept: &&Enrollment| {
-                    drawbridge_connector::origin(&kept.api_origin).ok().as_ref() == Some(&place.origin)
-                };
-                let earlier = all.iter().find(at_this).cloned();
-                let id = match &earlier {
-                    Some(kept) => kept.id.clone(),
-                    None => handle.free_id(place.origin.clone()).await?,
-                };
-                // The order of buses is that of their making, also of two that are made within a second.
-                let newest = all.iter().map(|kept| kept.made_at).max();
-                let made_at = match &earlier {
-                    Some(kept) => kept.made_at,
-                    None => now_secs().max(newest.map_or(0, |newest| newest.saturating_add(1))),
-                };
-                let earlier_mcp = earlier.as_ref().and_then(|kept| kept.mcp.clone());
-                let enrollment = Enrollment {
-                    name: params
-                        .name
-                        .or_else(|| earlier.as_ref().map(|kept| kept.name.clone()))
-                        .unwrap_or_else(|| place.at.clone()),
-                    api_origin: params.api,
-                    host_id: None,
-                    token,
-                    on: true,
-                    disabled: None,
-                    mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
-                    bus,
-                    ca_file: params.ca_file,
-                    made_at,
-                    id,
-                };
-                handle.put(enrollment.clone()).await?;
-                Ok::<_, VaultError>(enrollment)
-            };
-            saved(kept.await, true, reply)
-        };
-        self.spawn(async move {
-            let then = match enrolled.await {
-                Some(Event::Vault(then)) => Some(Box::new(then)),
-                _ => None,
-            };
-            Some(Event::Vault(VaultEvent::EnrollEnded(then)))
-        });
+        Ok((place, handle, what))
     }
 
     /// An enrollment is on disk; now it is used.
@@ -269,6 +221,64 @@ impl Hub {
         let mcp_url = Place::of(&found.view.api).map_err(|_| unknown())?.mcp_url;
         Ok((self.vault_handle()?, id, mcp_url))
     }
+}
+
+/// The token that counts at the bus, by what the bus said to the one or the code that was given.
+fn token_of(found: AskAnswer, by: &Permission) -> Result<Secret, ControlReply> {
+    match (found, by) {
+        (AskAnswer::Traded { token }, _) => Ok(token),
+        (AskAnswer::Good, Permission::Token(token)) => Ok(token.clone()),
+        (AskAnswer::Bad { code, message }, _) => Err(error(&code, &message)),
+        (AskAnswer::Good | AskAnswer::Bus { .. }, _) => {
+            let said = "the bus took the code and gave no token; ask it for a new code";
+            Err(error("bad_answer", said))
+        }
+    }
+}
+
+/// Keeps an enrollment, in the place of an earlier one at the same bus.
+async fn keep(
+    handle: &VaultHandle,
+    place: Place,
+    params: Enroll,
+    token: Secret,
+    bus: Option<String>,
+) -> Result<Enrollment, VaultError> {
+    // What the vault says counts: it may have been closed until now.
+    let all = handle.list().await?;
+    let at_this = |kept: &&Enrollment| {
+        drawbridge_connector::origin(&kept.api_origin).ok().as_ref() == Some(&place.origin)
+    };
+    let earlier = all.iter().find(at_this).cloned();
+    let id = match &earlier {
+        Some(kept) => kept.id.clone(),
+        None => handle.free_id(place.origin.clone()).await?,
+    };
+    // The order of buses is that of their making, also of two that are made within a second.
+    let newest = all.iter().map(|kept| kept.made_at).max();
+    let made_at = match &earlier {
+        Some(kept) => kept.made_at,
+        None => now_secs().max(newest.map_or(0, |newest| newest.saturating_add(1))),
+    };
+    let earlier_mcp = earlier.as_ref().and_then(|kept| kept.mcp.clone());
+    let enrollment = Enrollment {
+        name: params
+            .name
+            .or_else(|| earlier.as_ref().map(|kept| kept.name.clone()))
+            .unwrap_or(place.at),
+        api_origin: params.api,
+        host_id: None,
+        token,
+        on: true,
+        disabled: None,
+        mcp: Some(changed_mcp(earlier_mcp, params.mcp, &place.mcp_url)),
+        bus,
+        ca_file: params.ca_file,
+        made_at,
+        id,
+    };
+    handle.put(enrollment.clone()).await?;
+    Ok(enrollment)
 }
 
 fn saved(result: Result<Enrollment, VaultError>, anew: bool, reply: Reply) -> Option<Event> {

@@ -9,6 +9,7 @@ use crate::hub::control::error;
 use crate::policy::McpServer;
 use drawbridge_wire::Secret;
 use drawbridge_wire::buses::{BusSource, McpCheck};
+use drawbridge_wire::link::authority_of;
 use drawbridge_wire::pipe::{Ask, AskAnswer};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -167,7 +168,7 @@ impl Hub {
         bus.look = look;
         mcp.check = McpCheck::Checking;
         let url = mcp.url.clone();
-        let at = at_of(&url);
+        let at = authority_of(&url).to_owned();
         let (bus, spawner, base) = (id.to_owned(), self.spawner.clone(), self.base.clone());
         let log = self.layout.log_file("asks");
         self.spawn(async move {
@@ -213,12 +214,6 @@ fn with_command(found: &str, id: &str, source: BusSource) -> String {
         }
     };
     format!("{found}; {command}")
-}
-
-/// Host and port of an address, for messages.
-fn at_of(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest).to_owned()
 }
 
 /// A bus's id as part of a variable's name.

@@ -13,6 +13,8 @@ use drawbridge_wire::skills::SetSkill;
 use std::path::Path;
 use std::time::Duration;
 
+/// Clients that may wait for a look at the same time.
+const MOST_RESCANS: usize = 16;
 /// Longest that a change waits for Codex's word before it is shown.
 const CODEX_WITHIN: Duration = Duration::from_millis(250);
 
@@ -298,6 +300,3 @@ impl Hub {
         self.answer_who_waits();
     }
 }
-
-/// Clients that may wait for a look at the same time.
-pub(super) const MOST_RESCANS: usize = 16;

@@ -1,7 +1,7 @@
 //! What the tests of the vault share.
 #![allow(dead_code, unreachable_pub, reason = "not every test uses everything")]
 
-use drawbridge_vault::{BusId, Enrollment, McpServer};
+use drawbridge_vault::{BusId, Enrollment, KeySource, McpServer, Vault};
 use drawbridge_wire::Secret;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,35 @@ use std::path::{Path, PathBuf};
 pub const CANARY: &str = "canary-enrollment-8d41f0c2e7";
 /// Stands in for the MCP token.
 pub const MCP_CANARY: &str = "canary-mcp-55aa90b1c3";
+
+/// A place for a vault and the file with its key.
+pub struct Place(pub tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+    pub fn dir(&self) -> PathBuf {
+        self.0.path().join("vault")
+    }
+    pub fn source(&self) -> KeySource {
+        KeySource::KeyFile(self.0.path().join("key"))
+    }
+    pub fn open(&self) -> Vault {
+        Vault::open(&self.dir(), &self.source()).unwrap()
+    }
+    pub fn key(&self) -> String {
+        std::fs::read_to_string(self.0.path().join("key")).unwrap()
+    }
+    pub fn recipient(&self) -> String {
+        let identity: age::x25519::Identity = self.key().trim().parse().unwrap();
+        identity.to_public().to_string()
+    }
+}
+
+pub fn id(id: &str) -> BusId {
+    BusId::new(id).unwrap()
+}
 
 /// An enrollment with canaries for tokens.
 pub fn enrollment(id: &str, note: &str) -> Enrollment {

@@ -50,6 +50,14 @@ impl Eyes {
         find(&self.view.skills, path).unwrap().clone()
     }
 
+    /// Waits until its file is another and good.
+    pub(crate) async fn edited(&mut self, path: &Path, before: &SkillView) {
+        self.skill(path, |skill| {
+            skill.hash != before.hash && skill.problems.is_empty()
+        })
+        .await;
+    }
+
     /// Waits until there is none of this path.
     pub(crate) async fn without(&mut self, path: &Path) {
         self.until(|view| find(&view.skills, path).is_none()).await;

@@ -121,7 +121,8 @@ async fn nothing_wakes_the_watch_of_a_host_while_nothing_changes() {
         .await;
     let pid = eyes.view.host.pid;
     drop(eyes);
-    // The first quiet second shows that what was going on is over; in the second one counts.
+    // Nothing tells of a wake-up that does not happen: time has to pass. The first quiet second shows that what
+    // was going on is over, the two after it count; the loop is the deadline for that.
     let second = std::time::Duration::from_secs(1);
     let mut quiet = 0;
     let mut before = woken(pid);

@@ -16,7 +16,6 @@ pub(super) fn look(_: &str, _: &str, _: Need, _: &dyn Fn()) -> Result<Outlook, K
     Ok(Outlook::default())
 }
 
-/// The only reason it gives: there is no logon session to keep credentials for.
 /// Nothing can be known here without asking the person.
 pub(in crate::key) fn glance() -> std::future::Ready<Result<Glance, KeyError>> {
     std::future::ready(Ok(Glance::NotSeen))
@@ -27,6 +26,7 @@ pub(super) fn steady<T>(call: impl Fn() -> Result<T, KeyError>) -> Result<T, Key
     call()
 }
 
+/// The only reason it gives: there is no logon session to keep credentials for.
 pub(super) fn no_access(why: &(dyn std::error::Error + 'static)) -> KeyError {
     KeyError::KeyringAbsent {
         detail: Absence::Other(why.to_string()),
