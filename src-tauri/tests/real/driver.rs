@@ -194,7 +194,7 @@ impl Browser {
         let click = format!("/element/{id}/click");
         match self.call("POST", &click, Some(json!({}))).await {
             // The window may close by what was pressed before the driver has told that it pressed it.
-            Err(refused) if refused.contains("no such window") => Ok(()),
+            Err(refused) if refused.to_string().contains("no such window") => Ok(()),
             pressed => pressed.map(|_| ()),
         }
     }
