@@ -157,3 +157,18 @@ export function summary(view: SkillsView, fresh: number): string {
   if (fresh > 0) parts.push(`${fresh} changed since you last looked`);
   return parts.join(", ");
 }
+
+/** Widths in rem: a sign of a name at its widest, a mark, what stands beside the texts of a row. */
+const [SIGN, MARK, BESIDE] = [0.58, 12, 9.5];
+/** Lines of a name in the list; longer ones are whole where it is opened. */
+const LINES = 4;
+
+/** How high a row is, in rem: a name that someone switches by is not cut off. */
+export function height(row: Row, room: number, stacked: boolean): number {
+  const name = row.row === "skill" ? row.skill.name : row.id;
+  const many = marks(row).length + (row.row !== "root" && row.change !== null ? 1 : 0);
+  const texts = room - BESIDE - (stacked ? 0 : many * MARK);
+  const lines = Math.min(LINES, Math.max(1, Math.ceil((inertLine(name).length * SIGN) / Math.max(8, texts))));
+  const below = stacked ? Math.min(LINES, Math.ceil((many * MARK) / Math.max(MARK, texts))) : 0;
+  return (row.row === "skill" ? 5 : 3.5) + 1.375 * (below + lines - 1);
+}
