@@ -123,8 +123,12 @@ const REMARKS: Record<string, string> = { duplicate_name: "name taken twice", sh
 
 export type State = { tone: Tone; word: string };
 
+const NONE: State[] = [];
+
 /** The marks of a row, the gravest first. */
 export function marks(row: Row): State[] {
+  // Most rows of a long list; it is asked for the height of each.
+  if (row.row === "skill" && row.problems.length === 0 && row.skill.next_turn.length === 0) return NONE;
   const out: State[] = [];
   if (row.row === "root") {
     const { state } = row.root;
@@ -168,7 +172,8 @@ export function height(row: Row, room: number, stacked: boolean): number {
   const name = row.row === "skill" ? row.skill.name : row.id;
   const many = marks(row).length + (row.row !== "root" && row.change !== null ? 1 : 0);
   const texts = room - BESIDE - (stacked ? 0 : many * MARK);
-  const lines = Math.min(LINES, Math.max(1, Math.ceil((inertLine(name).length * SIGN) / Math.max(8, texts))));
+  // The host has made visible what hides in a name, so its length is what is shown.
+  const lines = Math.min(LINES, Math.max(1, Math.ceil((name.length * SIGN) / Math.max(8, texts))));
   const below = stacked ? Math.min(LINES, Math.ceil((many * MARK) / Math.max(MARK, texts))) : 0;
   return (row.row === "skill" ? 5 : 3.5) + 1.375 * (below + lines - 1);
 }
