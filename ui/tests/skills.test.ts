@@ -212,6 +212,12 @@ describe("the page", () => {
     expect(document.body.textContent).toContain("It is not there any more");
   });
 
+  test("of what is wrong the errors come first", async () => {
+    const path = `${HOME}/a/SKILL.md`;
+    await show(state({ skills: [skill("a", { problems: [skillProblem(path, { severity: "warning", code: "large" }), skillProblem(path)] })] }), {}, path);
+    expect([...document.querySelectorAll(".detail li code")].map((one) => one.textContent)).toEqual(["no_description", "large"]);
+  });
+
   test("looks again, says so, and says what went wrong", async () => {
     let answer = (): void => undefined;
     const side = await show(state(), { skills_rescan: () => new Promise((yes) => (answer = () => yes(null))) });
