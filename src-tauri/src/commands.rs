@@ -63,6 +63,9 @@ commands! {
     thread_steer(id: String, text: String) => Ask::ThreadSteer { id, text };
     thread_interrupt(id: String) => Ask::ThreadInterrupt { id };
     thread_start(text: String, cwd: Option<PathBuf>) => Ask::ThreadStart { text, cwd };
+    skill_set(id: String, on: bool) => Ask::SkillSet { id, on };
+    skills_rescan() => Ask::SkillsRescan;
+    skill_open(id: String, folder: bool) => Ask::SkillOpen { id, folder };
     open_config() => Ask::OpenConfig;
     vault_open() => Ask::OpenVault;
     quit(really: bool) => Ask::Quit { really };

@@ -4,9 +4,8 @@ use crate::os::Notices;
 use crate::tray::Painter;
 use drawbridge_core::tray::Tray;
 use drawbridge_desk::{
-    ApprovalCard, Desktop, DesktopView, Handle, Notice, Page, Problem, ThreadEvent, Window,
+    ApprovalCard, Desktop, DesktopView, Handle, Notice, Opener, Opening, Page, Problem, ThreadEvent, Window,
 };
-use std::path::Path;
 use tauri::AppHandle;
 use tauri_plugin_autostart::ManagerExt;
 
@@ -110,9 +109,19 @@ impl Desktop for TauriDesktop {
         self.notices.withdraw();
     }
 
-    fn open(&mut self, file: &Path) -> Result<(), Problem> {
-        crate::os::open(file)
-            .map_err(|error| Problem::new("open", format!("nothing here opens {}: {error}", file.display())))
+    fn opener(&mut self, what: Opening) -> Opener {
+        Box::new(move || {
+            let (path, kind, done) = match &what {
+                Opening::Text(file) => (file, "texts", crate::os::open_text(file)),
+                Opening::Folder(folder) => (folder, "folders", crate::os::open_folder(folder)),
+            };
+            done.map_err(|error| {
+                let path = path.display();
+                let now =
+                    format!("choose a program for {kind} in the system's settings, or open it yourself");
+                Problem::new("open", format!("nothing here opens {path} ({error}); {now}"))
+            })
+        })
     }
 
     fn set_start_at_login(&mut self, on: bool) -> Result<(), Problem> {

@@ -6,7 +6,8 @@ use crate::base;
 use drawbridge_control::spawn::Program;
 use drawbridge_core::tray::Tray;
 use drawbridge_desk::{
-    ApprovalCard, Controller, Desktop, DesktopView, Notice, Page, Problem, Settings, ThreadEvent, Window,
+    ApprovalCard, Controller, Desktop, DesktopView, Notice, Opener, Opening, Page, Problem, Settings,
+    ThreadEvent, Window,
 };
 use drawbridge_testkit::home::{Scratch, scratch_dir};
 use drawbridge_wire::pipe::HostSetup;
@@ -33,8 +34,8 @@ impl Desktop for Nothing {
     fn ask_quit(&mut self, _: usize) {}
     fn notify(&mut self, _: &Notice) {}
     fn withdraw_notice(&mut self) {}
-    fn open(&mut self, _: &Path) -> Result<(), Problem> {
-        Ok(())
+    fn opener(&mut self, _: Opening) -> Opener {
+        Box::new(|| Ok(()))
     }
     fn set_start_at_login(&mut self, _: bool) -> Result<(), Problem> {
         Ok(())
@@ -240,6 +241,9 @@ fn the_check_behind_the_files_refuses_the_same() {
         ("config_accept", json!({"digest": "d"})),
         ("open_config", json!({})),
         ("vault_open", json!({})),
+        ("skill_set", json!({"id": "/s/SKILL.md", "on": false})),
+        ("skills_rescan", json!({})),
+        ("skill_open", json!({"id": "/s/SKILL.md", "folder": false})),
         ("quit", json!({"really": true})),
         ("thread_open", json!({"id": "T"})),
         ("thread_close", json!({"id": "T"})),

@@ -1,6 +1,6 @@
 // Every page and dialog in every state that is looked at.
 
-import { AUDIT, CARDS, NOW, ROWS, ITEMS, approval, digest, feed, link, thread, view } from "../tests/fixtures";
+import { AUDIT, CARDS, HOME, HOSTILE, NOW, ROWS, ITEMS, approval, digest, feed, link, manySkills, skill, skillProblem, skillRoot, skills, thread, view } from "../tests/fixtures";
 import type { Answers, Look } from "./browser";
 
 const base: Answers = {
@@ -52,6 +52,18 @@ const busy = view(
   },
 );
 
+const hostile = `${HOME}/${HOSTILE}/SKILL.md`;
+const poor = skills({
+  watching: { state: "polled", every_ms: 2000, code: "limit", message: "the system lets this user watch no more folders (fs.inotify.max_user_watches is 8192); raise it, or remove folders you do not need; until then it is looked at every 2 s" },
+  codex: { state: "failed", message: "the app-server closed the connection" },
+  roots: [skillRoot(), skillRoot({ path: "/srv/skills", kind: "extra", state: "not_a_folder" }), skillRoot({ path: "/opt/skills", kind: "extra", state: "unreadable", problems: [skillProblem("/opt/skills", { code: "unreadable", line: null, message: "it cannot be read (permission denied); look at its permissions" })] })],
+  skills: [
+    skill(HOSTILE, { description: HOSTILE.repeat(3), next_turn: ["t1"] }),
+    skill("torn", { enabled: null, hash: null, description: "", problems: [skillProblem(`${HOME}/torn/SKILL.md`, { code: "open_front_matter", line: 1, message: `the front matter has no end ${HOSTILE}; close it with a line of three dashes` }), skillProblem(`${HOME}/torn/SKILL.md`, { severity: "warning", code: "large", line: null, message: "it is larger than 64 KiB, all of which the agent reads when it uses it; move parts into files of their own" })] }),
+    skill("a-name-of-sixty-four-signs-which-is-as-long-as-one-is-allowed-to", { enabled: null, problems: [skillProblem(hostile, { severity: "warning", code: "hidden_characters", line: 3, message: "the name has characters that do not show" })] }),
+  ],
+});
+
 const page = (name: string, at: string, answers: Answers = {}, look?: Look): Shot => ({ name, at: `index.html#/${at}`, answers: { ...base, ...answers }, ...(look ? { look } : {}) });
 const dialog = (name: string, card: unknown, look?: Look): Shot => ({ name: `dialog-${name}`, at: "approval.html", answers: { approval_current: card }, ...(look ? { look } : {}) });
 const START: Look = { kept: { "drawbridge.first_run": "1" } };
@@ -66,6 +78,13 @@ export const SHOTS: Shot[] = [
   page("thread-broken", "threads/t1", { thread_open: failing("Codex does not know this thread any more. Go back to the list.") }),
   page("approvals", "approvals", { snapshot: busy }),
   page("approvals-empty", "approvals", { snapshot: quiet }),
+  page("skills", "skills"),
+  page("skills-many", "skills", { snapshot: view({}, { skills: manySkills(2000) }) }),
+  page("skills-empty", "skills", { snapshot: view({}, { skills: skills({ skills: [], recent: [], instructions: [], roots: skills().roots.slice(1).map((root) => ({ ...root, problems: [], state: root.kind === "extra" ? "missing" : root.state })) }) }) }),
+  page("skills-broken", "skills", { snapshot: view({}, { skills: poor, app_server: { generation: 3, pid: null, user_agent: null, state: { state: "stopped" } } }) }),
+  page("skill", `skills/${encodeURIComponent(skills().skills[0]?.path ?? "")}`),
+  page("skill-broken", `skills/${encodeURIComponent(`${HOME}/api-notes/SKILL.md`)}`),
+  page("skill-hostile", `skills/${encodeURIComponent(`${HOME}/${HOSTILE}/SKILL.md`)}`, { snapshot: view({}, { skills: poor }) }),
   page("connections", "connections", { snapshot: busy }),
   page("connections-empty", "connections", { snapshot: quiet }),
   page("connections-broken", "connections", { snapshot: broken }),

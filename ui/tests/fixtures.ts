@@ -12,6 +12,10 @@ import type {
   Item,
   LinkView,
   Part,
+  SkillProblemView,
+  SkillRootView,
+  SkillView,
+  SkillsView,
   ThreadItems,
   ThreadView,
   TurnState,
@@ -132,10 +136,91 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   approvals: [approval()],
   leases: [{ client: "desktop", pid: 4000 }],
   connections: [{ id: 3, door: "remote", bus: "studio-bus", client: "editor@laptop", role: "operator" }],
-  skills: { codex: { state: "fresh" }, instructions: [], recent: [], roots: [], skills: [], watching: { state: "watched" } },
+  skills: skills(),
   policy: { answer: "local", role: "operator", roots: ["/home/u/src/shop", "/home/u/src/site"], ceilings: [] },
   ...over,
 });
+
+export const HOME = "/home/u/.agents/skills";
+
+export const skillRoot = (over: Partial<SkillRootView> = {}): SkillRootView => ({
+  path: HOME,
+  real: null,
+  kind: "home",
+  scope: "user",
+  folder: null,
+  read_only: false,
+  state: "present",
+  problems: [],
+  not_in: [],
+  ...over,
+});
+
+export const skill = (name: string, over: Partial<SkillView> = {}): SkillView => ({
+  name,
+  description: `What ${name} is for, and when it is of use.`,
+  scope: "user",
+  root: HOME,
+  path: `${over.root ?? HOME}/${name}/SKILL.md`,
+  enabled: true,
+  hash: "5f2c1d9be7a04c3388d1f0a6b2e94c7755aa01cd23ef45678990abcdef123456",
+  size: 1840,
+  changed_at_ms: NOW - 7_200_000,
+  problems: [],
+  next_turn: [],
+  ...over,
+});
+
+export const skillProblem = (path: string, over: Partial<SkillProblemView> = {}): SkillProblemView => ({
+  severity: "error",
+  code: "no_description",
+  path,
+  line: 2,
+  message: "there is no `description`; add one line that says when the skill is of use",
+  ...over,
+});
+
+/** Turns the words around it, acts in a terminal, is markup, and hides. */
+export const HOSTILE = "<img src=x onerror=\"window.hit=1\"><b>x</b>\u001b[31mred\u001b[0m\u202etxt.exe\u200b";
+
+const SHOP = "/home/u/src/shop/.codex/skills";
+const BAD = `${HOME}/api-notes/SKILL.md`;
+
+export const skills = (over: Partial<SkillsView> = {}): SkillsView => ({
+  codex: { state: "fresh" },
+  watching: { state: "watched" },
+  roots: [
+    skillRoot({ path: SHOP, kind: "folder", scope: "repo", folder: "/home/u/src/shop", not_in: ["t1"] }),
+    skillRoot({ path: "/home/u/src/shop/.agents/skills", kind: "folder", scope: "repo", folder: "/home/u/src/shop", state: "missing" }),
+    skillRoot({ problems: [skillProblem(`${HOME}/borrowed`, { severity: "warning", code: "link_leaves_root", line: null, message: "this link leads out of the folder, to /opt/skills; it is not followed here, though Codex does follow it" })] }),
+    skillRoot({ path: "/home/u/.codex/skills", kind: "codex_home", real: "/home/u/dotfiles/codex/skills" }),
+    skillRoot({ path: "/home/u/.codex/skills/.system", kind: "system", scope: "system", read_only: true }),
+    skillRoot({ path: "/etc/codex/skills", kind: "admin", scope: "admin", read_only: true, state: "missing" }),
+    skillRoot({ path: "/srv/skills", kind: "extra", state: "unreadable", problems: [skillProblem("/srv/skills", { code: "unreadable", line: null, message: "it cannot be read (permission denied); look at its permissions" })] }),
+  ],
+  skills: [
+    skill("release-notes", { root: SHOP, scope: "repo", next_turn: ["t1"], changed_at_ms: NOW - 20_000, description: "How the release notes of the shop are written: what a user can notice, newest first, without the names of people." }),
+    skill("deploy", { root: SHOP, scope: "repo", enabled: false, problems: [skillProblem(`${SHOP}/deploy/SKILL.md`, { severity: "warning", code: "duplicate_name", line: null, message: `another skill is called deploy too: ${HOME}/deploy/SKILL.md; rename one, since it is not sure which is used` })] }),
+    skill("api-notes", { enabled: null, problems: [skillProblem(BAD)] }),
+    skill("deploy", { problems: [skillProblem(`${HOME}/deploy/SKILL.md`, { severity: "warning", code: "shadowed", line: null, message: `${SHOP}/deploy/SKILL.md has the same name and comes first; rename one` })] }),
+    skill("git-history", { changed_at_ms: NOW - 86_400_000 * 9 }),
+    skill("spreadsheets", { root: "/home/u/.codex/skills" }),
+    skill("skill-creator", { root: "/home/u/.codex/skills/.system", scope: "system", changed_at_ms: NOW - 86_400_000 * 40 }),
+  ],
+  instructions: [{ path: "/home/u/src/shop/AGENTS.md", hash: "77aa01cd23ef45675f2c1d9be7a04c3388d1f0a6b2e94c778990abcdef123456", size: 912, changed_at_ms: NOW - 600_000, old_in: ["t1"] }],
+  recent: [
+    { kind: "modified", name: "release-notes", path: `${SHOP}/release-notes/SKILL.md`, from: null, at_ms: NOW - 20_000, next_turn: ["t1"] },
+    { kind: "created", name: "git-history", path: `${HOME}/git-history/SKILL.md`, from: null, at_ms: NOW - 15_000, next_turn: [] },
+    { kind: "deleted", name: "old-style", path: `${HOME}/old-style/SKILL.md`, from: null, at_ms: NOW - 10_000, next_turn: [] },
+  ],
+  ...over,
+});
+
+export const manySkills = (count: number): SkillsView =>
+  skills({
+    recent: [],
+    skills: Array.from({ length: count }, (_, n) => skill(`skill-${n}`, { root: n % 2 === 0 ? HOME : SHOP, enabled: n % 3 !== 0, problems: n % 500 === 7 ? [skillProblem(`${SHOP}/skill-${n}/SKILL.md`)] : [] })),
+  });
 
 export const view = (over: Partial<DesktopView> = {}, hostOver: Partial<HostView> = {}): DesktopView => {
   const inside = host(hostOver);

@@ -2,21 +2,36 @@
 
 use crate::run::root;
 
-/// Every `` `file.rs`: `test`, `test` `` of the table.
+/// Every `` `file.rs`: `test`, `test` `` of the table, and of the windows `` `file.ts`: `what it says` ``.
 fn named_tests(table: &str) -> Vec<(String, String)> {
     let mut named = Vec::new();
     for row in table.lines().filter(|line| line.starts_with("| S")) {
         let mut file = None;
         // Every second part stands between back ticks.
         for word in row.split('`').skip(1).step_by(2) {
-            if word.ends_with(".rs") {
+            if word.ends_with(".rs") || word.ends_with(".ts") {
                 file = Some(word.to_owned());
-            } else if let (Some(file), true) = (&file, word.contains('_')) {
+            } else if let Some(file) = file.as_ref().filter(|file| names_a_test(file, word)) {
                 named.push((file.clone(), word.to_owned()));
             }
         }
     }
     named
+}
+
+fn names_a_test(file: &str, word: &str) -> bool {
+    let sign = if file.ends_with(".rs") { '_' } else { ' ' };
+    // A command is none.
+    word.contains(sign) && !word.starts_with("cargo ")
+}
+
+/// How a test begins, by the language of its file; those of the windows may be one of several cases.
+fn beginnings(file: &str, test: &str) -> Vec<String> {
+    if file.ends_with(".rs") {
+        vec![format!("fn {test}(")]
+    } else {
+        vec![format!("test(\"{test}\""), format!("])(\"{test}\"")]
+    }
 }
 
 #[test]
@@ -28,7 +43,9 @@ fn every_test_the_table_names_exists() {
         let source = std::fs::read_to_string(root().join(&file));
         let source = source.unwrap_or_else(|error| panic!("the table names {file}: {error}"));
         assert!(
-            source.contains(&format!("fn {test}(")),
+            beginnings(&file, &test)
+                .iter()
+                .any(|begin| source.contains(begin)),
             "the table names {test}, which is not in {file}"
         );
     }

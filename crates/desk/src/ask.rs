@@ -108,6 +108,22 @@ pub enum Ask {
         /// Where it works.
         cwd: Option<PathBuf>,
     },
+    /// Have Codex use a skill, or not.
+    SkillSet {
+        /// Its path, as the host names it.
+        id: String,
+        /// Whether.
+        on: bool,
+    },
+    /// Look at all skills again.
+    SkillsRescan,
+    /// Open the file of a skill or of instructions, or the folder of anything that is named with the skills.
+    SkillOpen {
+        /// Its path, as the host names it; anything else is refused.
+        id: String,
+        /// Its folder instead of itself.
+        folder: bool,
+    },
     /// Open the vault again.
     OpenVault,
     /// End the app. Answered with a [`crate::QuitAnswer`].

@@ -3,7 +3,7 @@
 use crate::{ApprovalCard, DesktopView, Problem, ThreadEvent};
 use drawbridge_core::tray::Tray;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::PathBuf;
 
 /// A window. Each has its own rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -64,6 +64,18 @@ pub struct Notice {
     pub body: String,
 }
 
+/// What a person opens with a program of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// A text, in an editor; never run, whatever it says or may be.
+    Text(PathBuf),
+    /// A folder, in what shows folders.
+    Folder(PathBuf),
+}
+
+/// Opens what it was made for. May take a few seconds, so the loop runs it elsewhere.
+pub type Opener = Box<dyn FnOnce() -> Result<(), Problem> + Send>;
+
 /// A desktop. Nothing here may block: the controller's loop waits for it.
 pub trait Desktop: Send + 'static {
     /// Makes a window, or brings it to the front.
@@ -86,11 +98,9 @@ pub trait Desktop: Send + 'static {
     fn notify(&mut self, notice: &Notice);
     /// Takes the last notice back.
     fn withdraw_notice(&mut self);
-    /// Opens a file with what the person opens such files with.
-    ///
-    /// # Errors
-    /// When the system has nothing for it.
-    fn open(&mut self, file: &Path) -> Result<(), Problem>;
+    /// How this is opened with what the person opens such things with. It fails when the system has nothing
+    /// for it.
+    fn opener(&mut self, what: Opening) -> Opener;
     /// Starts with the session from now on, or does not.
     ///
     /// # Errors

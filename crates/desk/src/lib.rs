@@ -9,6 +9,7 @@ mod controller;
 mod desktop;
 mod dialog;
 mod files;
+mod opening;
 mod pause;
 mod places;
 mod problem;
@@ -20,7 +21,7 @@ mod windows;
 
 pub use ask::{Ask, EnrollForm};
 pub use controller::{Controller, Handle, Settings};
-pub use desktop::{Desktop, Notice, Page, Window};
+pub use desktop::{Desktop, Notice, Opener, Opening, Page, Window};
 pub use dialog::{LOOK_FIRST, Refused};
 pub use places::{data_dir, host_program, login_search_path};
 pub use problem::Problem;

@@ -12,7 +12,7 @@ mod common;
 
 use common::{App, Did, asked, client, place, view};
 use drawbridge_core::tray::Icon;
-use drawbridge_desk::{Ask, Notice, Window};
+use drawbridge_desk::{Ask, Notice, Opening, Window};
 use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_testkit::home::Scratch;
 use drawbridge_wire::buses::WhichBus;
@@ -266,7 +266,7 @@ async fn the_configuration_is_shown_set_and_opened_and_the_record_read() {
     assert_eq!(refused.code, "config_no_such_key");
     desk.app.ask("main", Ask::OpenConfig).await.unwrap();
     let file = desk.dir.path().join("config.toml");
-    desk.did(Did::Open(file)).await;
+    desk.did(Did::Open(Opening::Text(file))).await;
     std::fs::write(desk.dir.path().join("audit.jsonl"), "{\"n\":1}\n{\"n\":2}\n").unwrap();
     let tail = desk.app.ask("main", Ask::AuditTail { count: 1 }).await.unwrap();
     assert_eq!(tail, json!([{"n": 2}]));

@@ -41,8 +41,35 @@ pub(crate) struct NoTree {
 
 const TOO_DEEP: &str = "front matter is nested too deeply; keep it flat";
 
+/// For YAML a carriage return alone ends a line, for most editors and for us it does not.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn new(text: &str) -> Self {
+        let mut ours = vec![1];
+        let mut line = 1;
+        let bytes = text.as_bytes();
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' => line += 1,
+                // Those before a line feed are part of that end.
+                b'\r' if bytes.get(at + 1) != Some(&b'\n') => {}
+                _ => continue,
+            }
+            ours.push(line);
+        }
+        Self(ours)
+    }
+
+    /// Our number of a line that YAML has this number for.
+    fn of(&self, yaml: usize) -> usize {
+        let last = self.0.last().copied().unwrap_or(1);
+        self.0.get(yaml.saturating_sub(1)).copied().unwrap_or(last)
+    }
+}
+
 /// The library reads ahead, so it may come upon its own limit before ours counts.
-fn no_yaml(error: &ScanError) -> NoTree {
+fn no_yaml(error: &ScanError, lines: &Lines) -> NoTree {
     let (code, message) = if error.info().contains("recursion limit") {
         ("too_deep", TOO_DEEP.to_owned())
     } else {
@@ -50,7 +77,7 @@ fn no_yaml(error: &ScanError) -> NoTree {
         ("bad_yaml", format!("this is no YAML ({why})"))
     };
     NoTree {
-        line: error.marker().line(),
+        line: lines.of(error.marker().line()),
         code,
         message,
     }
@@ -65,13 +92,14 @@ enum Open {
 /// Reads one document.
 pub(crate) fn read(text: &str) -> Result<Node, NoTree> {
     let mut parser = Parser::new_from_str(text);
+    let lines = Lines::new(text);
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
     let mut documents = 0;
     let mut nodes = 0;
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| no_yaml(&error))?;
-        let line = span.start.line();
+        let (event, span) = event.map_err(|error| no_yaml(&error, &lines))?;
+        let line = lines.of(span.start.line());
         let stop = |code, message: &str| {
             Err(NoTree {
                 line,

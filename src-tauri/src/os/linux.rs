@@ -7,9 +7,14 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// Who shows trays.
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+/// Knows what the person opens things with.
+const OPENER: &str = "xdg-open";
+/// It fails within this time, or stays as long as what it opened.
+const OPENER_FAILS_WITHIN: Duration = Duration::from_secs(3);
 /// Notices that wait to be shown.
 const QUEUE: usize = 16;
 
@@ -107,16 +112,35 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Opens a file with what the person opens such files with.
-pub(crate) fn open(file: &Path) -> io::Result<()> {
-    let mut child = Command::new("xdg-open")
-        .arg(file)
+/// Opens a text with what the person opens such files with.
+pub(crate) fn open_text(file: &Path) -> io::Result<()> {
+    hand_over(Command::new(OPENER).arg(file), OPENER_FAILS_WITHIN)
+}
+
+/// Opens a folder in what shows folders.
+pub(crate) fn open_folder(folder: &Path) -> io::Result<()> {
+    // With a slash at its end it is a folder or nothing.
+    hand_over(Command::new(OPENER).arg(folder.join("")), OPENER_FAILS_WITHIN)
+}
+
+/// Starts a program that opens something, and waits as long as it could fail. One that still runs then is
+/// the editor itself.
+fn hand_over(command: &mut Command, fails_within: Duration) -> io::Result<()> {
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    std::thread::spawn(move || child.wait());
-    Ok(())
+    let (send, ended) = mpsc::sync_channel(1);
+    std::thread::spawn(move || send.send(child.wait()));
+    match ended.recv_timeout(fails_within) {
+        Ok(status) => match status?.code() {
+            Some(0) => Ok(()),
+            Some(3 | 4) | None => Err(io::Error::other("no program is set for it")),
+            Some(code) => Err(io::Error::other(format!("{OPENER} ended with {code}"))),
+        },
+        Err(_) => Ok(()),
+    }
 }
 
 /// Tells whether there is a tray to live in, now and whenever that changes.
@@ -143,7 +167,42 @@ async fn follow(desk: &Handle) -> zbus::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::{escaped, hand_over};
+    use drawbridge_testkit::home::scratch_dir;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    fn handed_over(script: &str, within: Duration) -> Result<(), String> {
+        let mut command = Command::new("/bin/sh");
+        let done = hand_over(command.args(["-c", script]), within);
+        done.map_err(|error| error.to_string())
+    }
+
+    // proves S5.32 in part
+    #[test]
+    fn a_program_that_opens_nothing_is_told_of_and_one_that_stays_is_not_waited_for() {
+        let long = Duration::from_secs(20);
+        assert_eq!(handed_over("exit 0", long), Ok(()));
+        assert_eq!(
+            handed_over("exit 3", long),
+            Err("no program is set for it".to_owned())
+        );
+        assert_eq!(
+            handed_over("exit 2", long),
+            Err("xdg-open ended with 2".to_owned())
+        );
+        let scratch = scratch_dir("opener").unwrap();
+        let open = scratch.path().join("open");
+        std::fs::write(&open, "").unwrap();
+        let stays = format!("while [ -e '{}' ]; do sleep 0.05; done", open.display());
+        let begin = Instant::now();
+        assert_eq!(handed_over(&stays, Duration::from_millis(100)), Ok(()));
+        assert!(begin.elapsed() < Duration::from_secs(10), "it is not waited for");
+        std::fs::remove_file(&open).unwrap();
+        assert!(hand_over(&mut Command::new("/nowhere/xdg-open"), long).is_err());
+    }
 
     #[test]
     fn a_notice_is_no_markup() {

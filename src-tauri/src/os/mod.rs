@@ -4,4 +4,4 @@
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod system;
 
-pub(crate) use system::{Notices, open, watch_tray_host};
+pub(crate) use system::{Notices, open_folder, open_text, watch_tray_host};

@@ -10,5 +10,6 @@ mod figures;
 mod life;
 mod processes;
 mod session;
+mod skills;
 mod toggle;
 mod tray;

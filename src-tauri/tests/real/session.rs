@@ -352,6 +352,11 @@ impl Session {
         self.scratch.path().join("w")
     }
 
+    /// The home folder of the person.
+    pub(crate) fn home_folder(&self) -> PathBuf {
+        self.scratch.path().join("u")
+    }
+
     fn data(&self) -> PathBuf {
         self.scratch.path().join("d")
     }

@@ -1,6 +1,7 @@
 // What this window remembers for the person: no state of the host, no secret.
 
 const DONE = "drawbridge.first_run";
+const SKILLS = "drawbridge.skills_seen";
 const TRAY = "drawbridge.tray_told";
 
 function has(key: string): boolean {
@@ -34,5 +35,24 @@ class FirstRunKept {
     put(TRAY);
   }
 }
+
+/** Up to which change of skills the person has seen them. */
+export const skillsSeen = {
+  at(): number {
+    try {
+      const at = Number(localStorage.getItem(SKILLS));
+      return Number.isFinite(at) ? at : 0;
+    } catch {
+      return 0;
+    }
+  },
+  put(at: number): void {
+    try {
+      localStorage.setItem(SKILLS, String(at));
+    } catch {
+      // The same changes are marked once more.
+    }
+  },
+};
 
 export const firstRun = new FirstRunKept();

@@ -1,6 +1,6 @@
 // Which page is shown, kept behind the # of the address so that the Rust side can open one.
 
-export const PAGES = ["threads", "approvals", "connections", "activity", "settings", "start"] as const;
+export const PAGES = ["threads", "approvals", "skills", "connections", "activity", "settings", "start"] as const;
 export type Page = (typeof PAGES)[number];
 
 function read(hash: string): { page: Page; rest: string } {

@@ -13,5 +13,6 @@ mod common;
 mod world;
 
 mod life;
+mod skills;
 mod threads;
 mod toggle;

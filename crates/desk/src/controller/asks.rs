@@ -2,12 +2,13 @@
 
 use super::approvals::{Given, json};
 use super::{Controller, Reply, now_ms};
-use crate::desktop::{Desktop, Window};
-use crate::files;
+use crate::desktop::{Desktop, Opening, Window};
 use crate::threads::Wish;
 use crate::{Ask, Problem, QuitAnswer};
+use crate::{files, opening};
 use drawbridge_wire::buses::WhichBus;
 use drawbridge_wire::control::Request;
+use drawbridge_wire::skills::{SetSkill, SkillsView};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -33,6 +34,18 @@ impl<D: Desktop> Controller<D> {
             Ask::ThreadSteer { id, text } => return self.of_threads(Wish::Steer { id, text }, reply),
             Ask::ThreadInterrupt { id } => return self.of_threads(Wish::Interrupt { id }, reply),
             Ask::ThreadStart { text, cwd } => return self.of_threads(Wish::Start { text, cwd }, reply),
+            Ask::SkillsRescan => return self.ask_host(Request::RescanSkills {}, reply),
+            Ask::SkillSet { id, on } => match self.skills().and_then(|skills| opening::skill(skills, &id)) {
+                Ok(path) => return self.ask_host(Request::SetSkill(SetSkill { path, enabled: on }), reply),
+                Err(problem) => Err(problem),
+            },
+            Ask::SkillOpen { id, folder } => {
+                let named = if folder { opening::folder } else { opening::file };
+                match self.skills().and_then(|skills| named(skills, &id)) {
+                    Ok(what) => return self.open(what, Opening::check, reply),
+                    Err(problem) => Err(problem),
+                }
+            }
             Ask::OpenVault => return self.ask_host(Request::OpenVault {}, reply),
             Ask::Logs { child } => return self.ask_host(Request::Logs { child }, reply),
             Ask::AuditTail { count } => {
@@ -83,11 +96,11 @@ impl<D: Desktop> Controller<D> {
             }
             Ask::Pause { minutes } => self.set_pause(minutes).map(|()| Value::Null),
             Ask::SetStartAtLogin { on } => self.set_start_at_login(on).map(|()| Value::Null),
-            Ask::OpenConfig => {
-                let file = self.config_file();
-                file.and_then(|file| self.desktop.open(&file))
-                    .map(|()| Value::Null)
-            }
+            Ask::OpenConfig => match self.config_file() {
+                // The person's own file, wherever it was put.
+                Ok(file) => return self.open(Opening::Text(file), |_| Ok(()), reply),
+                Err(problem) => Err(problem),
+            },
             Ask::CurrentCard => {
                 let card = self.current_card();
                 if card.as_ref().is_ok_and(Value::is_null) {
@@ -133,6 +146,24 @@ impl<D: Desktop> Controller<D> {
         };
         self.handle.spawn(work, Some(reply));
         true
+    }
+
+    /// Opens something away from the loop, when it is what it was named as.
+    fn open(
+        &mut self,
+        what: Opening,
+        check: impl FnOnce(&Opening) -> Result<(), Problem> + Send + 'static,
+        reply: Reply,
+    ) -> bool {
+        let opener = self.desktop.opener(what.clone());
+        self.read(
+            move || check(&what).and_then(|()| opener()).map(|()| Value::Null),
+            reply,
+        )
+    }
+
+    fn skills(&self) -> Result<&SkillsView, Problem> {
+        self.view().map(|host| &host.skills).ok_or_else(Problem::no_host)
     }
 
     fn of_threads(&self, wish: Wish, reply: Reply) -> bool {

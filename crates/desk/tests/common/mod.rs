@@ -5,8 +5,8 @@ pub(crate) mod agent;
 use drawbridge_control::spawn::Program;
 use drawbridge_core::tray::{Action, Item, Tray};
 use drawbridge_desk::{
-    ApprovalCard, Ask, Controller, Desktop, DesktopView, Handle, Notice, Page, Problem, Settings,
-    ThreadEvent, Window,
+    ApprovalCard, Ask, Controller, Desktop, DesktopView, Handle, Notice, Opener, Opening, Page, Problem,
+    Settings, ThreadEvent, Window,
 };
 use drawbridge_testkit::fake_host::{FakeHost, HostEnd, quiet};
 use drawbridge_testkit::home::{Scratch, scratch_dir};
@@ -17,7 +17,7 @@ use drawbridge_wire::control::{
 };
 use drawbridge_wire::pipe::{HostSetup, LinkState};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) enum Did {
     AskQuit(usize),
     Notify(Notice),
     Withdraw,
-    Open(PathBuf),
+    Open(Opening),
     Exit,
 }
 
@@ -91,9 +91,12 @@ impl Desktop for FakeDesktop {
     fn withdraw_notice(&mut self) {
         self.did(Did::Withdraw);
     }
-    fn open(&mut self, file: &Path) -> Result<(), Problem> {
-        self.did(Did::Open(file.to_owned()));
-        Ok(())
+    fn opener(&mut self, what: Opening) -> Opener {
+        let did = self.did.clone();
+        Box::new(move || {
+            let _ = did.send(Did::Open(what));
+            Ok(())
+        })
     }
     fn set_start_at_login(&mut self, on: bool) -> Result<(), Problem> {
         if !self.takes_login {

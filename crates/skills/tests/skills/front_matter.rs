@@ -35,6 +35,17 @@ fn a_good_head_is_read_in_whatever_form_yaml_lets_it_have() {
     }
 }
 
+/// Found by the fuzzer.
+#[test]
+fn a_carriage_return_alone_is_no_line_of_an_editor() {
+    let torn = "---\nname: a.\n\n..%TAG ![\r\r\r\r taGl2000:\n!-- -bx_: cbzx\n:c \n---\n";
+    let found = findings(torn);
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|(_, line)| (1..=8).contains(line)), "{found:?}");
+    let ends = "---\nname: a\r\r\r\nname: b\r\ndescription: c\n---\n";
+    assert_eq!(findings(ends), [("duplicate_key", 3)]);
+}
+
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
     for (text, expected) in [
