@@ -162,7 +162,11 @@ async fn long_turn(session: &Session) -> bool {
     agent.turn(&work, "SAY: before").await;
     agent.until_completed().await;
     browser
-        .until("const one = document.querySelector('a.thread'); if (one) one.click(); return one !== null")
+        .until(
+            "const skip = [...document.querySelectorAll('button')].find((one) => one.textContent.startsWith('Skip')); \
+             if (skip) skip.click(); \
+             const one = document.querySelector('a.thread'); if (one) one.click(); return one !== null",
+        )
         .await;
     browser
         .until("return document.querySelector('.items .item') !== null")
