@@ -23,6 +23,22 @@ describe("markdown", () => {
     expect(growing.update(text).flat()).toEqual(markdown(text));
   });
 
+  test("that is long is laid out in small parts, and a part that is full is never made anew", () => {
+    const growing = new Growing();
+    const words = (count: number) => Array.from({ length: count }, (_, n) => `tok${n} `).join("");
+    let before: unknown[] = [];
+    for (let count = 500; count <= 20_000; count += 500) {
+      const groups = growing.update(words(count));
+      for (const group of groups) {
+        const length = group.flatMap((block) => ("spans" in block ? block.spans : [])).reduce((sum, one) => sum + one.text.length, 0);
+        expect(length).toBeLessThan(24_000);
+      }
+      expect(groups.slice(0, before.length).every((group, n) => group === before[n]), `after ${count}`).toBe(true);
+      before = groups.slice(0, -1);
+    }
+    expect(before.length).toBeGreaterThan(5);
+  });
+
   test("takes no longer for a line made to be slow", () => {
     const began = performance.now();
     markdown("`a``b".repeat(40_000));

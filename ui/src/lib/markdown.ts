@@ -139,14 +139,23 @@ export function markdown(text: string): Block[] {
   return read(text, 0).blocks;
 }
 
-/** How many blocks make a group. */
+/** How many blocks make a group, at the most. */
 const GROUP = 40;
+/** From how many characters on it is full before: the page lays the last group out with every frame. */
+const FULL = 12_000;
+
+function length(block: Block): number {
+  if (block.block === "rule") return 0;
+  return block.block === "code" ? block.text.length : block.spans.reduce((sum, span) => sum + span.text.length, 0);
+}
 
 /** Blocks of a text that grows at its end, in groups. Only the last block is read again, and a group that
  *  is full is the same array from then on, so that a page need not look at it. */
 export class Growing {
   #full: Block[][] = [];
   #done: Block[] = [];
+  /** Characters of these. */
+  #size = 0;
   #from = 0;
   #text = "";
 
@@ -154,6 +163,7 @@ export class Growing {
     if (text.length < this.#text.length || !text.startsWith(this.#text.slice(0, this.#from))) {
       this.#full = [];
       this.#done = [];
+      this.#size = 0;
       this.#from = 0;
     }
     this.#text = text;
@@ -161,9 +171,16 @@ export class Growing {
     // A fence makes several blocks from one place, and stays open to its end: all of those are the last.
     const settled = tail > this.#from ? blocks.length - read(text, tail).blocks.length : 0;
     if (settled > 0) {
-      this.#done.push(...blocks.splice(0, settled));
+      for (const block of blocks.splice(0, settled)) {
+        this.#done.push(block);
+        this.#size += length(block);
+        if (this.#done.length >= GROUP || this.#size >= FULL) {
+          this.#full.push(this.#done);
+          this.#done = [];
+          this.#size = 0;
+        }
+      }
       this.#from = tail;
-      while (this.#done.length >= GROUP) this.#full.push(this.#done.splice(0, GROUP));
     }
     const last = [...this.#done, ...blocks];
     return last.length === 0 ? [...this.#full] : [...this.#full, last];
