@@ -25,11 +25,19 @@ impl Desk {
         }
     }
 
-    /// A window is gone.
-    pub(crate) fn closed(&self, label: &str) {
+    /// A window was made for this wish, or is in front.
+    pub(crate) fn shown(&self, label: &str, number: u64) {
+        if let Desk::There(front) = self {
+            front.shown(label, number);
+        }
+    }
+
+    /// A window is gone that was last shown for this wish; `lost` when nobody wanted that.
+    pub(crate) fn closed(&self, label: &str, number: u64, lost: bool) {
         match self {
+            Desk::Here(desk) if lost => desk.lost(label),
             Desk::Here(desk) => desk.closed(label),
-            Desk::There(front) => front.closed(label),
+            Desk::There(front) => front.closed(label, number, lost),
         }
     }
 

@@ -50,7 +50,7 @@ impl TauriDesktop {
 fn windows(_: &AppHandle, desk: &Handle, notices: &Notices) -> Windows {
     let notices = notices.clone();
     let (windows, owner) = crate::windows::windows(desk.clone(), move |why| {
-        notices.show(Notice {
+        notices.tell(Notice {
             title: "The window could not be shown".to_owned(),
             body: format!("{why}. Everything else runs on; try again, or use `drawbridge` in a terminal."),
         });
@@ -68,7 +68,11 @@ fn windows(app: &AppHandle, desk: &Handle, _: &Notices) -> Windows {
 
 impl Desktop for TauriDesktop {
     fn show(&mut self, window: Window) {
+        #[cfg(target_os = "linux")]
         self.windows.show(window);
+        // Only another process has to say which of several wishes it answers.
+        #[cfg(not(target_os = "linux"))]
+        self.windows.show(window, 0);
     }
 
     fn go(&mut self, page: Page) {
@@ -145,6 +149,16 @@ impl Desktop for TauriDesktop {
     }
 
     fn exit(&mut self) {
-        self.app.exit(0);
+        let app = self.app.clone();
+        #[cfg(target_os = "linux")]
+        {
+            let windows = self.windows.clone();
+            tauri::async_runtime::spawn(async move {
+                windows.stop().await;
+                app.exit(0);
+            });
+        }
+        #[cfg(not(target_os = "linux"))]
+        app.exit(0);
     }
 }

@@ -71,6 +71,8 @@ pub(crate) enum Tick {
     SecondStart,
     /// A window is gone.
     Closed(Window),
+    /// A window crashed.
+    Lost(Window),
     /// The notification was clicked.
     NoticeClicked,
     /// There is a tray to live in, or there is none any more.
@@ -94,6 +96,13 @@ struct Connected {
     stopping: bool,
 }
 
+/// What the main window was told before it had a page to hear it.
+#[derive(Debug, Default)]
+struct Missed {
+    page: Option<Page>,
+    quit: Option<usize>,
+}
+
 /// The loop.
 pub struct Controller<D> {
     desktop: D,
@@ -114,6 +123,7 @@ pub struct Controller<D> {
     /// Approvals that were open when last looked.
     known: BTreeSet<String>,
     windows: BTreeSet<Window>,
+    missed: Missed,
     /// Whether there is a tray, once that is known.
     tray: Option<bool>,
     /// When a window takes the place of a tray that is missing.
@@ -153,6 +163,7 @@ impl<D: Desktop> Controller<D> {
             dialog: Dialog::default(),
             known: BTreeSet::new(),
             windows: BTreeSet::new(),
+            missed: Missed::default(),
             tray: None,
             window_at: None,
             start_at_login,
@@ -218,6 +229,12 @@ impl<D: Desktop> Controller<D> {
             Tick::Asked(window, ask, reply) => return self.on_ask(window, ask, reply).await,
             Tick::SecondStart => self.show(Window::Main),
             Tick::Closed(window) => self.window_closed(window),
+            Tick::Lost(window) => {
+                self.window_closed(window);
+                if window == Window::Approval {
+                    self.notify_again();
+                }
+            }
             Tick::NoticeClicked => self.open_approvals(),
             Tick::TrayHost(there) => self.tray_host(there),
             Tick::Terminate => {
@@ -243,8 +260,7 @@ impl<D: Desktop> Controller<D> {
             Action::StartHost => self.start_host(),
             Action::OpenApprovals => self.open_approvals(),
             Action::OpenThreads => {
-                self.show(Window::Main);
-                self.desktop.go(Page::Threads);
+                self.go(Page::Threads);
             }
             Action::OpenWindow => self.show(Window::Main),
             Action::Pause { minutes } => {
@@ -285,11 +301,34 @@ impl<D: Desktop> Controller<D> {
         self.desktop.show(window);
     }
 
+    /// Opens the main window at a page.
+    fn go(&mut self, page: Page) {
+        if !self.windows.contains(&Window::Main) {
+            self.missed.page = Some(page);
+        }
+        self.show(Window::Main);
+        self.desktop.go(page);
+    }
+
+    /// Says what the main window could not hear before its page was there.
+    fn say_what_was_missed(&mut self) {
+        let Missed { page, quit } = std::mem::take(&mut self.missed);
+        if let Some(page) = page {
+            self.desktop.go(page);
+        }
+        if let Some(running) = quit {
+            self.desktop.ask_quit(running);
+        }
+    }
+
     fn window_closed(&mut self, window: Window) {
         self.windows.remove(&window);
         match window {
             Window::Approval => self.dialog.closed(),
-            Window::Main => self.threads.close_all(),
+            Window::Main => {
+                self.missed = Missed::default();
+                self.threads.close_all();
+            }
         }
     }
 
@@ -425,14 +464,15 @@ pub(crate) fn now_ms() -> u64 {
 /// A handle whose controller does what a test says.
 #[cfg(test)]
 pub(crate) fn tests_handle(
-    closed: impl Fn(Window) + Send + 'static,
+    closed: impl Fn(Window, bool) + Send + 'static,
     asked: impl Fn(Window, Ask) -> Result<Value, Problem> + Send + 'static,
 ) -> Handle {
     let (send, mut ticks) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         while let Some(tick) = ticks.recv().await {
             match tick {
-                Tick::Closed(window) => closed(window),
+                Tick::Closed(window) => closed(window, false),
+                Tick::Lost(window) => closed(window, true),
                 Tick::Asked(window, ask, reply) => drop(reply.send(asked(window, ask))),
                 _ => {}
             }

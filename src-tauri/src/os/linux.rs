@@ -24,6 +24,8 @@ pub(crate) struct Notices(mpsc::SyncSender<Wish>);
 
 enum Wish {
     Show(Notice),
+    /// Beside the one that is shown.
+    Tell(Notice),
     Withdraw,
 }
 
@@ -37,6 +39,11 @@ impl Notices {
     pub(crate) fn show(&self, notice: Notice) {
         // A notice that finds no room is one of many: the dialog shows them all.
         let _ = self.0.try_send(Wish::Show(notice));
+    }
+
+    /// Shows something that takes no other notice's place, and is not taken back.
+    pub(crate) fn tell(&self, notice: Notice) {
+        let _ = self.0.try_send(Wish::Tell(notice));
     }
 
     pub(crate) fn withdraw(&self) {
@@ -63,6 +70,11 @@ fn serve<C: Fn() + Send + Clone + 'static>(wishes: &mpsc::Receiver<Wish>, clicke
                 }
                 Err(error) => tracing::debug!(%error, "nobody shows notifications here"),
             },
+            Wish::Tell(notice) => {
+                if let Err(error) = show(&notice, None) {
+                    tracing::debug!(%error, "nobody shows notifications here");
+                }
+            }
             Wish::Withdraw => {
                 if let Some(id) = last.take() {
                     take_back(id);

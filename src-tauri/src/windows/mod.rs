@@ -8,12 +8,11 @@ pub(crate) use here::Here;
 #[cfg(target_os = "linux")]
 pub(crate) use process::{is_wanted, run, windows};
 
-use crate::desk::Desk;
 use drawbridge_desk::Window;
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
-fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
+fn make(app: &AppHandle, window: Window) -> tauri::Result<WebviewWindow> {
     let page = match window {
         Window::Main => "index.html",
         Window::Approval => "approval.html",
@@ -36,20 +35,7 @@ fn make<R: Runtime>(app: &AppHandle<R>, window: Window) -> tauri::Result<()> {
             .always_on_top(true)
             .center(),
     };
-    let made = builder.build()?;
-    let (app, label) = (app.clone(), window.label());
-    made.on_window_event(move |event| {
-        if matches!(event, WindowEvent::Destroyed) {
-            closed(&app, label);
-        }
-    });
-    Ok(())
-}
-
-fn closed<R: Runtime>(app: &AppHandle<R>, label: &str) {
-    if let Some(desk) = app.try_state::<Desk>() {
-        desk.closed(label);
-    }
+    builder.build()
 }
 
 /// Only what is in the program is ever shown.

@@ -6,11 +6,15 @@ use crate::desk::Desk;
 use drawbridge_desk::{Ends, Front, Handle, ToWindows, WindowsOwner, WindowsProcess};
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use tauri::{Builder, Manager, RunEvent};
+use tauri::{Builder, Manager, RunEvent, WebviewWindow};
+use tokio::net::unix::pipe;
 use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+use webkit2gtk::WebViewExt;
 
 /// What the app calls itself with to show windows.
 pub(crate) const WINDOWS: &str = "--windows-of-app";
@@ -81,13 +85,61 @@ pub(crate) fn is_wanted(mut arguments: impl Iterator<Item = OsString>) -> bool {
     arguments.nth(1).is_some_and(|first| first == WINDOWS)
 }
 
+/// Takes standard input and output for what the app and this process say to each other. Libraries, and the
+/// processes of the web view, find nothing there: what they print goes where errors go.
+fn take_pipes() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (hears, says) = (io::stdin(), io::stdout());
+    let taken = (
+        hears.as_fd().try_clone_to_owned()?,
+        says.as_fd().try_clone_to_owned()?,
+    );
+    nix::unistd::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    nix::unistd::dup2_stdout(io::stderr())?;
+    Ok(taken)
+}
+
+/// A signal for the whole group, as Ctrl-C is, ends the app, and the app ends this.
+async fn leave_signals_to_the_app() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+}
+
+/// Calls this when the process that draws the page of a window has crashed.
+pub(super) fn when_page_crashes(window: &WebviewWindow, crashed: impl Fn() + Send + 'static) {
+    let connected = window.with_webview(move |view| {
+        view.inner().connect_web_process_terminated(move |_, reason| {
+            tracing::error!(?reason, "the page of a window crashed");
+            crashed();
+        });
+    });
+    if let Err(error) = connected {
+        tracing::warn!(%error, "a crash of this window would not be seen");
+    }
+}
+
 /// Shows windows until the app says no more.
 pub(crate) fn run() -> ExitCode {
+    let (hears, says) = match take_pipes() {
+        Ok(pipes) => pipes,
+        Err(error) => {
+            tracing::error!(%error, "there is no way to the app");
+            return ExitCode::FAILURE;
+        }
+    };
     let app = base(Builder::default())
         .setup(|app| {
             let here = Here::new(app.handle().clone());
             let show = move |message| match message {
-                ToWindows::Show(window) => here.show(window),
+                ToWindows::Show { window, number } => here.show(window, number),
                 ToWindows::Close(window) => here.close(window),
                 ToWindows::Event {
                     window,
@@ -97,8 +149,14 @@ pub(crate) fn run() -> ExitCode {
                 // Taken where it came in.
                 ToWindows::Answer { .. } => {}
             };
-            let (front, work) = Front::new(tokio::io::stdin(), tokio::io::stdout(), show);
+            let _inside = tauri::async_runtime::handle().inner().enter();
+            let (front, work) = Front::new(
+                pipe::Receiver::from_owned_fd(hears)?,
+                pipe::Sender::from_owned_fd(says)?,
+                show,
+            );
             app.manage(Desk::There(front));
+            tauri::async_runtime::spawn(leave_signals_to_the_app());
             let app = app.handle().clone();
             tauri::async_runtime::spawn(async move {
                 work.await;

@@ -105,6 +105,12 @@ async fn windows_that_crash_leave_the_tray_and_come_again() {
     windows[0].kill();
     session.until_windows(0).await;
 
+    // The same when only what draws the page crashes.
+    tray.click("Open Drawbridge").await;
+    session.until_windows(1).await;
+    session.until_page_is_drawn().await.kill();
+    session.until_windows(0).await;
+
     tray.click("Open Drawbridge").await;
     session.until_windows(1).await;
     assert!(app.try_wait().unwrap().is_none(), "the app lives");

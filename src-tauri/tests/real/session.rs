@@ -291,6 +291,19 @@ impl Session {
         all
     }
 
+    /// The process that draws the page of the one window.
+    pub(crate) async fn until_page_is_drawn(&self) -> Process {
+        let begin = Instant::now();
+        loop {
+            let mut running = self.processes();
+            if let Some(at) = running.iter().position(|one| one.name == "WebKitWebProcess") {
+                return running.swap_remove(at);
+            }
+            assert!(begin.elapsed() < SOON, "{running:#?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until no process for windows is left, and nothing of a web view.
     pub(crate) async fn until_no_windows_process(&self) {
         let begin = Instant::now();

@@ -57,6 +57,13 @@ impl<D: Desktop> Controller<D> {
         self.window_closed(Window::Approval);
     }
 
+    /// Tells again of what waits, when its dialog is gone though nobody closed it.
+    pub(super) fn notify_again(&mut self) {
+        if let Some(id) = self.known.last().cloned() {
+            self.notify(&id);
+        }
+    }
+
     fn notify(&mut self, id: &str) {
         let Some(host) = self.view() else { return };
         let Some(approval) = host.approvals.iter().find(|approval| approval.id == *id) else {

@@ -88,6 +88,9 @@ impl<D: Desktop> Controller<D> {
             Ask::Snapshot => {
                 // A window that asks is there, however it came about.
                 self.windows.insert(window);
+                if window == Window::Main {
+                    self.say_what_was_missed();
+                }
                 json(&self.desktop_view())
             }
             Ask::OpenApprovals => {

@@ -59,6 +59,13 @@ impl Handle {
         }
     }
 
+    /// A window is gone though nobody closed it.
+    pub fn lost(&self, label: &str) {
+        if let Some(window) = Window::of_label(label) {
+            self.tell(Tick::Lost(window));
+        }
+    }
+
     /// The notification was clicked.
     pub fn notice_clicked(&self) {
         self.tell(Tick::NoticeClicked);

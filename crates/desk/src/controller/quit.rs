@@ -27,6 +27,9 @@ impl<D: Desktop> Controller<D> {
     /// Asks in the window whether to quit although turns run.
     pub(super) fn ask_quit(&mut self) {
         let running = self.would_end();
+        if !self.windows.contains(&Window::Main) {
+            self.missed.quit = Some(running);
+        }
         self.show(Window::Main);
         self.desktop.ask_quit(running);
     }

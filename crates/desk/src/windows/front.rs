@@ -15,8 +15,9 @@ use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
 
 /// Messages that wait to be written.
 const QUEUE: usize = 256;
-/// Wishes that wait for an answer.
-const ASKED: usize = 256;
+/// Wishes that wait for an answer: fewer than fit into the queue, so that there is always room to say that a
+/// window is gone.
+const ASKED: usize = 192;
 /// A little more than the app allows itself.
 const PATIENCE: Duration = Duration::from_secs(130);
 
@@ -99,9 +100,14 @@ impl Front {
         self.tell(label, FromWindows::Painted);
     }
 
-    /// A window is gone, or could not be made.
-    pub fn closed(&self, label: &str) {
-        self.tell(label, FromWindows::Closed);
+    /// A window was made for this wish, or is in front.
+    pub fn shown(&self, label: &str, number: u64) {
+        self.tell(label, |window| FromWindows::Shown { window, number });
+    }
+
+    /// A window is gone that was last shown for this wish; `lost` when nobody wanted that.
+    pub fn closed(&self, label: &str, number: u64, lost: bool) {
+        self.tell(label, |window| FromWindows::Closed { window, number, lost });
     }
 
     fn tell(&self, label: &str, message: impl Fn(Window) -> FromWindows) {

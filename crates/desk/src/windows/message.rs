@@ -12,7 +12,12 @@ pub(super) const LONGEST_LINE: usize = 64 * 1024 * 1024;
 #[serde(rename_all = "snake_case")]
 pub enum ToWindows {
     /// Make a window, or bring it to the front.
-    Show(Window),
+    Show {
+        /// Which.
+        window: Window,
+        /// Grows with every one, so that what is said of a window is not taken for the next of its name.
+        number: u64,
+    },
     /// Destroy it.
     Close(Window),
     /// Tell a window, or all of them.
@@ -48,6 +53,20 @@ pub enum FromWindows {
     },
     /// A window shows what it is for.
     Painted(Window),
+    /// A window was made, or is in front.
+    Shown {
+        /// Which.
+        window: Window,
+        /// Of the wish.
+        number: u64,
+    },
     /// A window is gone, or could not be made.
-    Closed(Window),
+    Closed {
+        /// Which.
+        window: Window,
+        /// Of the last wish that it answered.
+        number: u64,
+        /// Whether nobody wanted that.
+        lost: bool,
+    },
 }

@@ -5,20 +5,23 @@ use crate::{Handle, Problem, Window};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
 use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
 
 /// Wishes of the app that wait.
 const WISHES: usize = 1024;
-/// Lines that wait to be taken by the windows. Who takes none for so long stands still.
-const LINES: usize = 1024;
+/// Lines that wait to be taken by the windows, some seconds' worth. Who takes none for so long stands still.
+const LINES: usize = 256;
+/// How long a window may take to be made. Who takes longer stands still.
+const SHOWN: Duration = Duration::from_secs(10);
 /// Wishes of the windows that are worked on.
 const ASKED: usize = 256;
 /// How long a process without a window is kept for the next one: approvals come in rows.
@@ -48,6 +51,7 @@ enum Wish {
     Show(Window),
     Close(Window),
     Event(Option<Window>, &'static str, Box<RawValue>),
+    Stop(oneshot::Sender<()>),
 }
 
 impl WindowsProcess {
@@ -66,6 +70,8 @@ impl WindowsProcess {
             failed: Box::new(failed),
             wishes,
             process: None,
+            shows: 0,
+            ending: JoinSet::new(),
         };
         (Self(send), owner)
     }
@@ -88,6 +94,15 @@ impl WindowsProcess {
         }
     }
 
+    /// Ends the process, and comes back when it has ended.
+    pub async fn stop(&self) {
+        let (ended, wait) = oneshot::channel();
+        if self.0.send(Wish::Stop(ended)).await.is_ok() {
+            // The owner is bounded itself.
+            let _ = wait.await;
+        }
+    }
+
     fn wish(&self, wish: Wish) {
         if let Err(error) = self.0.try_send(wish) {
             tracing::warn!(%error, "the windows are behind; something is not shown");
@@ -100,8 +115,10 @@ struct Process {
     says: FramedRead<Box<dyn AsyncRead + Unpin + Send>, LinesCodec>,
     hears: mpsc::Sender<ToWindows>,
     child: Option<Child>,
-    /// What it has, or makes.
-    open: BTreeSet<Window>,
+    /// What it has, or makes, and for which wish.
+    open: BTreeMap<Window, u64>,
+    /// Wishes that it has not answered.
+    unanswered: BTreeMap<Window, Instant>,
     /// When the windows that are not painted were asked for.
     asked: HashMap<Window, Instant>,
     /// When windows were asked for after it had begun.
@@ -119,6 +136,10 @@ pub struct WindowsOwner {
     failed: Box<dyn FnMut(&str) + Send>,
     wishes: mpsc::Receiver<Wish>,
     process: Option<Process>,
+    /// Counts what was asked to be shown.
+    shows: u64,
+    /// Processes that were told to end.
+    ending: JoinSet<()>,
 }
 
 /// What happens next.
@@ -135,13 +156,19 @@ impl WindowsOwner {
     pub async fn run(mut self) {
         loop {
             match self.next().await {
+                Next::Wish(Some(Wish::Stop(ended))) => {
+                    self.stop().await;
+                    // Nobody needs to wait for it.
+                    let _ = ended.send(());
+                    return;
+                }
                 Next::Wish(Some(wish)) => self.wish(wish),
                 Next::Wish(None) => return,
                 Next::Said(message) => self.said(message),
                 Next::Gone(why) => self.gone(why),
                 Next::Idle => {
                     if let Some(process) = self.process.take() {
-                        end(process);
+                        self.end(process);
                     }
                 }
             }
@@ -153,10 +180,12 @@ impl WindowsOwner {
             return Next::Wish(self.wishes.recv().await);
         };
         while process.answers.try_join_next().is_some() {}
-        let ends_at = process.ends_at;
-        let idle = async {
-            match ends_at {
-                Some(at) => sleep_until(at).await,
+        while self.ending.try_join_next().is_some() {}
+        let idle = until(process.ends_at);
+        let stuck = until(process.unanswered.values().min().map(|asked| *asked + SHOWN));
+        let ended = async {
+            match &mut process.child {
+                Some(child) => drop(child.wait().await),
                 None => std::future::pending().await,
             }
         };
@@ -177,6 +206,9 @@ impl WindowsOwner {
                 None => Next::Gone("it ended"),
             },
             () = idle => Next::Idle,
+            () = stuck => Next::Gone("it stands still"),
+            // What it started may hold its pipes longer than it lives.
+            () = ended => Next::Gone("it ended"),
         }
     }
 
@@ -191,11 +223,14 @@ impl WindowsOwner {
                     if again {
                         process.again.insert(window, Instant::now());
                     }
+                    self.shows += 1;
+                    let (number, now) = (self.shows, Instant::now());
                     process.ends_at = None;
-                    if process.open.insert(window) {
-                        process.asked.insert(window, Instant::now());
+                    process.unanswered.entry(window).or_insert(now);
+                    if process.open.insert(window, number).is_none() {
+                        process.asked.insert(window, now);
                     }
-                    self.say(ToWindows::Show(window));
+                    self.say(ToWindows::Show { window, number });
                 }
             }
             Wish::Close(window) => {
@@ -203,7 +238,7 @@ impl WindowsOwner {
                     self.say(ToWindows::Close(window));
                 }
             }
-            // Who is not there asks for everything when it comes.
+            // Who is not there asks for everything when it comes, and is told then what it missed.
             Wish::Event(window, event, payload) => {
                 if self.has(window) {
                     self.say(ToWindows::Event {
@@ -213,13 +248,15 @@ impl WindowsOwner {
                     });
                 }
             }
+            // Ends the loop, see there.
+            Wish::Stop(_) => {}
         }
     }
 
     /// Whether there is this window, or any.
     fn has(&self, window: Option<Window>) -> bool {
         self.process.as_ref().is_some_and(|process| match window {
-            Some(window) => process.open.contains(&window),
+            Some(window) => process.open.contains_key(&window),
             None => !process.open.is_empty(),
         })
     }
@@ -234,7 +271,8 @@ impl WindowsOwner {
                     says: FramedRead::new(ends.says, LinesCodec::new_with_max_length(LONGEST_LINE)),
                     hears,
                     child: ends.child,
-                    open: BTreeSet::new(),
+                    open: BTreeMap::new(),
+                    unanswered: BTreeMap::new(),
                     asked: HashMap::new(),
                     again: HashMap::new(),
                     ends_at: None,
@@ -245,7 +283,7 @@ impl WindowsOwner {
             Err(error) => {
                 tracing::error!(%error, "the process of the windows cannot be started");
                 (self.failed)(&error.to_string());
-                self.desk.closed(window.label());
+                self.desk.lost(window.label());
                 false
             }
         }
@@ -264,6 +302,10 @@ impl WindowsOwner {
         let Some(process) = &mut self.process else { return };
         match message {
             FromWindows::Ask { id, label, ask } => {
+                // What a window asked for that is gone by now is nobody's wish.
+                if Window::of_label(&label).is_some_and(|window| !process.open.contains_key(&window)) {
+                    return;
+                }
                 // Each has a deadline in the controller.
                 if process.answers.len() >= ASKED {
                     let busy = Problem::new("busy", "too much was asked for at once; wait for what runs");
@@ -288,13 +330,27 @@ impl WindowsOwner {
                     tracing::info!(window = window.label(), took_ms, "painted");
                 }
             }
-            FromWindows::Closed(window) => {
-                process.open.remove(&window);
-                process.asked.remove(&window);
+            FromWindows::Shown { window, number } => {
+                if process.open.get(&window) == Some(&number) {
+                    process.unanswered.remove(&window);
+                }
+            }
+            FromWindows::Closed { window, number, lost } => {
+                // The next of its name may have been asked for meanwhile.
+                if process.open.get(&window).is_some_and(|last| *last <= number) {
+                    process.open.remove(&window);
+                    process.asked.remove(&window);
+                    process.unanswered.remove(&window);
+                }
                 if process.open.is_empty() {
                     process.ends_at = Some(Instant::now() + LINGER);
                 }
-                self.desk.closed(window.label());
+                if lost {
+                    (self.failed)("its page crashed");
+                    self.desk.lost(window.label());
+                } else {
+                    self.desk.closed(window.label());
+                }
             }
         }
     }
@@ -309,31 +365,49 @@ impl WindowsOwner {
             asked.is_some_and(|asked| asked.elapsed() < CROSSED)
         };
         let (again, open): (Vec<Window>, Vec<Window>) =
-            std::mem::take(&mut process.open).into_iter().partition(crossed);
+            std::mem::take(&mut process.open).into_keys().partition(crossed);
         if !open.is_empty() {
             tracing::error!(why, "the process of the windows is gone");
             (self.failed)(why);
         }
         for window in open {
-            self.desk.closed(window.label());
+            self.desk.lost(window.label());
         }
-        end(process);
+        self.end(process);
         for window in again {
+            // What it knew is gone with it.
+            self.desk.closed(window.label());
             self.wish(Wish::Show(window));
         }
     }
+
+    /// Ends a process: it goes by itself when nobody speaks to it any more, and is made to when it does not.
+    fn end(&mut self, process: Process) {
+        let Process { child, .. } = process;
+        if let Some(mut child) = child {
+            self.ending.spawn(async move {
+                if tokio::time::timeout(ENDING, child.wait()).await.is_err() {
+                    tracing::warn!("the process of the windows does not end by itself");
+                    let _ = child.kill().await;
+                }
+            });
+        }
+    }
+
+    /// Ends all that was started, and waits for it.
+    async fn stop(&mut self) {
+        if let Some(process) = self.process.take() {
+            self.end(process);
+        }
+        while self.ending.join_next().await.is_some() {}
+    }
 }
 
-/// Ends a process: it goes by itself when nobody speaks to it any more, and is made to when it does not.
-fn end(process: Process) {
-    let Process { child, .. } = process;
-    if let Some(mut child) = child {
-        tokio::spawn(async move {
-            if tokio::time::timeout(ENDING, child.wait()).await.is_err() {
-                tracing::warn!("the process of the windows does not end by itself");
-                let _ = child.kill().await;
-            }
-        });
+/// Waits for a moment that may never come.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

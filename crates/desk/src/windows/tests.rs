@@ -5,6 +5,7 @@ use crate::controller::tests_handle;
 use crate::{Ask, EnrollForm, Handle, Problem, Window};
 use drawbridge_wire::Secret;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +29,7 @@ struct App {
 #[derive(Debug, PartialEq)]
 enum Seen {
     Closed(Window),
+    Lost(Window),
     Asked(Window, String),
 }
 
@@ -35,8 +37,12 @@ fn app(answer: impl Fn(&Ask) -> Result<Value, Problem> + Send + 'static) -> App 
     let (saw, seen) = mpsc::unbounded_channel();
     let asked = saw.clone();
     let desk = tests_handle(
-        move |window| {
-            let _ = saw.send(Seen::Closed(window));
+        move |window, lost| {
+            let _ = saw.send(if lost {
+                Seen::Lost(window)
+            } else {
+                Seen::Closed(window)
+            });
         },
         move |window, ask| {
             let _ = asked.send(Seen::Asked(window, format!("{ask:?}")));
@@ -87,7 +93,12 @@ impl App {
             let _ = show.send(message);
         });
         let ended = tokio::spawn(work);
-        Process { front, shown, ended }
+        Process {
+            front,
+            shown,
+            ended,
+            numbers: HashMap::new(),
+        }
     }
 
     async fn sees(&mut self) -> Seen {
@@ -103,9 +114,36 @@ struct Process {
     front: Front,
     shown: mpsc::UnboundedReceiver<ToWindows>,
     ended: tokio::task::JoinHandle<()>,
+    /// Of the last wish for each window.
+    numbers: HashMap<Window, u64>,
 }
 
 impl Process {
+    /// Takes the wish for a window, which must be next, and answers it.
+    async fn is_shown(&mut self, window: Window) {
+        self.is_asked(window).await;
+        self.front.shown(window.label(), self.numbers[&window]);
+    }
+
+    /// The same without an answer.
+    async fn is_asked(&mut self, window: Window) {
+        let message = timeout(SOON, self.shown.recv()).await.unwrap().unwrap();
+        let ToWindows::Show {
+            window: which,
+            number,
+        } = message
+        else {
+            panic!("{message:?}");
+        };
+        assert_eq!(which, window);
+        self.numbers.insert(window, number);
+    }
+
+    /// A window is gone, of the last wish for it.
+    fn closes(&self, window: Window) {
+        self.front.closed(window.label(), self.numbers[&window], false);
+    }
+
     async fn hears(&mut self) -> Value {
         let message = timeout(SOON, self.shown.recv()).await.unwrap().unwrap();
         serde_json::to_value(message).unwrap()
@@ -125,9 +163,9 @@ async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
     app.windows.close(Window::Main);
     app.windows.show(Window::Main);
     let mut one = app.process().await;
-    assert_eq!(one.hears().await, json!({"show": "main"}));
+    one.is_shown(Window::Main).await;
     app.windows.show(Window::Approval);
-    assert_eq!(one.hears().await, json!({"show": "approval"}));
+    one.is_shown(Window::Approval).await;
     app.windows.tell(Some(Window::Main), "go", &"threads");
     let go = json!({"event": {"window": "main", "event": "go", "payload": "threads"}});
     assert_eq!(one.hears().await, go);
@@ -136,21 +174,21 @@ async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
     assert_eq!(one.hears().await, view);
     app.windows.close(Window::Approval);
     assert_eq!(one.hears().await, json!({"close": "approval"}));
-    one.front.closed("approval");
+    one.closes(Window::Approval);
     assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
     // The other window keeps it.
     tokio::time::advance(Duration::from_secs(60)).await;
     app.windows.tell(Some(Window::Approval), "approval", &Value::Null);
     app.windows.tell(Some(Window::Main), "go", &"connections");
     assert_eq!(one.hears().await["event"]["payload"], "connections");
-    one.front.closed("main");
+    one.closes(Window::Main);
     assert_eq!(app.sees().await, Seen::Closed(Window::Main));
     timeout(SOON, one.ended).await.unwrap().unwrap();
     assert_eq!(app.failed(), Vec::<String>::new(), "that is how it should be");
 
     app.windows.show(Window::Main);
     let mut two = app.process().await;
-    assert_eq!(two.hears().await, json!({"show": "main"}));
+    two.is_shown(Window::Main).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,11 +196,11 @@ async fn a_process_without_a_window_is_kept_for_a_moment() {
     let mut app = app(nothing);
     app.windows.show(Window::Approval);
     let mut one = app.process().await;
-    one.hears().await;
-    one.front.closed("approval");
+    one.is_shown(Window::Approval).await;
+    one.closes(Window::Approval);
     assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
     app.windows.show(Window::Approval);
-    assert_eq!(one.hears().await, json!({"show": "approval"}));
+    one.is_shown(Window::Approval).await;
     tokio::time::advance(Duration::from_secs(60)).await;
     app.windows.tell(None, "view", &1);
     assert_eq!(one.hears().await["event"]["payload"], 1, "it is still there");
@@ -215,11 +253,11 @@ async fn a_process_that_crashes_closes_its_windows_and_the_next_one_starts_anew(
     let mut app = app(nothing);
     app.windows.show(Window::Main);
     let mut one = app.process().await;
-    one.hears().await;
+    one.is_shown(Window::Main).await;
     let asks = one.front.clone();
     one.ended.abort();
     drop(one.shown);
-    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.sees().await, Seen::Lost(Window::Main));
     assert_eq!(app.failed(), ["it ended"], "the person is told, once");
     assert_eq!(
         asks.ask("main", Ask::Snapshot).await.unwrap_err().code,
@@ -227,7 +265,7 @@ async fn a_process_that_crashes_closes_its_windows_and_the_next_one_starts_anew(
     );
     app.windows.show(Window::Main);
     let mut two = app.process().await;
-    assert_eq!(two.hears().await, json!({"show": "main"}));
+    two.is_shown(Window::Main).await;
 }
 
 #[tokio::test]
@@ -235,18 +273,23 @@ async fn a_window_that_is_asked_for_while_its_process_ends_comes_from_the_next()
     let mut app = app(nothing);
     app.windows.show(Window::Main);
     let mut one = app.process().await;
-    one.hears().await;
+    one.is_shown(Window::Main).await;
     app.windows.show(Window::Approval);
-    assert_eq!(one.hears().await, json!({"show": "approval"}));
+    one.is_shown(Window::Approval).await;
     one.ended.abort();
     drop(one.shown);
-    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.sees().await, Seen::Lost(Window::Main));
+    assert_eq!(
+        app.sees().await,
+        Seen::Closed(Window::Approval),
+        "what the dialog knew is forgotten"
+    );
     let mut two = app.process().await;
-    assert_eq!(two.hears().await, json!({"show": "approval"}));
+    two.is_shown(Window::Approval).await;
     // But not for ever: this one was begun for it.
     two.ended.abort();
     drop(two.shown);
-    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    assert_eq!(app.sees().await, Seen::Lost(Window::Approval));
     assert!(app.started.try_recv().is_err(), "no third one");
 }
 
@@ -254,8 +297,12 @@ async fn a_window_that_is_asked_for_while_its_process_ends_comes_from_the_next()
 async fn a_process_that_cannot_be_started_is_told_to_the_person_and_asked_for_again() {
     let (saw, seen) = mpsc::unbounded_channel();
     let desk = tests_handle(
-        move |window| {
-            let _ = saw.send(Seen::Closed(window));
+        move |window, lost| {
+            let _ = saw.send(if lost {
+                Seen::Lost(window)
+            } else {
+                Seen::Closed(window)
+            });
         },
         |_, ask| nothing(&ask),
     );
@@ -269,11 +316,11 @@ async fn a_process_that_cannot_be_started_is_told_to_the_person_and_asked_for_ag
         Ok(ours)
     });
     app.windows.show(Window::Main);
-    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.sees().await, Seen::Lost(Window::Main));
     assert_eq!(app.failed(), ["no such file"]);
     app.windows.show(Window::Main);
     let mut one = app.process().await;
-    assert_eq!(one.hears().await, json!({"show": "main"}));
+    one.is_shown(Window::Main).await;
 }
 
 #[tokio::test]
@@ -282,7 +329,7 @@ async fn nonsense_from_a_process_ends_it() {
     app.windows.show(Window::Main);
     let mut stream = timeout(SOON, app.started.recv()).await.unwrap().unwrap();
     stream.write_all(b"\0\xff nonsense\n").await.unwrap();
-    assert_eq!(app.sees().await, Seen::Closed(Window::Main));
+    assert_eq!(app.sees().await, Seen::Lost(Window::Main));
     assert_eq!(app.failed().len(), 1, "{:?}", app.failed());
 }
 
@@ -302,7 +349,7 @@ async fn a_process_that_stands_still_is_ended() {
             }
         }
     };
-    assert_eq!(timeout(SOON, told).await.unwrap(), Seen::Closed(Window::Main));
+    assert_eq!(timeout(SOON, told).await.unwrap(), Seen::Lost(Window::Main));
     assert_eq!(app.failed(), ["it stands still"]);
 }
 
@@ -312,7 +359,7 @@ async fn depth_is_no_reason_to_lose_a_view() {
     let mut app = app(nothing);
     app.windows.show(Window::Main);
     let mut one = app.process().await;
-    one.hears().await;
+    one.is_shown(Window::Main).await;
     let mut deep = json!(1);
     for _ in 0..125 {
         deep = json!([deep]);
@@ -323,4 +370,87 @@ async fn depth_is_no_reason_to_lose_a_view() {
         panic!("{message:?}");
     };
     assert_eq!(payload.get(), deep.to_string());
+}
+
+/// A window that is said to be gone may be the one before the one that is wanted.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_a_window_is_not_taken_for_the_next_of_its_name() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Approval);
+    let mut one = app.process().await;
+    one.is_shown(Window::Approval).await;
+    let first = one.numbers[&Window::Approval];
+    app.windows.close(Window::Approval);
+    app.windows.show(Window::Approval);
+    assert_eq!(one.hears().await, json!({"close": "approval"}));
+    one.is_shown(Window::Approval).await;
+    one.front.closed("approval", first, false);
+    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    // The second one is there, is told, and keeps the process.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    app.windows.tell(Some(Window::Approval), "approval", &2);
+    assert_eq!(one.hears().await["event"]["payload"], 2);
+    one.closes(Window::Approval);
+    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    timeout(SOON, one.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_does_not_come_is_given_up_and_told_of() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    let mut one = app.process().await;
+    one.is_asked(Window::Main).await;
+    assert_eq!(app.sees().await, Seen::Lost(Window::Main));
+    assert_eq!(app.failed(), ["it stands still"]);
+    app.windows.show(Window::Main);
+    let mut two = app.process().await;
+    two.is_shown(Window::Main).await;
+}
+
+#[tokio::test]
+async fn a_page_that_crashes_is_told_of() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Approval);
+    let mut one = app.process().await;
+    one.is_shown(Window::Approval).await;
+    one.front.closed("approval", one.numbers[&Window::Approval], true);
+    assert_eq!(app.sees().await, Seen::Lost(Window::Approval));
+    assert_eq!(app.failed(), ["its page crashed"]);
+}
+
+#[tokio::test]
+async fn stopping_ends_the_process_without_a_word() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    let mut one = app.process().await;
+    one.is_shown(Window::Main).await;
+    timeout(SOON, app.windows.stop()).await.unwrap();
+    timeout(SOON, one.ended).await.unwrap().unwrap();
+    assert_eq!(app.failed(), Vec::<String>::new());
+    assert!(app.seen.try_recv().is_err());
+    app.windows.show(Window::Main);
+    timeout(SOON, app.windows.stop()).await.unwrap();
+    assert!(app.started.try_recv().is_err(), "nothing is started any more");
+}
+
+#[tokio::test]
+async fn a_window_that_is_gone_asks_for_nothing() {
+    let mut app = app(nothing);
+    app.windows.show(Window::Main);
+    app.windows.show(Window::Approval);
+    let mut one = app.process().await;
+    one.is_shown(Window::Main).await;
+    one.is_shown(Window::Approval).await;
+    one.closes(Window::Approval);
+    let late = one.front.clone();
+    let late = tokio::spawn(async move { late.ask("approval", Ask::Snapshot).await });
+    assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    one.front.ask("main", Ask::Snapshot).await.unwrap();
+    assert_eq!(app.sees().await, Seen::Asked(Window::Main, "Snapshot".to_owned()));
+    late.abort();
+    assert!(
+        app.seen.try_recv().is_err(),
+        "only the one that is there was heard"
+    );
 }
