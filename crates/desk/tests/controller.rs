@@ -138,6 +138,37 @@ async fn quit_with_running_turns_asks_and_then_gives_the_lease_back() {
     app.ended().await;
 }
 
+/// The window that the question opens hears nothing before its page is there.
+// proves S0.01
+#[tokio::test]
+async fn a_window_that_opens_for_a_question_is_asked_once_its_page_is_there() {
+    let dir = place();
+    let mut state = view(dir.path());
+    state.threads = vec![thread("T")];
+    let (mut app, _host, _end) = begin(dir.path(), &state).await;
+    // Closed, as at rest.
+    app.desk.closed("main");
+    app.desk.clicked(Action::Quit);
+    app.until(|did| (did == Did::AskQuit(1)).then_some(())).await;
+    app.ask("main", Ask::Snapshot).await.unwrap();
+    app.until(|did| (did == Did::AskQuit(1)).then_some(())).await;
+    // Once: a page that looks again is not asked again.
+    app.ask("main", Ask::Snapshot).await.unwrap();
+    app.desk.closed("main");
+    app.desk.clicked(Action::OpenThreads);
+    app.ask("main", Ask::Snapshot).await.unwrap();
+    let mut pages = 0;
+    while pages < 2 {
+        let page = app.until(|did| match did {
+            Did::Go(page) => Some(page),
+            Did::AskQuit(_) => panic!("asked without a reason"),
+            _ => None,
+        });
+        assert_eq!(page.await, Page::Threads);
+        pages += 1;
+    }
+}
+
 #[tokio::test]
 async fn turns_that_go_on_without_us_are_no_reason_to_ask() {
     let dir = place();
