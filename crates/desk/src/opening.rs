@@ -19,17 +19,30 @@ pub(crate) fn skill(view: &SkillsView, id: &str) -> Result<PathBuf, Problem> {
 }
 
 /// The file a window means: that of a skill, or one of instructions.
-pub(crate) fn file(view: &SkillsView, id: &str) -> Result<Opening, Problem> {
+pub(crate) fn file(view: &SkillsView, id: &str) -> Result<Vec<Opening>, Problem> {
     let instructions = view.instructions.iter().map(|file| &file.path);
     let mut files = view.skills.iter().map(|skill| &skill.path).chain(instructions);
     let found = files.find(|path| is(path, id)).cloned();
-    found.map(Opening::Text).ok_or_else(|| unknown(id))
+    found
+        .map(|file| vec![Opening::Text(file)])
+        .ok_or_else(|| unknown(id))
 }
 
-/// The folder a window means: a root, or where a file lies that is named here.
-pub(crate) fn folder(view: &SkillsView, id: &str) -> Result<Opening, Problem> {
+/// The folder a window means: a root, or where a file lies that is named here. Where there may be no such folder
+/// others follow, and the first that is there is meant.
+pub(crate) fn folder(view: &SkillsView, id: &str) -> Result<Vec<Opening>, Problem> {
+    let folder = |path: &Path| Opening::Folder(path.to_owned());
     if let Some(root) = view.roots.iter().find(|root| is(&root.path, id)) {
-        return Ok(Opening::Folder(root.path.clone()));
+        if root.state == PRESENT {
+            return Ok(vec![folder(&root.path)]);
+        }
+        // There is nothing to see in it. What can be done about that is done where it lies.
+        let above: Vec<_> = root.path.ancestors().skip(1).map(folder).collect();
+        return if above.is_empty() {
+            Err(unknown(id))
+        } else {
+            Ok(above)
+        };
     }
     let of_roots = view.roots.iter().flat_map(|root| &root.problems);
     let of_skills = view.skills.iter().flat_map(|skill| &skill.problems);
@@ -40,9 +53,12 @@ pub(crate) fn folder(view: &SkillsView, id: &str) -> Result<Opening, Problem> {
     named
         .find(|path| is(path, id))
         .and_then(|path| path.parent())
-        .map(|folder| Opening::Folder(folder.to_owned()))
+        .map(|parent| vec![folder(parent)])
         .ok_or_else(|| unknown(id))
 }
+
+/// The state of a root that can be looked into.
+const PRESENT: &str = "present";
 
 fn is(path: &Path, id: &str) -> bool {
     path.as_os_str() == id
