@@ -1,6 +1,7 @@
 //! What a window may have opened of the skills: what the host named, and only as a text or a folder.
 
 use crate::{Opening, Problem};
+use drawbridge_consent::visible_line;
 use drawbridge_wire::skills::SkillsView;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -67,7 +68,10 @@ fn is(path: &Path, id: &str) -> bool {
 fn unknown(id: &str) -> Problem {
     Problem::new(
         "unknown_skill",
-        format!("the host does not list {id} any more; look at the list again"),
+        format!(
+            "the host does not list {} any more; look at the list again",
+            visible_line(id)
+        ),
     )
 }
 
@@ -84,7 +88,7 @@ impl Opening {
                 Ok(found) if found.is_dir() && folder.is_absolute() => Ok(()),
                 Ok(_) => Err(Problem::new(
                     "not_a_folder",
-                    format!("{} is no folder; look at it in a terminal", folder.display()),
+                    format!("{} is no folder; look at it in a terminal", shown(folder)),
                 )),
                 Err(error) => Err(away(folder, &error)),
             },
@@ -100,7 +104,7 @@ fn text(file: &Path) -> Result<(), Problem> {
     if file.extension().is_none_or(|ending| ending != "md") {
         return Err(Problem::new(
             "not_a_text",
-            format!("{} is not named as a text; look at its folder", file.display()),
+            format!("{} is not named as a text; look at its folder", shown(file)),
         ));
     }
     // What is judged from here on is one and the same file, whatever its name means meanwhile. Should it have
@@ -121,7 +125,7 @@ fn text(file: &Path) -> Result<(), Problem> {
             format!(
                 "{} may be run as a program, so it is not opened from here; take that away (chmod a-x), or look at \
                  its folder",
-                file.display()
+                shown(file)
             ),
         ));
     }
@@ -134,7 +138,7 @@ fn text(file: &Path) -> Result<(), Problem> {
             "not_a_text",
             format!(
                 "{} {what}, and another program than an editor might take it; open its folder instead",
-                file.display()
+                shown(file)
             ),
         )),
     }
@@ -204,19 +208,24 @@ fn not_a_file(file: &Path) -> Problem {
         "not_a_file",
         format!(
             "{} is no file of its own (a link, a pipe or a folder), so it is not opened; look at its folder",
-            file.display()
+            shown(file)
         ),
     )
 }
 
+/// A path in a sentence, hidden signs visible: who named it is not who reads it.
+fn shown(path: &Path) -> String {
+    visible_line(&path.to_string_lossy())
+}
+
 fn away(path: &Path, error: &std::io::Error) -> Problem {
     if error.kind() == ErrorKind::NotFound {
-        let message = format!("{} is not there any more; rescan", path.display());
+        let message = format!("{} is not there any more; rescan", shown(path));
         return Problem::new("not_there", message);
     }
     Problem::new(
         "unreadable",
-        format!("cannot look at {}: {error}; see its permissions", path.display()),
+        format!("cannot look at {}: {error}; see its permissions", shown(path)),
     )
 }
 
@@ -321,6 +330,41 @@ mod tests {
         assert_eq!(code(&Opening::Folder(at("link"))), "fine");
         assert_eq!(code(&Opening::Folder(at("file"))), "not_a_folder");
         assert_eq!(code(&Opening::Folder(at("gone"))), "not_there");
+    }
+
+    #[test]
+    fn hidden_signs_of_a_path_are_named_in_what_is_said_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(format!("\u{202e}{name}\u{1b}[31m\n.md"));
+        std::fs::write(at("web"), "<html>").unwrap();
+        std::fs::write(at("run"), "").unwrap();
+        std::fs::set_permissions(at("run"), PermissionsExt::from_mode(0o755)).unwrap();
+        symlink(at("web"), at("link")).unwrap();
+        let unnamed = dir.path().join("\u{202e}\u{1b}\n.exe");
+        std::fs::write(&unnamed, "x").unwrap();
+        let stray = at("stray").to_string_lossy().into_owned();
+        let refused = [
+            (Opening::Text(at("web")).check(), "not_a_text"),
+            (Opening::Text(unnamed).check(), "not_a_text"),
+            (Opening::Text(at("run")).check(), "executable"),
+            (Opening::Text(at("link")).check(), "not_a_file"),
+            (Opening::Text(at("gone")).check(), "not_there"),
+            (Opening::Text(at("web").join("in.md")).check(), "unreadable"),
+            (Opening::Folder(at("web")).check(), "not_a_folder"),
+            (Opening::Folder(at("gone")).check(), "not_there"),
+            (file(&SkillsView::default(), &stray).map(drop), "unknown_skill"),
+            (folder(&SkillsView::default(), &stray).map(drop), "unknown_skill"),
+            (skill(&SkillsView::default(), &stray).map(drop), "unknown_skill"),
+        ];
+        for (refused, code) in refused {
+            let problem = refused.unwrap_err();
+            assert_eq!(problem.code, code);
+            assert!(
+                !problem.message.contains(['\u{202e}', '\u{1b}', '\n']),
+                "{problem:?}"
+            );
+            assert!(problem.message.contains("RIGHT-TO-LEFT OVERRIDE"), "{problem:?}");
+        }
     }
 
     fn nix_fifo(path: &Path) {
