@@ -96,6 +96,27 @@ test("a switch that is refused and a file that is not opened say why, without a 
   }
 });
 
+test("what is refused beside an open skill is seen in a narrow window, too", async () => {
+  const refused = { skill_set: { __error: { code: "overruled", message: "Change it there." } }, skill_open: { __error: { code: "executable", message: "Take that away (chmod a-x)." } } };
+  for (const width of [380, 1200]) {
+    const page = await opened(refused, { width }, GIT);
+    const detail = page.getByRole("region", { name: "What is known of it" });
+    for (const [press, words] of [["Open the file", "chmod a-x"], ["Open the folder", "chmod a-x"], ["Codex uses git-history", "git-history stayed on"]] as const) {
+      await detail.getByRole(press.startsWith("Open") ? "button" : "switch", { name: press }).click();
+      await page.getByRole("alert").getByText(words).waitFor({ timeout: 3000 });
+      const box = await page.getByRole("alert").boundingBox();
+      expect(box !== null && box.y >= 0 && box.y + box.height <= 760, `${press} at ${width} px: ${JSON.stringify(box)}`).toBe(true);
+      await page.getByRole("button", { name: "Understood" }).click();
+      expect(await page.getByRole("alert").count()).toBe(0);
+    }
+    await detail.getByRole("button", { name: "Open the file" }).click();
+    await page.getByRole("alert").waitFor();
+    expect(await overflows(page)).toBeLessThanOrEqual(0);
+    expect((await axe(page)).join("\n")).toBe("");
+    await page.context().close();
+  }
+});
+
 test("markup, terminal codes and signs that turn text stay text, and turn nothing around them", async () => {
   const path = `${HOME}/${HOSTILE}/SKILL.md`;
   const bad = skillProblem(path, { severity: "warning", code: HOSTILE, message: HOSTILE });

@@ -160,6 +160,36 @@ describe("the page", () => {
     expect(screen.queryByRole("alert")).toBeNull();
   });
 
+  test.each([
+    ["timeout", "may not have changed"],
+    ["codex_refused", "may not have changed"],
+    ["codex_answer", "may not have changed"],
+    ["no_agent", "stayed on"],
+  ])("a switch is said to have stayed only when that is known: %s", async (code, title) => {
+    await show(state(), {
+      skill_set: () => {
+        throw { code, message: "Look again." };
+      },
+    });
+    await fireEvent.click(switchOf(GIT));
+    await pass(20);
+    expect(screen.getByRole("alert").textContent).toContain(`git-history ${title}`);
+  });
+
+  test("what the reason of a refusal quotes turns no text around it", async () => {
+    await show(state(), {
+      skill_open: () => {
+        throw { code: "not_there", message: "/a/\u202etxt\u001b[31m.md is not there any more" };
+      },
+    });
+    await fireEvent.click(button(`Open ${HOME}/api-notes/SKILL.md:2`));
+    await pass(20);
+    const said = screen.getByRole("alert").textContent;
+    expect(said).toContain("/a/‹U+202E RIGHT-TO-LEFT OVERRIDE›txt.md");
+    expect(said).not.toContain("\u202e");
+    expect(said).not.toContain("\u001b");
+  });
+
   test("a list that never has it does not keep the switch busy", async () => {
     await show();
     await fireEvent.click(switchOf(GIT));

@@ -216,6 +216,45 @@ async fn only_what_the_host_names_now_is_opened() {
 }
 
 #[tokio::test]
+async fn of_a_root_that_cannot_be_looked_into_the_folder_is_opened_that_it_lies_in() {
+    let mut scene = scene().await;
+    let at = scene.root.clone();
+    std::fs::write(at.join("file"), "x").unwrap();
+    symlink(at.join("nowhere"), at.join("link")).unwrap();
+    let lost = [
+        (at.join("file"), "not_a_folder", &at),
+        (at.join("link"), "missing", &at),
+        // What is there need not show what is in it.
+        (at.join("out"), "unreadable", &at),
+        (at.join("gone/further/skills"), "missing", &at),
+        (at.join("file/skills"), "missing", &at),
+    ];
+    let mut skills = scene.state.skills.clone();
+    for (path, state, _) in &lost {
+        let mut one = root(path);
+        one.state = (*state).into();
+        one.problems[0].path.clone_from(path);
+        skills.roots.push(one);
+    }
+    scene.end.change(Change::Skills(Box::new(skills))).await;
+    let asked = scene.app.desk.ask("main", Ask::Snapshot).await;
+    asked.expect("a window that is told");
+    scene
+        .app
+        .until(|did| match did {
+            Did::Tell(view) => view.host.filter(|host| host.skills.roots.len() == 6).map(drop),
+            _ => None,
+        })
+        .await;
+    for (path, state, folder) in lost.clone() {
+        let opened = scene.open(&path, true).await;
+        assert_eq!(opened, Ok(Opening::Folder(folder.clone())), "{path:?} {state}");
+    }
+    // It is opened itself where it is one, and only then.
+    assert_eq!(scene.open(&at, true).await, Ok(Opening::Folder(at.clone())));
+}
+
+#[tokio::test]
 async fn what_might_be_run_or_leads_elsewhere_is_not_handed_to_the_desktop() {
     let mut scene = scene().await;
     let file = scene.root.join("tool/SKILL.md");

@@ -101,7 +101,7 @@ impl<D: Desktop> Controller<D> {
             Ask::SetStartAtLogin { on } => self.set_start_at_login(on).map(|()| Value::Null),
             Ask::OpenConfig => match self.config_file() {
                 // The person's own file, wherever it was put.
-                Ok(file) => return self.open(Opening::Text(file), |_| Ok(()), reply),
+                Ok(file) => return self.open(vec![Opening::Text(file)], |_| Ok(()), reply),
                 Err(problem) => Err(problem),
             },
             Ask::CurrentCard => {
@@ -151,18 +151,28 @@ impl<D: Desktop> Controller<D> {
         true
     }
 
-    /// Opens something away from the loop, when it is what it was named as.
+    /// Opens away from the loop the first that is what it was named as.
     fn open(
         &mut self,
-        what: Opening,
-        check: impl FnOnce(&Opening) -> Result<(), Problem> + Send + 'static,
+        what: Vec<Opening>,
+        check: impl Fn(&Opening) -> Result<(), Problem> + Send + 'static,
         reply: Reply,
     ) -> bool {
-        let opener = self.desktop.opener(what.clone());
-        self.read(
-            move || check(&what).and_then(|()| opener()).map(|()| Value::Null),
-            reply,
-        )
+        let openers: Vec<_> = what
+            .into_iter()
+            .map(|one| (self.desktop.opener(one.clone()), one))
+            .collect();
+        let open = move || {
+            let mut wrong = None;
+            for (opener, one) in openers {
+                match check(&one) {
+                    Ok(()) => return opener().map(|()| Value::Null),
+                    Err(problem) => wrong = wrong.or(Some(problem)),
+                }
+            }
+            Err(wrong.unwrap_or_else(Problem::gone))
+        };
+        self.read(open, reply)
     }
 
     fn skills(&self) -> Result<&SkillsView, Problem> {
