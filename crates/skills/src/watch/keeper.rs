@@ -174,7 +174,6 @@ impl Keeper {
                 scan::scan(root)
             })
             .collect();
-        drop(before);
         // What came between the look and the watch was seen by neither.
         for look in 0..MOST_LOOKS {
             if !self.watch() {
@@ -189,7 +188,7 @@ impl Keeper {
                 *root = scan::scan(&root.root);
             }
         }
-        self.tell(&stale, polled);
+        self.tell(&before, &stale, polled);
     }
 
     /// Has the folders watched that should be. Whether there are new ones among them.
@@ -306,7 +305,7 @@ impl Keeper {
         }
     }
 
-    fn tell(&mut self, stale: &Stale, polled: bool) {
+    fn tell(&mut self, before: &[ScannedRoot], stale: &Stale, polled: bool) {
         let mut roots = self.scanned.clone();
         for root in &mut roots {
             // Only this thread has use for them, and a new empty folder is no news.
@@ -315,7 +314,8 @@ impl Keeper {
         check::check(&mut roots);
         let instructions = read_instructions(&self.places);
         let (changes, first) = match &self.told {
-            Some((before, files, _)) => (changes(before, &roots, files, &instructions), false),
+            // As scanned: what is wrong beside others is news, but no change of the skill it is said of.
+            Some((_, files, _)) => (changes(before, &self.scanned, files, &instructions), false),
             None => (Vec::new(), true),
         };
         let now = Instant::now();

@@ -258,6 +258,33 @@ fn other_places_are_looked_at_from_the_moment_they_are_known() {
     );
 }
 
+// proves S5.33: a warning that a neighbour brings is shown, and is no change
+#[test]
+fn a_skill_is_not_changed_by_another_that_takes_its_name() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    let old = put(&root, "one", "");
+    let in_project = put(&world.base().join("project/.agents/skills"), "far", "");
+    let mut eyes = world.watch();
+    let new = root.join("two/SKILL.md");
+    std::fs::create_dir_all(root.join("two")).unwrap();
+    let beside = root.join("two/new");
+    std::fs::write(&beside, text("one", "another")).unwrap();
+    std::fs::rename(&beside, &new).unwrap();
+    // One of the same scope, and one that comes first.
+    std::fs::write(&in_project, text("one", "third")).unwrap();
+    let warned = |skill: &Skill, code| skill.problems.iter().any(|problem| problem.code == code);
+    eyes.skill(&new, |skill| warned(skill, "duplicate_name"));
+    eyes.skill(&in_project, |skill| skill.name == "one");
+    eyes.skill(&old, |skill| warned(skill, "duplicate_name"));
+    // And back.
+    std::fs::remove_dir_all(root.join("two")).unwrap();
+    eyes.skill(&old, |skill| warned(skill, "shadowed"));
+    let of_new = eyes.changes.iter().filter(|change| change.path == new);
+    assert_eq!(of_new.last().unwrap().kind, ChangeKind::Deleted);
+    assert_eq!(eyes.kinds(&old), [], "nobody touched it");
+}
+
 #[test]
 fn who_asks_is_told_even_when_nothing_changed() {
     let world = World::new();
