@@ -32,7 +32,7 @@ pub(super) struct Interest {
     /// Folders in which everything concerns a root.
     within: Vec<(PathBuf, usize)>,
     instructions: BTreeSet<PathBuf>,
-    switches: Option<PathBuf>,
+    switches: BTreeSet<PathBuf>,
 }
 
 impl Interest {
@@ -51,7 +51,7 @@ impl Interest {
             told.instructions = true;
             concerns = true;
         }
-        if self.switches.as_ref() == Some(path) {
+        if self.switches.contains(path) {
             told.switches = true;
             concerns = true;
         }
@@ -102,21 +102,14 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
     for folder in places.instruction_folders() {
         if let Ok(real) = folder.canonicalize() {
             plan.interest.instructions.insert(real.clone());
-            for file in places.instruction_files() {
-                if file.parent() == Some(&folder)
-                    && let Some(name) = file.file_name()
-                {
-                    plan.interest.instructions.insert(real.join(name));
-                }
-            }
             plan.folders.entry(real).or_insert(false);
         }
     }
-    plan.interest.switches = places
-        .codex_home
-        .canonicalize()
-        .ok()
-        .map(|home| home.join("config.toml"));
+    for file in places.instruction_files() {
+        let way = plan.way_of_file(&file);
+        plan.interest.instructions.extend(way);
+    }
+    plan.interest.switches = plan.way_of_file(&places.codex_home.join("config.toml"));
     plan
 }
 
@@ -138,6 +131,33 @@ impl Plan {
                 Err(_) => return,
             }
         }
+    }
+
+    /// A file that is read through links, in the folder it is named in and wherever these lead: what is of
+    /// interest. Its folders are watched.
+    fn way_of_file(&mut self, file: &Path) -> BTreeSet<PathBuf> {
+        let mut way = BTreeSet::new();
+        // One that leads to a device or a pipe is not read, and its folder may never be at rest.
+        let read = file.metadata().map_or(true, |found| found.is_file());
+        let Some(Ok(folder)) = file.parent().map(Path::canonicalize) else {
+            return way;
+        };
+        let mut next = file.file_name().map(|name| folder.join(name));
+        for _ in 0..MOST_HOPS {
+            let Some((folder, entry)) = next.as_deref().and_then(nearest) else {
+                break;
+            };
+            let here = folder.join(entry);
+            let linked = std::fs::read_link(&here).ok().filter(|_| read);
+            next = linked.map(|target| folder.join(target));
+            way.insert(here);
+            if way.len() > 1 {
+                // It may get another name.
+                way.insert(folder.clone());
+            }
+            self.folders.entry(folder).or_insert(false);
+        }
+        way
     }
 
     fn concerns(&mut self, path: PathBuf, number: usize) {

@@ -1,6 +1,6 @@
 //! Noticing changes, on the real file system.
 
-use crate::world::{World, put, skills, text};
+use crate::world::{Eyes, World, put, skills, text};
 use drawbridge_skills::watch::{SystemNotices, Times};
 use drawbridge_skills::{ChangeKind, Found, Places, RootKind, RootState, Skill, Watching};
 use std::path::Path;
@@ -173,6 +173,51 @@ fn instructions_are_watched_too() {
         eyes.until(|found| found.instructions.iter().all(|one| one.path != file));
         assert!(eyes.kinds(&file).contains(&ChangeKind::Deleted));
     }
+}
+
+// proves S5.35: instructions and configuration that lie elsewhere
+#[cfg(unix)]
+#[test]
+fn files_that_are_links_are_watched_where_they_lead() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    let base = world.base();
+    for folder in ["dotfiles", "kept"] {
+        std::fs::create_dir(base.join(folder)).unwrap();
+    }
+    let (config, more) = (base.join("dotfiles/codex.toml"), base.join("kept/more.md"));
+    std::fs::write(&config, "").unwrap();
+    std::fs::write(&more, "one").unwrap();
+    symlink(&config, base.join("codex/config.toml")).unwrap();
+    // In the same folder; and through a second link, by a path that is not absolute.
+    std::fs::write(base.join("project/CLAUDE.md"), "one").unwrap();
+    symlink("CLAUDE.md", base.join("project/AGENTS.md")).unwrap();
+    symlink(&more, base.join("dotfiles/between.md")).unwrap();
+    symlink("../dotfiles/between.md", base.join("codex/AGENTS.md")).unwrap();
+    let mut eyes = world.watch();
+    let size = |eyes: &mut Eyes, file: &str, size: u64| {
+        let file = base.join(file);
+        eyes.until(|found| {
+            let mut files = found.instructions.iter();
+            files.any(|one| one.path == file && one.size == size)
+        });
+    };
+    std::fs::write(base.join("project/CLAUDE.md"), "three").unwrap();
+    size(&mut eyes, "project/AGENTS.md", 5);
+    std::fs::write(&more, "three").unwrap();
+    size(&mut eyes, "codex/AGENTS.md", 5);
+    // The link between leads elsewhere: first to what is not there.
+    let other = base.join("kept/other.md");
+    std::fs::remove_file(base.join("dotfiles/between.md")).unwrap();
+    symlink(&other, base.join("dotfiles/between.md")).unwrap();
+    eyes.until(|found| {
+        let mut files = found.instructions.iter();
+        files.all(|one| one.path != base.join("codex/AGENTS.md"))
+    });
+    std::fs::write(&other, "eleven").unwrap();
+    size(&mut eyes, "codex/AGENTS.md", 6);
+    std::fs::write(&config, "[[skills.config]]\n").unwrap();
+    eyes.until(|found| found.switches);
 }
 
 // proves S5.30: what Codex writes at its first start
