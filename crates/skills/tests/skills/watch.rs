@@ -325,8 +325,8 @@ fn a_skill_is_not_changed_by_another_that_takes_its_name() {
     // And back.
     std::fs::remove_dir_all(root.join("two")).unwrap();
     eyes.skill(&old, |skill| warned(skill, "shadowed"));
-    let of_new = eyes.changes.iter().filter(|change| change.path == new);
-    assert_eq!(of_new.last().unwrap().kind, ChangeKind::Deleted);
+    let mut of_new = eyes.changes.iter().filter(|change| change.path == new);
+    assert_eq!(of_new.next_back().unwrap().kind, ChangeKind::Deleted);
     assert_eq!(eyes.kinds(&old), [], "nobody touched it");
 }
 
