@@ -45,6 +45,7 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         )
         .unwrap();
     }
+    std::fs::write(base.join("history"), "").unwrap();
     let places = Places {
         codex_home: base.join("codex"),
         home: Some(base.clone()),
@@ -77,4 +78,23 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         "nothing changed"
     );
     assert_eq!(woken(), before, "threads, times woken, ticks worked");
+    // Programs that read, and one that writes beside what is of interest.
+    for n in 0..100 {
+        let skill = base.join(format!("codex/skills/s{n}"));
+        std::fs::read(skill.join("SKILL.md")).unwrap();
+        assert_eq!(std::fs::read_dir(&skill).unwrap().count(), 1);
+    }
+    for folder in ["", "codex", "codex/skills"] {
+        assert!(std::fs::read_dir(base.join(folder)).unwrap().count() > 0);
+    }
+    std::fs::write(base.join("history"), "more").unwrap();
+    assert!(
+        found.recv_timeout(Duration::from_secs(1)).is_err(),
+        "nothing of interest changed"
+    );
+    assert_eq!(woken(), before, "threads, times woken, ticks worked");
+    // And still it is awake enough.
+    std::fs::write(base.join("codex/skills/s7/SKILL.md"), "---\nname: other\n---\n").unwrap();
+    let told = found.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(told.changes.len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::inbox::{Inbox, Told};
 use super::notice::{Notice, NoticeError, Noticer};
-use super::plan::{Folders, plan};
+use super::plan::{Folders, Reach, plan};
 use super::{Because, Found, Times, Watching};
 use crate::changes::{Change, compare, compare_instructions};
 use crate::coalesce::Coalesce;
@@ -44,8 +44,8 @@ pub(super) struct Keeper {
     noticer: Box<dyn Noticer>,
     found: Box<dyn FnMut(Found) + Send>,
     notice: Option<Box<dyn Notice>>,
-    /// What is watched: below too, and which folder it was.
-    watched: BTreeMap<PathBuf, (bool, Option<Identity>)>,
+    /// What is watched: how far, and which folder it was.
+    watched: BTreeMap<PathBuf, (Reach, Option<Identity>)>,
     coalesce: Coalesce,
     stale: Stale,
     polling: Option<Polling>,
@@ -237,7 +237,10 @@ impl Keeper {
         let unwanted: Vec<PathBuf> = self
             .watched
             .iter()
-            .filter(|(folder, (below, was))| folders.get(*folder) != Some(below) || *was != identity(folder))
+            .filter(|(folder, (reach, was))| {
+                let wanted = folders.get(*folder);
+                wanted.is_none_or(|wanted| wanted.below() != reach.below()) || *was != identity(folder)
+            })
             .map(|(folder, _)| folder.clone())
             .collect();
         for folder in unwanted {
@@ -246,8 +249,9 @@ impl Keeper {
         }
         let mut added = false;
         let mut failed = None;
-        for (folder, below) in folders {
-            if self.watched.contains_key(folder) {
+        for (folder, reach) in folders {
+            // Watched for less or more, it is told so; in between nothing is missed.
+            if self.watched.get(folder).is_some_and(|(was, _)| was == reach) {
                 continue;
             }
             if !new_ones {
@@ -255,9 +259,13 @@ impl Keeper {
                 return added;
             }
             let is = identity(folder);
-            match notice.watch(folder, *below) {
+            let watch = match reach {
+                Reach::Way => notice.watch_way(folder),
+                Reach::Files | Reach::Below => notice.watch(folder, reach.below()),
+            };
+            match watch {
                 Ok(()) => {
-                    self.watched.insert(folder.clone(), (*below, is));
+                    self.watched.insert(folder.clone(), (*reach, is));
                     added = true;
                 }
                 Err(NoticeError::Gone) => {}

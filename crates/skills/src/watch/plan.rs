@@ -2,7 +2,7 @@
 
 use super::inbox::Told;
 use super::notice::Event;
-use crate::model::{Root, RootKind, ScannedRoot};
+use crate::model::{Root, RootKind, RootState, ScannedRoot};
 use crate::places::Places;
 use crate::scan::SKILL_FILE;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,25 @@ use std::path::{Path, PathBuf};
 /// Links that are followed from a root to what it means.
 const MOST_HOPS: usize = 16;
 
-/// Folders to watch, without links; whether below them too.
-pub(super) type Folders = BTreeMap<PathBuf, bool>;
+/// Of what in a folder to be told. The later ones include the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// What comes, goes or gets another name: it is on the way to something.
+    Way,
+    /// Files that are written and what may be read, too.
+    Files,
+    /// The same in everything below it.
+    Below,
+}
+
+impl Reach {
+    pub(super) fn below(self) -> bool {
+        self == Reach::Below
+    }
+}
+
+/// Folders to watch, without links.
+pub(super) type Folders = BTreeMap<PathBuf, Reach>;
 
 /// What to watch.
 #[derive(Debug, Default)]
@@ -86,15 +103,18 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         // starts opens files.
         let above = root.root.path.parent().is_some_and(Path::is_dir);
         if above || root.root.kind != RootKind::Admin {
-            plan.way_to(&root.root.path, number);
+            // It may be opened to us.
+            let closed = root.state == RootState::Unreadable;
+            let reach = if closed { Reach::Files } else { Reach::Way };
+            plan.way_to(&root.root.path, number, reach);
         }
         if let Some(real) = &root.real {
             plan.interest.within.push((real.clone(), number));
             if below {
-                plan.folders.insert(real.clone(), true);
+                plan.have(real.clone(), Reach::Below);
             } else {
                 for folder in &root.folders {
-                    plan.folders.entry(folder.clone()).or_insert(false);
+                    plan.have(folder.clone(), Reach::Files);
                 }
             }
         }
@@ -102,7 +122,7 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
     for folder in places.instruction_folders() {
         if let Ok(real) = folder.canonicalize() {
             plan.interest.instructions.insert(real.clone());
-            plan.folders.entry(real).or_insert(false);
+            plan.have(real, Reach::Files);
         }
     }
     for file in places.instruction_files() {
@@ -116,7 +136,7 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
 impl Plan {
     /// The folder a root lies in, or the nearest one above that is there; and the same for every link
     /// between the root and what it means. Never anything below them.
-    fn way_to(&mut self, root: &Path, number: usize) {
+    fn way_to(&mut self, root: &Path, number: usize, reach: Reach) {
         let mut next = root.to_owned();
         for _ in 0..MOST_HOPS {
             let Some((folder, entry)) = nearest(&next) else {
@@ -124,7 +144,7 @@ impl Plan {
             };
             self.concerns(folder.clone(), number);
             self.concerns(folder.join(&entry), number);
-            self.folders.entry(folder.clone()).or_insert(false);
+            self.have(folder.clone(), reach);
             let here = folder.join(entry);
             match std::fs::read_link(&here) {
                 Ok(target) => next = folder.join(target),
@@ -150,14 +170,26 @@ impl Plan {
             let here = folder.join(entry);
             let linked = std::fs::read_link(&here).ok().filter(|_| read);
             next = linked.map(|target| folder.join(target));
+            let here_is_file = here.symlink_metadata().is_ok_and(|found| found.is_file());
             way.insert(here);
             if way.len() > 1 {
                 // It may get another name.
                 way.insert(folder.clone());
             }
-            self.folders.entry(folder).or_insert(false);
+            // Links and what is not there are not written.
+            let reach = if read && here_is_file {
+                Reach::Files
+            } else {
+                Reach::Way
+            };
+            self.have(folder, reach);
         }
         way
+    }
+
+    fn have(&mut self, folder: PathBuf, reach: Reach) {
+        let had = self.folders.entry(folder).or_insert(reach);
+        *had = reach.max(*had);
     }
 
     fn concerns(&mut self, path: PathBuf, number: usize) {
