@@ -69,7 +69,8 @@ struct Place<'a> {
 }
 
 /// Compares two looks. Roots that were not looked at before are no news, and neither is what is in roots
-/// that nobody looks at any more.
+/// that nobody looks at any more. Both are as [`crate::scan::scan`] left them: after [`crate::check::check`]
+/// a new neighbour would pass for a change.
 #[must_use]
 pub fn compare(before: &[ScannedRoot], after: &[ScannedRoot]) -> Vec<Change> {
     let in_both = |all: &[ScannedRoot], root: &ScannedRoot| all.iter().any(|other| other.root == root.root);

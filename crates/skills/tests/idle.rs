@@ -5,13 +5,13 @@
 use drawbridge_skills::watch::{SystemNotices, THREAD, Times};
 use drawbridge_skills::{Places, Watcher};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the threads that watch were woken, and what they worked, in ticks of the system's clock.
 fn woken() -> (usize, u64, u64) {
     let mut all = (0, 0, 0);
     for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap();
+        let read = |name: &str| std::fs::read_to_string(task.path().join(name)).unwrap_or_default();
         let name = read("comm");
         if !(name.starts_with(THREAD) || name.starts_with("notify-rs")) {
             continue;
@@ -25,7 +25,11 @@ fn woken() -> (usize, u64, u64) {
             }
         }
         let stat = read("stat");
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let Some((_, fields)) = stat.rsplit_once(')') else {
+            // It ended meanwhile.
+            continue;
+        };
+        let fields: Vec<&str> = fields.split_whitespace().collect();
         all.2 += fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     }
     all
@@ -45,6 +49,7 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         )
         .unwrap();
     }
+    std::fs::write(base.join("history"), "").unwrap();
     let places = Places {
         codex_home: base.join("codex"),
         home: Some(base.clone()),
@@ -52,7 +57,7 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         extra: Vec::new(),
     };
     let (send, found) = channel();
-    let _watcher = Watcher::start(places, Times::default(), Box::new(SystemNotices), move |found| {
+    let watcher = Watcher::start(places, Times::default(), Box::new(SystemNotices), move |found| {
         // The test may be over.
         let _ = send.send(found);
     })
@@ -77,4 +82,30 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         "nothing changed"
     );
     assert_eq!(woken(), before, "threads, times woken, ticks worked");
+    // Programs that read, and one that writes beside what is of interest.
+    for n in 0..100 {
+        let skill = base.join(format!("codex/skills/s{n}"));
+        std::fs::read(skill.join("SKILL.md")).unwrap();
+        assert_eq!(std::fs::read_dir(&skill).unwrap().count(), 1);
+    }
+    for folder in ["", "codex", "codex/skills"] {
+        assert!(std::fs::read_dir(base.join(folder)).unwrap().count() > 0);
+    }
+    std::fs::write(base.join("history"), "more").unwrap();
+    assert!(
+        found.recv_timeout(Duration::from_secs(1)).is_err(),
+        "nothing of interest changed"
+    );
+    assert_eq!(woken(), before, "threads, times woken, ticks worked");
+    // And still it is awake enough.
+    std::fs::write(base.join("codex/skills/s7/SKILL.md"), "---\nname: other\n---\n").unwrap();
+    let told = found.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(told.changes.len(), 1);
+    // Both threads end with it.
+    drop(watcher);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while woken().0 > 0 {
+        assert!(Instant::now() < deadline, "{:?}", woken());
+        std::thread::yield_now();
+    }
 }

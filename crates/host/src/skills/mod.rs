@@ -66,6 +66,8 @@ pub(crate) struct Skills {
     /// Codex is being asked, and what to ask it next.
     pub(crate) asking: bool,
     again: Option<Ask>,
+    /// What Codex was asked and did not answer. It goes along with what it is asked next.
+    failed: Option<Ask>,
     /// Start of the app-server that was told which folders there are besides its own.
     pub(crate) generation: Option<u64>,
     /// Counts looks.
@@ -259,6 +261,10 @@ impl Skills {
             return None;
         }
         self.asking = true;
+        let ask = match self.failed.take() {
+            Some(before) => self.still_known(before).and(ask),
+            None => ask,
+        };
         if ask.extra.is_some() {
             self.codex = CodexSkills::Refreshing;
         }
@@ -282,9 +288,17 @@ impl Skills {
                 self.codex = CodexSkills::Failed {
                     message: error.to_string(),
                 };
+                // An answer for other folders must not pass for one to this.
+                self.failed = Some(asked.clone());
             }
         }
         self.again.take()
+    }
+
+    /// Without folders that are known no more.
+    fn still_known(&self, mut ask: Ask) -> Ask {
+        ask.cwds.retain(|cwd| self.places.folders.contains(cwd));
+        ask
     }
 
     /// The app-server ended: nothing it said counts, and nothing more is asked.
@@ -292,6 +306,7 @@ impl Skills {
         self.generation = None;
         self.asking = false;
         self.again = None;
+        self.failed = None;
         self.echoes = 0;
         self.listed = Listed::default();
         self.codex = CodexSkills::Unknown;

@@ -166,6 +166,40 @@ fn one_question_at_a_time_and_none_is_forgotten() {
 }
 
 #[test]
+fn what_codex_did_not_answer_goes_along_with_the_next_question() {
+    let mut skills = Skills::new(places());
+    let ask = |cwd: &str, extra: Option<&str>| Ask {
+        cwds: vec![cwd.into()],
+        extra: extra.map(|extra| vec![extra.into()]),
+    };
+    let first = skills.take_turn(ask("/work", Some("/e"))).unwrap();
+    assert_eq!(skills.listed(&first, Err(CodexError::Answer)), None);
+    // Another folder alone would be listed, and the first be called fresh.
+    let second = skills.take_turn(ask("/other", None)).unwrap();
+    let both = Ask {
+        cwds: vec!["/work".into(), "/other".into()],
+        extra: Some(vec!["/e".into()]),
+    };
+    assert_eq!(second, both);
+    assert_eq!(skills.now().codex, CodexSkills::Refreshing);
+    // It fails again: still nothing is forgotten, but a folder that is known no more.
+    skills.listed(&second, Err(CodexError::Answer));
+    skills
+        .places
+        .folders
+        .retain(|folder| folder != Path::new("/work"));
+    let third = skills.take_turn(Ask::default()).unwrap();
+    assert_eq!(third, ask("/other", Some("/e")));
+    skills.listed(&third, Ok(listed(true)));
+    assert_eq!(skills.now().codex, CodexSkills::Fresh);
+    assert_eq!(skills.take_turn(Ask::default()), Some(Ask::default()), "answered");
+    // Another app-server is asked everything anyway.
+    skills.listed(&third, Err(CodexError::Answer));
+    skills.codex_is_gone();
+    assert_eq!(skills.take_turn(Ask::default()), Some(Ask::default()));
+}
+
+#[test]
 fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
     let (mut skills, ask) = looked(&[]);
     assert_eq!(skills.now().skills[0].enabled, None);

@@ -2,7 +2,7 @@
 
 use super::inbox::{Inbox, Told};
 use super::notice::{Notice, NoticeError, Noticer};
-use super::plan::{Folders, plan};
+use super::plan::{Folders, Reach, plan};
 use super::{Because, Found, Times, Watching};
 use crate::changes::{Change, compare, compare_instructions};
 use crate::coalesce::Coalesce;
@@ -44,8 +44,8 @@ pub(super) struct Keeper {
     noticer: Box<dyn Noticer>,
     found: Box<dyn FnMut(Found) + Send>,
     notice: Option<Box<dyn Notice>>,
-    /// What is watched: below too, and which folder it was.
-    watched: BTreeMap<PathBuf, (bool, Option<Identity>)>,
+    /// What is watched: how far, and which folder it was.
+    watched: BTreeMap<PathBuf, (Reach, Option<Identity>)>,
     coalesce: Coalesce,
     stale: Stale,
     polling: Option<Polling>,
@@ -174,7 +174,6 @@ impl Keeper {
                 scan::scan(root)
             })
             .collect();
-        drop(before);
         // What came between the look and the watch was seen by neither.
         for look in 0..MOST_LOOKS {
             if !self.watch() {
@@ -189,7 +188,7 @@ impl Keeper {
                 *root = scan::scan(&root.root);
             }
         }
-        self.tell(&stale, polled);
+        self.tell(&before, &stale, polled);
     }
 
     /// Has the folders watched that should be. Whether there are new ones among them.
@@ -238,7 +237,10 @@ impl Keeper {
         let unwanted: Vec<PathBuf> = self
             .watched
             .iter()
-            .filter(|(folder, (below, was))| folders.get(*folder) != Some(below) || *was != identity(folder))
+            .filter(|(folder, (reach, was))| {
+                let wanted = folders.get(*folder);
+                wanted.is_none_or(|wanted| wanted.below() != reach.below()) || *was != identity(folder)
+            })
             .map(|(folder, _)| folder.clone())
             .collect();
         for folder in unwanted {
@@ -247,8 +249,9 @@ impl Keeper {
         }
         let mut added = false;
         let mut failed = None;
-        for (folder, below) in folders {
-            if self.watched.contains_key(folder) {
+        for (folder, reach) in folders {
+            // Watched for less or more, it is told so; in between nothing is missed.
+            if self.watched.get(folder).is_some_and(|(was, _)| was == reach) {
                 continue;
             }
             if !new_ones {
@@ -256,9 +259,13 @@ impl Keeper {
                 return added;
             }
             let is = identity(folder);
-            match notice.watch(folder, *below) {
+            let watch = match reach {
+                Reach::Way => notice.watch_way(folder),
+                Reach::Files | Reach::Below => notice.watch(folder, reach.below()),
+            };
+            match watch {
                 Ok(()) => {
-                    self.watched.insert(folder.clone(), (*below, is));
+                    self.watched.insert(folder.clone(), (*reach, is));
                     added = true;
                 }
                 Err(NoticeError::Gone) => {}
@@ -306,7 +313,7 @@ impl Keeper {
         }
     }
 
-    fn tell(&mut self, stale: &Stale, polled: bool) {
+    fn tell(&mut self, before: &[ScannedRoot], stale: &Stale, polled: bool) {
         let mut roots = self.scanned.clone();
         for root in &mut roots {
             // Only this thread has use for them, and a new empty folder is no news.
@@ -315,7 +322,8 @@ impl Keeper {
         check::check(&mut roots);
         let instructions = read_instructions(&self.places);
         let (changes, first) = match &self.told {
-            Some((before, files, _)) => (changes(before, &roots, files, &instructions), false),
+            // As scanned: what is wrong beside others is news, but no change of the skill it is said of.
+            Some((_, files, _)) => (changes(before, &self.scanned, files, &instructions), false),
             None => (Vec::new(), true),
         };
         let now = Instant::now();

@@ -1,8 +1,12 @@
 //! Noticing changes: a thread that sleeps until the system tells of one.
 
 mod inbox;
+#[cfg(target_os = "linux")]
+mod inotify;
 mod keeper;
 mod notice;
+#[cfg(not(target_os = "linux"))]
+mod notify;
 mod plan;
 
 pub use notice::{Event, Notice, NoticeError, Noticer, SystemNotices, Tell};
@@ -173,6 +177,9 @@ impl Drop for Watcher {
 
 /// Name of the thread that looks.
 pub const THREAD: &str = "skills-watch";
+
+/// Name of the thread that the system tells, on Linux. No longer than the system keeps.
+pub const THREAD_OF_SYSTEM: &str = "skills-watch-fs";
 
 /// Looks once, without watching.
 #[must_use]

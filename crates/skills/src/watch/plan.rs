@@ -2,7 +2,7 @@
 
 use super::inbox::Told;
 use super::notice::Event;
-use crate::model::{Root, RootKind, ScannedRoot};
+use crate::model::{Root, RootKind, RootState, ScannedRoot};
 use crate::places::Places;
 use crate::scan::SKILL_FILE;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +12,25 @@ use std::path::{Path, PathBuf};
 /// Links that are followed from a root to what it means.
 const MOST_HOPS: usize = 16;
 
-/// Folders to watch, without links; whether below them too.
-pub(super) type Folders = BTreeMap<PathBuf, bool>;
+/// Of what in a folder to be told. The later ones include the earlier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// What comes, goes or gets another name: it is on the way to something.
+    Way,
+    /// Files that are written and what may be read, too.
+    Files,
+    /// The same in everything below it.
+    Below,
+}
+
+impl Reach {
+    pub(super) fn below(self) -> bool {
+        self == Reach::Below
+    }
+}
+
+/// Folders to watch, without links.
+pub(super) type Folders = BTreeMap<PathBuf, Reach>;
 
 /// What to watch.
 #[derive(Debug, Default)]
@@ -32,7 +49,7 @@ pub(super) struct Interest {
     /// Folders in which everything concerns a root.
     within: Vec<(PathBuf, usize)>,
     instructions: BTreeSet<PathBuf>,
-    switches: Option<PathBuf>,
+    switches: BTreeSet<PathBuf>,
 }
 
 impl Interest {
@@ -51,7 +68,7 @@ impl Interest {
             told.instructions = true;
             concerns = true;
         }
-        if self.switches.as_ref() == Some(path) {
+        if self.switches.contains(path) {
             told.switches = true;
             concerns = true;
         }
@@ -86,15 +103,18 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         // starts opens files.
         let above = root.root.path.parent().is_some_and(Path::is_dir);
         if above || root.root.kind != RootKind::Admin {
-            plan.way_to(&root.root.path, number);
+            // It may be opened to us.
+            let closed = root.state == RootState::Unreadable;
+            let reach = if closed { Reach::Files } else { Reach::Way };
+            plan.way_to(&root.root.path, number, reach);
         }
         if let Some(real) = &root.real {
             plan.interest.within.push((real.clone(), number));
             if below {
-                plan.folders.insert(real.clone(), true);
+                plan.have(real.clone(), Reach::Below);
             } else {
                 for folder in &root.folders {
-                    plan.folders.entry(folder.clone()).or_insert(false);
+                    plan.have(folder.clone(), Reach::Files);
                 }
             }
         }
@@ -102,28 +122,21 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
     for folder in places.instruction_folders() {
         if let Ok(real) = folder.canonicalize() {
             plan.interest.instructions.insert(real.clone());
-            for file in places.instruction_files() {
-                if file.parent() == Some(&folder)
-                    && let Some(name) = file.file_name()
-                {
-                    plan.interest.instructions.insert(real.join(name));
-                }
-            }
-            plan.folders.entry(real).or_insert(false);
+            plan.have(real, Reach::Files);
         }
     }
-    plan.interest.switches = places
-        .codex_home
-        .canonicalize()
-        .ok()
-        .map(|home| home.join("config.toml"));
+    for file in places.instruction_files() {
+        let way = plan.way_of_file(&file);
+        plan.interest.instructions.extend(way);
+    }
+    plan.interest.switches = plan.way_of_file(&places.codex_home.join("config.toml"));
     plan
 }
 
 impl Plan {
     /// The folder a root lies in, or the nearest one above that is there; and the same for every link
     /// between the root and what it means. Never anything below them.
-    fn way_to(&mut self, root: &Path, number: usize) {
+    fn way_to(&mut self, root: &Path, number: usize, reach: Reach) {
         let mut next = root.to_owned();
         for _ in 0..MOST_HOPS {
             let Some((folder, entry)) = nearest(&next) else {
@@ -131,13 +144,52 @@ impl Plan {
             };
             self.concerns(folder.clone(), number);
             self.concerns(folder.join(&entry), number);
-            self.folders.entry(folder.clone()).or_insert(false);
+            self.have(folder.clone(), reach);
             let here = folder.join(entry);
             match std::fs::read_link(&here) {
                 Ok(target) => next = folder.join(target),
                 Err(_) => return,
             }
         }
+    }
+
+    /// A file that is read through links, in the folder it is named in and wherever these lead: what is of
+    /// interest. Its folders are watched.
+    fn way_of_file(&mut self, file: &Path) -> BTreeSet<PathBuf> {
+        let mut way = BTreeSet::new();
+        // One that leads to a device or a pipe is not read, and its folder may never be at rest.
+        let read = file.metadata().map_or(true, |found| found.is_file());
+        let Some(Ok(folder)) = file.parent().map(Path::canonicalize) else {
+            return way;
+        };
+        let mut next = file.file_name().map(|name| folder.join(name));
+        for _ in 0..MOST_HOPS {
+            let Some((folder, entry)) = next.as_deref().and_then(nearest) else {
+                break;
+            };
+            let here = folder.join(entry);
+            let linked = std::fs::read_link(&here).ok().filter(|_| read);
+            next = linked.map(|target| folder.join(target));
+            let here_is_file = here.symlink_metadata().is_ok_and(|found| found.is_file());
+            way.insert(here);
+            if way.len() > 1 {
+                // It may get another name.
+                way.insert(folder.clone());
+            }
+            // Links and what is not there are not written.
+            let reach = if read && here_is_file {
+                Reach::Files
+            } else {
+                Reach::Way
+            };
+            self.have(folder, reach);
+        }
+        way
+    }
+
+    fn have(&mut self, folder: PathBuf, reach: Reach) {
+        let had = self.folders.entry(folder).or_insert(reach);
+        *had = reach.max(*had);
     }
 
     fn concerns(&mut self, path: PathBuf, number: usize) {

@@ -1,6 +1,6 @@
 //! Noticing changes, on the real file system.
 
-use crate::world::{World, put, skills, text};
+use crate::world::{Eyes, World, put, skills, text};
 use drawbridge_skills::watch::{SystemNotices, Times};
 use drawbridge_skills::{ChangeKind, Found, Places, RootKind, RootState, Skill, Watching};
 use std::path::Path;
@@ -175,6 +175,51 @@ fn instructions_are_watched_too() {
     }
 }
 
+// proves S5.35: instructions and configuration that lie elsewhere
+#[cfg(unix)]
+#[test]
+fn files_that_are_links_are_watched_where_they_lead() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    let base = world.base();
+    for folder in ["dotfiles", "kept"] {
+        std::fs::create_dir(base.join(folder)).unwrap();
+    }
+    let (config, more) = (base.join("dotfiles/codex.toml"), base.join("kept/more.md"));
+    std::fs::write(&config, "").unwrap();
+    std::fs::write(&more, "one").unwrap();
+    symlink(&config, base.join("codex/config.toml")).unwrap();
+    // In the same folder; and through a second link, by a path that is not absolute.
+    std::fs::write(base.join("project/CLAUDE.md"), "one").unwrap();
+    symlink("CLAUDE.md", base.join("project/AGENTS.md")).unwrap();
+    symlink(&more, base.join("dotfiles/between.md")).unwrap();
+    symlink("../dotfiles/between.md", base.join("codex/AGENTS.md")).unwrap();
+    let mut eyes = world.watch();
+    let size = |eyes: &mut Eyes, file: &str, size: u64| {
+        let file = base.join(file);
+        eyes.until(|found| {
+            let mut files = found.instructions.iter();
+            files.any(|one| one.path == file && one.size == size)
+        });
+    };
+    std::fs::write(base.join("project/CLAUDE.md"), "three").unwrap();
+    size(&mut eyes, "project/AGENTS.md", 5);
+    std::fs::write(&more, "three").unwrap();
+    size(&mut eyes, "codex/AGENTS.md", 5);
+    // The link between leads elsewhere: first to what is not there.
+    let other = base.join("kept/other.md");
+    std::fs::remove_file(base.join("dotfiles/between.md")).unwrap();
+    symlink(&other, base.join("dotfiles/between.md")).unwrap();
+    eyes.until(|found| {
+        let mut files = found.instructions.iter();
+        files.all(|one| one.path != base.join("codex/AGENTS.md"))
+    });
+    std::fs::write(&other, "eleven").unwrap();
+    size(&mut eyes, "codex/AGENTS.md", 6);
+    std::fs::write(&config, "[[skills.config]]\n").unwrap();
+    eyes.until(|found| found.switches);
+}
+
 // proves S5.30: what Codex writes at its first start
 #[test]
 fn the_skills_that_come_with_codex_are_noticed_when_it_puts_them_there() {
@@ -256,6 +301,33 @@ fn other_places_are_looked_at_from_the_moment_they_are_known() {
         [ChangeKind::Modified],
         "it is still there, only not looked at"
     );
+}
+
+// proves S5.33: a warning that a neighbour brings is shown, and is no change
+#[test]
+fn a_skill_is_not_changed_by_another_that_takes_its_name() {
+    let world = World::new();
+    let root = world.base().join("codex/skills");
+    let old = put(&root, "one", "");
+    let in_project = put(&world.base().join("project/.agents/skills"), "far", "");
+    let mut eyes = world.watch();
+    let new = root.join("two/SKILL.md");
+    std::fs::create_dir_all(root.join("two")).unwrap();
+    let beside = root.join("two/new");
+    std::fs::write(&beside, text("one", "another")).unwrap();
+    std::fs::rename(&beside, &new).unwrap();
+    // One of the same scope, and one that comes first.
+    std::fs::write(&in_project, text("one", "third")).unwrap();
+    let warned = |skill: &Skill, code| skill.problems.iter().any(|problem| problem.code == code);
+    eyes.skill(&new, |skill| warned(skill, "duplicate_name"));
+    eyes.skill(&in_project, |skill| skill.name == "one");
+    eyes.skill(&old, |skill| warned(skill, "duplicate_name"));
+    // And back.
+    std::fs::remove_dir_all(root.join("two")).unwrap();
+    eyes.skill(&old, |skill| warned(skill, "shadowed"));
+    let mut of_new = eyes.changes.iter().filter(|change| change.path == new);
+    assert_eq!(of_new.next_back().unwrap().kind, ChangeKind::Deleted);
+    assert_eq!(eyes.kinds(&old), [], "nobody touched it");
 }
 
 #[test]

@@ -208,3 +208,65 @@ fn who_lets_go_of_a_watcher_is_told_nothing_more() {
         }
     }
 }
+
+// proves S5.33: an overflow of the system's own queue
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_system_could_not_keep_is_told_as_lost() {
+    let world = World::new();
+    let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    assert!(most <= 1 << 20, "cannot be filled in time: {most}");
+    // Who is told is busy until the queue is full.
+    let busy = Arc::new(Mutex::new(()));
+    let (send, told) = std::sync::mpsc::channel();
+    let (waits, send) = (busy.clone(), Mutex::new(send));
+    let tell = move |event| {
+        let _done = waits.lock().unwrap();
+        // The test may be over.
+        let _ = send.lock().unwrap().send(event);
+    };
+    let mut notice = SystemNotices.begin(Box::new(tell)).unwrap();
+    let folder = world.base().join("codex");
+    notice.watch(&folder, false).unwrap();
+    let full = busy.lock().unwrap();
+    // Made, written, gone; and what the thread took before it had to wait.
+    for n in 0..most / 3 + 1000 {
+        let file = folder.join(n.to_string());
+        std::fs::write(&file, "").unwrap();
+        std::fs::remove_file(&file).unwrap();
+    }
+    drop(full);
+    let deadline = Instant::now() + SOON;
+    let next = || told.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    assert_eq!(next(), Ok(Event::Moved(folder.join("0"))));
+    while next().unwrap() != Event::Overflow {}
+}
+
+// proves S5.30: a root that may not be read, until it may
+#[cfg(unix)]
+#[test]
+fn a_closed_root_is_noticed_when_it_is_opened() {
+    use drawbridge_skills::RootState;
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new();
+    let root = world.base().join("home/.agents/skills");
+    let path = put(&root, "a", "");
+    let allow = |mode| std::fs::set_permissions(&root, PermissionsExt::from_mode(mode)).unwrap();
+    allow(0);
+    if std::fs::read_dir(&root).is_ok() {
+        // Nothing is closed to this user.
+        return allow(0o700);
+    }
+    let mut eyes = world.watch();
+    let state = |found: &Found| {
+        found
+            .roots
+            .iter()
+            .find(|one| one.root.path == root)
+            .map(|one| one.state)
+    };
+    assert_eq!(state(eyes.last.as_ref().unwrap()), Some(RootState::Unreadable));
+    allow(0o700);
+    eyes.skill(&path, |_| true);
+}
