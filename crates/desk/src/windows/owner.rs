@@ -5,7 +5,7 @@ use crate::{Handle, Problem, Window};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -115,18 +115,24 @@ struct Process {
     says: FramedRead<Box<dyn AsyncRead + Unpin + Send>, LinesCodec>,
     hears: mpsc::Sender<ToWindows>,
     child: Option<Child>,
-    /// What it has, or makes, and for which wish.
-    open: BTreeMap<Window, u64>,
-    /// Wishes that it has not answered.
-    unanswered: BTreeMap<Window, Instant>,
-    /// When the windows that are not painted were asked for.
-    asked: HashMap<Window, Instant>,
-    /// When windows were asked for after it had begun.
-    again: HashMap<Window, Instant>,
+    /// What it has, or makes.
+    open: BTreeMap<Window, Opened>,
     /// When it ends, as it has none.
     ends_at: Option<Instant>,
     /// Answers on their way to it.
     answers: JoinSet<()>,
+}
+
+/// A window that it has, or makes.
+struct Opened {
+    /// The last wish for it.
+    number: u64,
+    /// When the first wish came that it has not answered.
+    unanswered: Option<Instant>,
+    /// When it was asked for, until it is painted.
+    asked: Option<Instant>,
+    /// When the last wish came, unless the process was begun for it.
+    again: Option<Instant>,
 }
 
 /// Keeps the process of the windows.
@@ -182,7 +188,8 @@ impl WindowsOwner {
         while process.answers.try_join_next().is_some() {}
         while self.ending.try_join_next().is_some() {}
         let idle = until(process.ends_at);
-        let stuck = until(process.unanswered.values().min().map(|asked| *asked + SHOWN));
+        let waits = process.open.values().filter_map(|window| window.unanswered).min();
+        let stuck = until(waits.map(|asked| asked + SHOWN));
         let ended = async {
             match &mut process.child {
                 Some(child) => drop(child.wait().await),
@@ -220,16 +227,18 @@ impl WindowsOwner {
                     return;
                 }
                 if let Some(process) = &mut self.process {
-                    if again {
-                        process.again.insert(window, Instant::now());
-                    }
                     self.shows += 1;
                     let (number, now) = (self.shows, Instant::now());
                     process.ends_at = None;
-                    process.unanswered.entry(window).or_insert(now);
-                    if process.open.insert(window, number).is_none() {
-                        process.asked.insert(window, now);
-                    }
+                    let opened = process.open.entry(window).or_insert(Opened {
+                        number,
+                        unanswered: None,
+                        asked: Some(now),
+                        again: None,
+                    });
+                    opened.number = number;
+                    opened.unanswered.get_or_insert(now);
+                    opened.again = again.then_some(now);
                     self.say(ToWindows::Show { window, number });
                 }
             }
@@ -272,9 +281,6 @@ impl WindowsOwner {
                     hears,
                     child: ends.child,
                     open: BTreeMap::new(),
-                    unanswered: BTreeMap::new(),
-                    asked: HashMap::new(),
-                    again: HashMap::new(),
                     ends_at: None,
                     answers: JoinSet::new(),
                 });
@@ -325,22 +331,32 @@ impl WindowsOwner {
                 });
             }
             FromWindows::Painted(window) => {
-                if let Some(asked) = process.asked.remove(&window) {
+                if let Some(asked) = process
+                    .open
+                    .get_mut(&window)
+                    .and_then(|opened| opened.asked.take())
+                {
                     let took_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
                     tracing::info!(window = window.label(), took_ms, "painted");
                 }
             }
             FromWindows::Shown { window, number } => {
-                if process.open.get(&window) == Some(&number) {
-                    process.unanswered.remove(&window);
+                if let Some(opened) = process
+                    .open
+                    .get_mut(&window)
+                    .filter(|opened| opened.number == number)
+                {
+                    opened.unanswered = None;
                 }
             }
             FromWindows::Closed { window, number, lost } => {
                 // The next of its name may have been asked for meanwhile.
-                if process.open.get(&window).is_some_and(|last| *last <= number) {
+                if process
+                    .open
+                    .get(&window)
+                    .is_some_and(|opened| opened.number <= number)
+                {
                     process.open.remove(&window);
-                    process.asked.remove(&window);
-                    process.unanswered.remove(&window);
                 }
                 if process.open.is_empty() {
                     process.ends_at = Some(Instant::now() + LINGER);
@@ -360,21 +376,19 @@ impl WindowsOwner {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        let crossed = |window: &Window| {
-            let asked = process.again.get(window);
-            asked.is_some_and(|asked| asked.elapsed() < CROSSED)
-        };
-        let (again, open): (Vec<Window>, Vec<Window>) =
-            std::mem::take(&mut process.open).into_keys().partition(crossed);
+        let crossed = |opened: &Opened| opened.again.is_some_and(|asked| asked.elapsed() < CROSSED);
+        let (again, open): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut process.open)
+            .into_iter()
+            .partition(|(_, opened)| crossed(opened));
         if !open.is_empty() {
             tracing::error!(why, "the process of the windows is gone");
             (self.failed)(why);
         }
-        for window in open {
+        for window in open.into_keys() {
             self.desk.lost(window.label());
         }
         self.end(process);
-        for window in again {
+        for window in again.into_keys() {
             // What it knew is gone with it.
             self.desk.closed(window.label());
             self.wish(Wish::Show(window));
