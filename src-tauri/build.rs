@@ -13,6 +13,8 @@ const COMMANDS: &[&str] = &[
     "pause",
     "set_start_at_login",
     "logs",
+    "processes",
+    "restart",
     "audit_tail",
     "config_show",
     "config_set",

@@ -4,6 +4,7 @@
 use crate::desk::Desk;
 use drawbridge_desk::{Ask, EnrollForm, Problem};
 use drawbridge_wire::buses::{McpSetting, SetEnrollment};
+use drawbridge_wire::processes::Restart;
 use drawbridge_wire::{Decision, Secret};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -53,6 +54,8 @@ commands! {
     pause(minutes: u32) => Ask::Pause { minutes };
     set_start_at_login(on: bool) => Ask::SetStartAtLogin { on };
     logs(child: String) => Ask::Logs { child };
+    processes() => Ask::Processes;
+    restart(id: String, interrupt: bool) => Ask::Restart(Restart { id, interrupt });
     audit_tail(count: usize) => Ask::AuditTail { count };
     config_show() => Ask::ConfigShow;
     config_set(key: String, value: String) => Ask::ConfigSet { key, value };

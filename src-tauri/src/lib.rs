@@ -40,6 +40,8 @@ fn base<R: Runtime>(builder: Builder<R>) -> Builder<R> {
         commands::pause,
         commands::set_start_at_login,
         commands::logs,
+        commands::processes,
+        commands::restart,
         commands::audit_tail,
         commands::config_show,
         commands::config_set,

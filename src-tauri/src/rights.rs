@@ -235,6 +235,8 @@ fn the_check_behind_the_files_refuses_the_same() {
         ("pause", json!({"minutes": 1})),
         ("set_start_at_login", json!({"on": true})),
         ("logs", json!({"child": "app-server"})),
+        ("processes", json!({})),
+        ("restart", json!({"id": "app-server", "interrupt": false})),
         ("audit_tail", json!({"count": 1})),
         ("config_show", json!({})),
         ("config_set", json!({"key": "host.name", "value": "x"})),

@@ -44,6 +44,7 @@ describe.each(SHOTS)("$name", (shot) => {
       await page.waitForFunction(() => [...document.querySelectorAll("h1, h2, [role=alert]")].some((one) => one.checkVisibility()));
       // Fonts and the first half second of a dialog.
       await page.waitForFunction(() => document.querySelectorAll("[data-decision]").length === 0 || document.querySelector("[data-decision=decline][aria-disabled=false]") !== null);
+      if (shot.press !== undefined) await page.getByRole("button", { name: shot.press }).click();
       await page.screenshot({ path: `${OUT}/${shot.name}-${dark ? "dark" : "light"}-${width}.png` });
       expect((await axe(page)).join("\n")).toBe("");
       expect((await page.evaluate(() => window.__broken)).join("\n")).toBe("");

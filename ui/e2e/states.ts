@@ -1,6 +1,6 @@
 // Every page and dialog in every state that is looked at.
 
-import { AUDIT, CARDS, HOME, HOSTILE, NOW, ROWS, ITEMS, approval, digest, feed, link, manySkills, skill, skillProblem, skillRoot, skills, thread, view } from "../tests/fixtures";
+import { AUDIT, CARDS, HOME, HOSTILE, NOW, PROCESSES, ROWS, ITEMS, approval, digest, feed, link, manySkills, skill, skillProblem, skillRoot, skills, thread, view } from "../tests/fixtures";
 import type { Answers, Look } from "./browser";
 
 const base: Answers = {
@@ -8,11 +8,12 @@ const base: Answers = {
   config_show: ROWS,
   audit_tail: AUDIT,
   thread_open: { ...feed(ITEMS, { id: "turn-1", status: "inProgress" }), model: "gpt-5.5", branch: "main*", tokens: 48210 },
+  processes: { processes: PROCESSES },
   logs: ["listening on 127.0.0.1"],
 };
 const failing = (message: string) => ({ __error: { code: "broken", message } });
 
-export type Shot = { name: string; at: string; answers: Answers; look?: Look; act?: { press: string }[] };
+export type Shot = { name: string; at: string; answers: Answers; look?: Look; press?: string };
 
 const quiet = view({}, { approvals: [], threads: [], links: [], connections: [] });
 const broken = view(
@@ -93,6 +94,7 @@ export const SHOTS: Shot[] = [
   page("activity-broken", "activity", { audit_tail: failing("audit.log cannot be read: permission denied. Give yourself the right to read it.") }),
   page("settings", "settings"),
   page("settings-broken", "settings", { snapshot: broken, config_show: failing("The file cannot be read. Open it and mend line 12.") }),
+  { ...page("processes", "settings"), press: "Log of Codex" },
   page("start", "start", { snapshot: quiet }, START),
   page("host-failed", "threads", { snapshot: { ...view(), host: null, supervisor: { state: "failed", code: "already_running", message: "Another host runs with this data directory (pid 77). Stop it with drawbridge stop." } } }),
   page("no-answer", "threads", { snapshot: failing("The window lost the app. Close it and open it again from the tray.") }),

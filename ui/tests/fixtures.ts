@@ -12,6 +12,7 @@ import type {
   Item,
   LinkView,
   Part,
+  ProcessView,
   SkillProblemView,
   SkillRootView,
   SkillView,
@@ -140,6 +141,35 @@ export const host = (over: Partial<HostView> = {}): HostView => ({
   policy: { answer: "local", role: "operator", roots: ["/home/u/src/shop", "/home/u/src/site"], ceilings: [] },
   ...over,
 });
+
+export const processView = (over: Partial<ProcessView> = {}): ProcessView => ({
+  id: "host",
+  state: "running",
+  pid: 4100,
+  starts: 1,
+  since_ms: NOW - 3_600_000,
+  last_end: null,
+  memory: 11_200_000,
+  below: 0,
+  below_memory: 0,
+  ...over,
+});
+
+export const PROCESSES: ProcessView[] = [
+  processView({ id: "app", pid: 4000, memory: 38_700_000, below: 4, below_memory: 201_400_000 }),
+  processView(),
+  processView({
+    id: "app-server",
+    pid: 4200,
+    starts: 2,
+    since_ms: NOW - 240_000,
+    last_end: { at_ms: NOW - 241_000, message: "the app-server ended by itself (signal: 9)" },
+    memory: 61_960_000,
+    below: 2,
+    below_memory: 40_800_000,
+  }),
+  processView({ id: "connector:studio", pid: 4300, memory: 9_100_000 }),
+];
 
 export const HOME = "/home/u/.agents/skills";
 

@@ -6,6 +6,7 @@ use drawbridge_wire::{Role, WhoMayAnswer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub mod processes;
 pub mod setup;
 pub mod skills;
 
@@ -98,6 +99,8 @@ pub enum Command {
     Approvals(ApprovalsArgs),
     /// Show skills, watch them change, check them, and switch them on or off.
     Skills(skills::SkillsArgs),
+    /// Show the host, the app-server and the connectors with their memory, or start one of them anew.
+    Processes(processes::ProcessesArgs),
     /// End the host, whoever else uses it.
     Stop,
     /// Show the last lines of the agent's or the connector's log.
@@ -438,18 +441,9 @@ pub struct AcceptArgs {
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub struct LogsArgs {
-    /// Whose log.
-    #[arg(value_enum, default_value_t = LoggedChild::AppServer)]
-    pub child: LoggedChild,
-}
-
-/// Children that have a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LoggedChild {
-    /// The agent's app-server.
-    AppServer,
-    /// The link to the bus.
-    Connector,
+    /// Whose log: `app-server`, `connector` for that of the first bus, or `connector:ID` as `processes` shows it.
+    #[arg(default_value = "app-server")]
+    pub child: String,
 }
 
 /// Arguments of `remote`.

@@ -19,6 +19,7 @@ mod host;
 mod log;
 mod logs;
 mod place;
+mod processes;
 mod remote;
 mod report;
 mod run_host;
@@ -95,6 +96,7 @@ async fn dispatch(arguments: Arguments, secrets: Secrets) -> Result<Exit, CliErr
         Command::Threads(args) => threads::run(&data_dir, args.json).await,
         Command::Approvals(args) => approvals::run(&data_dir, args).await,
         Command::Skills(args) => skills::run(&place, args).await,
+        Command::Processes(args) => processes::run(&data_dir, args).await,
         Command::Stop => stop::run(&data_dir).await,
         Command::Logs(args) => logs::run(&data_dir, args).await,
         Command::Remote(args) => remote::run(args, &secrets).await,

@@ -1,6 +1,6 @@
 //! `logs`: the last lines a child wrote to stderr.
 
-use crate::args::{LoggedChild, LogsArgs};
+use crate::args::LogsArgs;
 use crate::{CliError, Exit, screen};
 use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::Request;
@@ -9,15 +9,7 @@ use std::path::Path;
 
 pub(crate) async fn run(data_dir: &Path, args: LogsArgs) -> Result<Exit, CliError> {
     let mut client = ControlClient::connect(data_dir, "drawbridge logs", false).await?;
-    let child = match args.child {
-        LoggedChild::AppServer => "app-server",
-        LoggedChild::Connector => "connector",
-    };
-    let answer = client
-        .request(&Request::Logs {
-            child: child.to_owned(),
-        })
-        .await?;
+    let answer = client.request(&Request::Logs { child: args.child }).await?;
     let lines = answer
         .get("lines")
         .unwrap_or(&answer)

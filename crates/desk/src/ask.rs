@@ -2,6 +2,7 @@
 
 use crate::Window;
 use drawbridge_wire::buses::{Enroll, McpSetting, Permission, SetEnrollment};
+use drawbridge_wire::processes::Restart;
 use drawbridge_wire::{Decision, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -51,6 +52,10 @@ pub enum Ask {
         /// As the host names it.
         child: String,
     },
+    /// What runs, the app first. Answered with a [`drawbridge_wire::processes::ProcessesView`].
+    Processes,
+    /// Start the app-server or a connector anew.
+    Restart(Restart),
     /// The end of the record. Answered with its entries.
     AuditTail {
         /// How many.

@@ -4,6 +4,7 @@ mod approvals;
 mod asks;
 mod handle;
 mod host;
+mod processes;
 mod quit;
 
 pub use handle::Handle;
@@ -129,6 +130,8 @@ pub struct Controller<D> {
     /// When a window takes the place of a tray that is missing.
     window_at: Option<Instant>,
     start_at_login: bool,
+    /// When the app was started, Unix milliseconds.
+    since_ms: u64,
     painted: Option<Tray>,
     /// When windows are told, when there is something to tell.
     tell_at: Option<Instant>,
@@ -167,6 +170,7 @@ impl<D: Desktop> Controller<D> {
             tray: None,
             window_at: None,
             start_at_login,
+            since_ms: now_ms(),
             painted: None,
             tell_at: None,
             told_at: None,

@@ -3,6 +3,7 @@
 
 use crate::{ApprovalCard, ConfigRow, DesktopView, Problem, QuitAnswer, ThreadEvent, ThreadItems};
 use drawbridge_wire::control::AnswerResult;
+use drawbridge_wire::processes::ProcessesView;
 use schemars::JsonSchema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
@@ -27,6 +28,7 @@ pub fn types() -> String {
         of::<DesktopView>,
         of::<ApprovalCard>,
         of::<AnswerResult>,
+        of::<ProcessesView>,
         of::<ConfigRow>,
         of::<QuitAnswer>,
         of::<Problem>,

@@ -54,7 +54,25 @@ pub(crate) struct Tokens {
 pub(crate) struct AgentHandle {
     status: AgentWatch,
     child: watch::Receiver<Option<Arc<Child>>>,
-    stop: mpsc::Sender<oneshot::Sender<()>>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What the task is told to do.
+enum Order {
+    /// End the app-server for good.
+    Stop(oneshot::Sender<()>),
+    /// End it, if it runs, and start it at once.
+    Restart,
+}
+
+/// The order to start the app-server anew, to be given later.
+pub(crate) struct Restarting(mpsc::Sender<Order>);
+
+impl Restarting {
+    /// Gives it. Where nothing is kept running any more it means nothing.
+    pub(crate) async fn send(self) {
+        let _ = tokio::time::timeout(CALL_DEADLINE, self.0.send(Order::Restart)).await;
+    }
 }
 
 impl AgentHandle {
@@ -63,7 +81,7 @@ impl AgentHandle {
         Self {
             status: watch::channel(AgentStatus::default()).1,
             child: watch::channel(None).1,
-            stop: mpsc::channel(1).0,
+            orders: mpsc::channel(1).0,
         }
     }
 
@@ -80,10 +98,14 @@ impl AgentHandle {
         ring.map(|ring| ring.last(LOG_LINES)).unwrap_or_default()
     }
 
+    pub(crate) fn restarting(&self) -> Restarting {
+        Restarting(self.orders.clone())
+    }
+
     /// Ends the app-server for good: politely twice, then by force. Bounded by the ladder.
     pub(crate) async fn stop(&self) {
         let (done, wait) = oneshot::channel();
-        if self.stop.send(done).await.is_ok() {
+        if self.orders.send(Order::Stop(done)).await.is_ok() {
             let _ = tokio::time::timeout(Duration::from_secs(20), wait).await;
         }
     }
@@ -93,7 +115,7 @@ impl AgentHandle {
 pub(crate) fn start(plan: AgentPlan, spawner: Arc<Spawner>, events: mpsc::Sender<Event>) -> AgentHandle {
     let (status_out, status) = watch::channel(AgentStatus::default());
     let (child_out, child) = watch::channel(None);
-    let (stop, orders) = mpsc::channel(1);
+    let (give, orders) = mpsc::channel(1);
     let task = Task {
         plan,
         spawner,
@@ -103,7 +125,11 @@ pub(crate) fn start(plan: AgentPlan, spawner: Arc<Spawner>, events: mpsc::Sender
         orders,
     };
     tokio::spawn(task.run());
-    AgentHandle { status, child, stop }
+    AgentHandle {
+        status,
+        child,
+        orders: give,
+    }
 }
 
 struct Task {
@@ -112,13 +138,24 @@ struct Task {
     events: mpsc::Sender<Event>,
     status: watch::Sender<AgentStatus>,
     child: watch::Sender<Option<Arc<Child>>>,
-    orders: mpsc::Receiver<oneshot::Sender<()>>,
+    orders: mpsc::Receiver<Order>,
 }
 
 /// How one life ended.
 enum Life {
     Ended(Trouble),
     Stop(oneshot::Sender<()>),
+}
+
+impl Life {
+    /// How a life ends that an order ends.
+    fn by(order: Option<Order>) -> Self {
+        match order {
+            Some(Order::Stop(done)) => Life::Stop(done),
+            Some(Order::Restart) => Life::Ended(Trouble::Asked),
+            None => Life::Ended(Trouble::NobodyLeft),
+        }
+    }
 }
 
 impl Task {
@@ -146,22 +183,31 @@ impl Task {
                 }
                 Life::Ended(trouble) => trouble,
             };
-            let pause = PAUSES_MS[failures.min(PAUSES_MS.len() - 1)];
-            failures += 1;
+            let expected = matches!(trouble, Trouble::Asked);
+            let pause = if expected {
+                failures = 0;
+                0
+            } else {
+                failures += 1;
+                PAUSES_MS[(failures - 1).min(PAUSES_MS.len() - 1)]
+            };
             self.tell(AgentEvent::Ended {
                 generation,
                 retry_in_ms: pause,
                 code: trouble.code(),
                 message: trouble.to_string(),
+                expected,
             })
             .await;
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(pause)) => {}
-                done = self.orders.recv() => {
-                    if let Some(done) = done {
+                order = self.orders.recv() => match order {
+                    Some(Order::Restart) => failures = 0,
+                    Some(Order::Stop(done)) => {
                         let _ = done.send(());
+                        return;
                     }
-                    return;
+                    None => return,
                 }
             }
         }
@@ -188,10 +234,7 @@ impl Task {
         let started = tokio::select! {
             started = Self::start(&self.plan, &self.spawner) => started,
             // What was begun is ended with the attempt.
-            done = self.orders.recv() => return match done {
-                Some(done) => Life::Stop(done),
-                None => Life::Ended(Trouble::NobodyLeft),
-            },
+            order = self.orders.recv() => return Life::by(order),
         };
         let (started, tokens) = match started {
             Ok(started) => started,
@@ -224,13 +267,10 @@ impl Task {
         let mut exited = child.exited();
         loop {
             tokio::select! {
-                done = self.orders.recv() => {
+                order = self.orders.recv() => {
                     self.status.send_replace(AgentStatus { generation, endpoint: None });
                     stop(&child, Ladder::default()).await;
-                    return match done {
-                        Some(done) => Life::Stop(done),
-                        None => Life::Ended(Trouble::NobodyLeft),
-                    };
+                    return Life::by(order);
                 }
                 ended = how_it_ended(&mut exited) => {
                     // First of all: connections that just broke want to know why, and cleaning up takes time.

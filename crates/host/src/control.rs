@@ -178,6 +178,7 @@ fn result(reply: ControlReply) -> Result<Value, (String, String)> {
         ControlReply::Exported(file) => value(serde_json::to_value(file)),
         ControlReply::Offer(offer) => value(serde_json::to_value(offer)),
         ControlReply::Imported(report) => value(serde_json::to_value(report)),
+        ControlReply::Processes(view) => value(serde_json::to_value(view)),
         ControlReply::Logs(lines) => Ok(json!({ "lines": lines })),
         ControlReply::Done => Ok(json!({})),
         ControlReply::Error { code, message } => Err((code, message)),

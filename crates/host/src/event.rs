@@ -9,6 +9,7 @@ use drawbridge_wire::Role;
 use drawbridge_wire::buses::VaultView;
 use drawbridge_wire::control::{AnswerResult, Exported, HostView, Imported, LinkView, Notification, Request};
 use drawbridge_wire::pipe::{AskAnswer, FromConnector};
+use drawbridge_wire::processes::ProcessesView;
 use serde_json::Value;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -85,6 +86,8 @@ pub(crate) enum AgentEvent {
         retry_in_ms: u64,
         code: &'static str,
         message: String,
+        /// Somebody wanted it to.
+        expected: bool,
     },
     /// The observer's `thread/resume` of a thread ended.
     Observed {
@@ -331,6 +334,7 @@ pub(crate) enum ControlReply {
     Snapshot(Box<HostView>),
     Answered(AnswerResult),
     Logs(Vec<String>),
+    Processes(ProcessesView),
     Link(Box<LinkView>),
     Vault(Box<VaultView>),
     Exported(Exported),

@@ -25,6 +25,7 @@ pub mod peer;
 mod seen;
 mod spec;
 mod sweep;
+mod weight;
 
 #[cfg(unix)]
 #[path = "unix/mod.rs"]
@@ -40,10 +41,19 @@ pub mod proc;
 #[path = "proc_elsewhere.rs"]
 pub mod proc;
 
+#[cfg(target_os = "linux")]
+#[path = "memory_linux.rs"]
+mod memory;
+#[cfg(not(target_os = "linux"))]
+#[path = "memory_elsewhere.rs"]
+mod memory;
+
 pub use environment::scrub_environment;
 pub use ledger::{Ledger, LedgerError, Leftovers};
 pub use log::{LogFollower, LogRing};
 pub use marker::{MARKER_VARIABLE, Marker, MarkerRole, NoRandomness, new_nonce};
+pub use memory::memory;
 pub use platform::{Child, Reaper, Spawner, become_subreaper, stop};
 pub use spec::{ChildSpec, Ladder, SpawnError, StopReport, StopStep};
 pub use sweep::{Ended, SweepReport, sweep, sweep_where};
+pub use weight::{Weight, weigh};

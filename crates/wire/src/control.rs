@@ -95,6 +95,13 @@ pub enum Request {
     /// Ends the host, whoever else holds a lease.
     #[serde(rename = "stop")]
     Stop {},
+    /// What runs, with its memory. Answered with a [`crate::processes::ProcessesView`].
+    #[serde(rename = "processes/list")]
+    Processes {},
+    /// Ends the app-server or a connector and starts it again at once; one that waits for its next start
+    /// is started now.
+    #[serde(rename = "processes/restart")]
+    Restart(crate::processes::Restart),
     /// The last lines of a child's stderr.
     #[serde(rename = "logs")]
     Logs {
@@ -542,6 +549,7 @@ pub struct AnswerResult {
 #[serde(deny_unknown_fields)]
 pub struct ErrorData {
     /// `not_initialized`, `unsupported_version`, `bad_request`, `unknown_approval`, `changed`,
-    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `unknown_skill`, `stopping`.
+    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `unknown_skill`, `turns_running`,
+    /// `stopping`.
     pub code: String,
 }

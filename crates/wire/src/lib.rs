@@ -10,6 +10,7 @@ pub mod control;
 pub mod enroll;
 pub mod link;
 pub mod pipe;
+pub mod processes;
 pub mod schema;
 pub mod secret;
 pub mod skills;

@@ -24,6 +24,7 @@ pub fn documents() -> Vec<Document> {
             .message::<control::HostView>()
             .message::<control::AnswerResult>()
             .message::<crate::buses::ConfigOffer>()
+            .message::<crate::processes::ProcessesView>()
             .message::<control::ErrorData>()
             .document("control.v1.json"),
         Protocol::new("The bus link: one message a text frame, subprotocol drawbridge.v1")

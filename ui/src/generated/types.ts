@@ -585,6 +585,45 @@ export type ProblemView = {
   text: string;
 };
 
+/** How a process ended. */
+export type ProcessEnd = {
+  /** When, Unix milliseconds. */
+  at_ms: number;
+  /** What is known of why. */
+  message: string;
+};
+
+/** Whether a process runs. */
+export type ProcessState = "starting" | "running" | "waiting" | "off";
+
+/** One of them. */
+export type ProcessView = {
+  /** Processes that it started and that still run, such as the agent's commands and MCP servers. */
+  below: number;
+  /** Their memory in bytes together. */
+  below_memory: number;
+  /** `host`, `app-server`, or `connector:<id of its bus>`: what `logs` and `processes/restart` take. */
+  id: string;
+  /** How its last life ended; none when it has not ended since the host was started. */
+  last_end: ProcessEnd | null;
+  /** Its memory in bytes, with its part of what it shares with others, where the system tells. */
+  memory: number | null;
+  /** Process id while it runs. */
+  pid: number | null;
+  /** When it was started, Unix milliseconds; none while it does not run. */
+  since_ms: number | null;
+  /** How often it was started since the host was; 1 when it never had to be again. 0 before the first time. */
+  starts: number;
+  /** Whether it runs. */
+  state: ProcessState;
+};
+
+/** Answer to `processes/list`. Not part of the snapshot, because memory changes all the time: who wants to see it asks. */
+export type ProcessesView = {
+  /** The host first, then the app-server, then one connector for each bus. */
+  processes: ProcessView[];
+};
+
 /** Answer to the wish to quit. */
 export type QuitAnswer = {
   /** Turns that would be interrupted. Above 0 nothing happened, unless it was to be done anyway. */

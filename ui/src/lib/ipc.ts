@@ -10,6 +10,7 @@ import type {
   Decision,
   DesktopView,
   LinkView,
+  ProcessesView,
   ThreadEvent,
   ThreadItems,
 } from "./types";
@@ -66,6 +67,8 @@ export const main = {
   pause: (minutes: number) => call<null>("pause", { minutes }),
   setStartAtLogin: (on: boolean) => call<null>("set_start_at_login", { on }),
   logs: (child: string) => call<string[]>("logs", { child }),
+  processes: () => call<ProcessesView>("processes"),
+  restart: (id: string, interrupt: boolean) => call<null>("restart", { id, interrupt }),
   auditTail: (count: number) => call<Record<string, unknown>[]>("audit_tail", { count }),
   threadOpen: (id: string) => call<ThreadItems>("thread_open", { id }),
   threadClose: (id: string) => call<null>("thread_close", { id }),

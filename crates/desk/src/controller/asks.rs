@@ -48,6 +48,8 @@ impl<D: Desktop> Controller<D> {
             }
             Ask::OpenVault => return self.ask_host(Request::OpenVault {}, reply),
             Ask::Logs { child } => return self.ask_host(Request::Logs { child }, reply),
+            Ask::Processes => return self.list_processes(reply),
+            Ask::Restart(what) => return self.ask_host(Request::Restart(what), reply),
             Ask::AuditTail { count } => {
                 let file = self.settings.data_dir.join("audit.jsonl");
                 return self.read(move || json(&files::audit_tail(&file, count)?), reply);

@@ -24,6 +24,8 @@ pub(super) enum Trouble {
     Ended { how: String, said: String },
     #[error("the app-server took no new connection of the host")]
     NoConnection,
+    #[error("it was ended to be started again, as was asked for")]
+    Asked,
     #[error("the host is gone")]
     NobodyLeft,
 }
@@ -37,6 +39,7 @@ impl Trouble {
             Trouble::ConfigUnread(_) => "codex_config_unread",
             Trouble::Ended { .. } => "app_server_ended",
             Trouble::NoConnection => "app_server_unreachable",
+            Trouble::Asked => "restart_asked",
             Trouble::NobodyLeft => "host_gone",
         }
     }

@@ -15,6 +15,7 @@ impl Hub {
             AgentEvent::Starting { generation } => {
                 self.app_server.generation = generation;
                 self.app_server.state = AppServerState::Starting;
+                self.app_server_lives.started();
                 self.agent_changed();
             }
             AgentEvent::Ready {
@@ -58,10 +59,12 @@ impl Hub {
                 retry_in_ms,
                 code,
                 message,
+                expected,
             } => {
+                self.app_server_lives.ended(&message);
                 self.record(&Entry::AppServerEnded {
                     generation,
-                    expected: false,
+                    expected,
                     reason: message.clone(),
                 });
                 self.observer = None;
@@ -70,10 +73,14 @@ impl Hub {
                     self.changed(Change::ThreadClosed { id });
                 }
                 self.app_server.pid = None;
-                self.app_server.state = AppServerState::Waiting {
-                    retry_in_ms,
-                    code: code.to_owned(),
-                    message,
+                self.app_server.state = if expected {
+                    AppServerState::Starting
+                } else {
+                    AppServerState::Waiting {
+                        retry_in_ms,
+                        code: code.to_owned(),
+                        message,
+                    }
                 };
                 self.agent_changed();
             }

@@ -1,5 +1,6 @@
 //! The buses of this host, wherever it knows them from.
 
+use super::processes::Lives;
 use super::{Hub, now_ms};
 use crate::HostError;
 use crate::link::{self, LinkHandle, LinkPlan};
@@ -25,6 +26,8 @@ pub(super) struct Bus {
     /// The last look at its MCP server, the only one whose answer is of interest.
     pub look: u64,
     pub handle: LinkHandle,
+    /// Of its connector.
+    pub lives: Lives,
     pub origin: String,
     /// What it calls itself, as far as it is remembered.
     pub own_name: Option<String>,
@@ -202,6 +205,7 @@ impl Hub {
             number,
             look: 0,
             handle,
+            lives: Lives::default(),
             origin,
             own_name: told.own_name,
             ca_file: told.ca_file,

@@ -70,6 +70,11 @@ impl Hub {
             Request::ImportVault(import) => return self.import_vault(*import, reply),
             Request::AcceptConfig { digest } => return self.accept_config(&digest, reply),
             Request::SetSkill(set) => return self.set_skill(&set, reply),
+            Request::Processes {} => return self.list_processes(reply),
+            Request::Restart(asked) => {
+                let by = self.controls.get(&connection).map(|client| client.name.clone());
+                return self.restart(&asked, &by.unwrap_or_default(), reply);
+            }
             Request::RescanSkills {} => return self.rescan_skills(reply),
             Request::ReleaseLease {} => {
                 self.leases.drop_lease(connection, true, now_ms());

@@ -15,18 +15,22 @@ const ENDS_ENROLLMENT: [&str; 2] = ["revoked", "unauthorized"];
 impl Hub {
     pub(super) fn on_link(&mut self, id: &str, number: u64, event: LinkEvent) {
         // An earlier link to this bus says its last words while the next one is dialled.
-        let Some(bus) = self.bus(id).filter(|bus| bus.number == number) else {
+        let Some(bus) = self.bus_mut(id).filter(|bus| bus.number == number) else {
             return;
         };
         match event {
             LinkEvent::Started { pid } => {
                 tracing::info!(bus = id, pid, "connector started");
+                bus.lives.started();
                 self.report_status();
                 self.report_skills();
             }
             LinkEvent::Said(FromConnector::Sign { nonce }) => {
-                let signature = self.identity.sign(&nonce, bus.handle.origin());
-                bus.handle.send(ToConnector::Signature { nonce, signature });
+                let origin = bus.handle.origin().to_owned();
+                let signature = self.identity.sign(&nonce, &origin);
+                if let Some(bus) = self.bus(id) {
+                    bus.handle.send(ToConnector::Signature { nonce, signature });
+                }
             }
             LinkEvent::Said(FromConnector::Link { state }) => self.link_is(id, state),
             // Only a connector that was asked answers; this one keeps a link.
@@ -40,6 +44,7 @@ impl Hub {
                 tracing::debug!(bus = id, tunnel, reason = reason.word(), "tunnel closed");
             }
             LinkEvent::Ended { message } => {
+                bus.lives.ended(&message);
                 if bus.view.wanted && !matches!(bus.view.link, LinkState::Failed { .. }) {
                     let state = LinkState::Waiting {
                         retry_in_ms: 1000,

@@ -13,6 +13,7 @@ mod held;
 mod link;
 mod mcp;
 mod places;
+mod processes;
 mod refusals;
 mod skills;
 mod stop;
@@ -142,6 +143,8 @@ pub(crate) struct Hub {
     events: mpsc::Sender<Event>,
     observer: Option<(u64, Peer)>,
     app_server: AppServerView,
+    app_server_lives: processes::Lives,
+    host_lives: processes::Lives,
     threads: Threads,
     approvals: Queue,
     leases: Leases,
@@ -206,6 +209,8 @@ impl Hub {
                 pid: None,
                 user_agent: None,
             },
+            app_server_lives: processes::Lives::default(),
+            host_lives: processes::Lives::default(),
             threads: Threads::default(),
             approvals: Queue::default(),
             leases: match parts.visit {
@@ -229,6 +234,7 @@ impl Hub {
             visit: parts.visit,
             stopping: None,
         };
+        hub.host_lives.started();
         if let Some(bus) = flagged {
             hub.add_flagged(bus)?;
         }

@@ -64,7 +64,7 @@ impl Hub {
     }
 
     /// Refuses what is open, so that nothing more happens in those turns.
-    fn cancel_pending(&mut self) {
+    pub(super) fn cancel_pending(&mut self) {
         let open: Vec<ApprovalId> = self
             .approvals
             .iter()
@@ -81,14 +81,10 @@ impl Hub {
     /// Interrupts what runs and listens until codex has told the end of it, within [`LAST_WORDS`]
     /// after the last call.
     async fn bring_to_an_end(&mut self, events: &mut mpsc::Receiver<Event>) {
-        let Some((_, peer)) = self.observer.clone() else {
+        if self.observer.is_none() {
             return;
-        };
-        let quiet = join_all(self.running().into_iter().map(|(thread, running)| {
-            let peer = peer.clone();
-            async move { quieten(&peer, &thread, running).await }
-        }));
-        let quiet = tokio::time::timeout(CALL_DEADLINE, quiet);
+        }
+        let quiet = self.quieten_all();
         tokio::pin!(quiet);
         let mut calling = true;
         let mut until = Instant::now() + CALL_DEADLINE + LAST_WORDS;
@@ -112,6 +108,26 @@ impl Hub {
                 () = tokio::time::sleep_until(until) => return,
             }
         }
+    }
+
+    /// Interrupts all that runs, each call within its deadline; without an app-server nothing does.
+    pub(super) fn quieten_all(&self) -> impl Future<Output = ()> + Send + 'static {
+        let peer = self.observer.as_ref().map(|(_, peer)| peer.clone());
+        let running = self.running();
+        async move {
+            let Some(peer) = peer else { return };
+            let calls = running
+                .into_iter()
+                .map(|(thread, running)| quieten(peer.clone(), thread, running));
+            // Whatever does not answer in time is ended with the app-server.
+            let _ = tokio::time::timeout(CALL_DEADLINE, join_all(calls)).await;
+        }
+    }
+
+    /// How many threads have a turn that runs.
+    pub(super) fn turns_running(&self) -> usize {
+        let runs = |running: &&Running| !matches!(running, Running::Nothing);
+        self.running().values().filter(runs).count()
     }
 
     fn waits_for_an_end(&self) -> bool {
@@ -152,11 +168,11 @@ enum Running {
     Unnamed,
 }
 
-async fn quieten(peer: &Peer, thread: &str, running: Running) {
+async fn quieten(peer: Peer, thread: String, running: Running) {
     let turn = match running {
         Running::Nothing => None,
         Running::Turn(turn) => Some(turn),
-        Running::Unnamed => running_turn(peer, thread).await,
+        Running::Unnamed => running_turn(&peer, &thread).await,
     };
     if let Some(turn) = turn {
         let params = json!({ "threadId": thread, "turnId": turn });
