@@ -43,9 +43,9 @@ fn start() -> io::Result<Ends> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    if !has_card() {
-        // WebKit would draw through a graphics card that the processor plays, at 50 MB more for each window.
-        command.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
+    if !has_card() && std::env::var_os(DRAWS_ITSELF).is_none() {
+        // WebKit would draw through a graphics card that the processor plays, which takes memory for each window.
+        command.env(DRAWS_ITSELF, "1");
     }
     let mut child = command.spawn()?;
     let (Some(hears), Some(says)) = (child.stdin.take(), child.stdout.take()) else {
@@ -72,6 +72,9 @@ fn program() -> io::Result<std::path::PathBuf> {
         THIS.into()
     })
 }
+
+/// Tells WebKit to use no graphics card. Who sets it knows better.
+const DRAWS_ITSELF: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
 
 /// Whether there is a graphics card that programs may draw with.
 fn has_card() -> bool {

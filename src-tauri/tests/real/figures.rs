@@ -27,6 +27,8 @@ const OPEN: f64 = 320.0;
 const CLOSED: f64 = 120.0;
 /// How long memory is looked at until it has fallen: what a window leaves goes within seconds.
 const SETTLING: Duration = Duration::from_secs(20);
+/// How long after a window came its memory is looked at.
+const MADE: Duration = Duration::from_secs(2);
 
 fn median(mut all: Vec<Duration>) -> Duration {
     all.sort();
@@ -65,7 +67,7 @@ fn milliseconds(duration: Duration) -> f64 {
 
 #[tokio::test]
 #[ignore = "needs a desktop: cargo xtask bench desktop"]
-async fn figures() {
+async fn the_app_and_its_windows() {
     let model = ScriptedModel::start().await.unwrap();
     let mut session = Session::start(&model.base_url()).await;
     let dbus = session.dbus().await;
@@ -135,7 +137,8 @@ async fn figures() {
     let work = session.work();
     agent.turn(&work, "ESC: printf a > a.txt\nSAY: done").await;
     session.until_windows(2).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // What a window takes while it is made is not what it takes; nothing tells when that is over.
+    tokio::time::sleep(MADE).await;
     good &= held("with window and dialog", session.megabytes(), "MB", OPEN);
     println!("{}", session.by_process());
     session.close_windows().await;
@@ -147,17 +150,58 @@ async fn figures() {
     tray.click("Quit").await;
     let _ = app.wait().await;
     session.until_nothing_runs().await;
-
-    good &= long_turn(&session).await;
     session.end_desktop().await;
     model.shutdown().await;
     assert!(good, "a budget is exceeded");
 }
 
+/// A window as we have WebKit draw it without a graphics card, and as it would by itself.
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask bench desktop"]
+async fn a_window_with_and_without_a_played_card() {
+    if std::fs::read_dir("/dev/dri").is_ok_and(|mut cards| cards.next().is_some()) {
+        println!("a window with a played graphics card: left out, there is a real one");
+        return;
+    }
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
+    let dbus = session.dbus().await;
+    let mut sizes = Vec::new();
+    for by_itself in [false, true] {
+        let variables: &[(&str, &str)] = match by_itself {
+            true => &[("WEBKIT_DISABLE_DMABUF_RENDERER", "0")],
+            false => &[],
+        };
+        let (mut app, mut lines) = session.start_app_with(&["--hidden"], variables);
+        let tray = Tray::of(&dbus).await;
+        tray.click("Open Drawbridge").await;
+        painted(&mut lines).await;
+        // See above.
+        tokio::time::sleep(MADE).await;
+        sizes.push(session.megabytes());
+        tray.click("Quit").await;
+        let _ = app.wait().await;
+        session.until_nothing_runs().await;
+    }
+    session.end_desktop().await;
+    model.shutdown().await;
+    println!(
+        "all with one window, without a graphics card: {:.1} MB; as WebKit would by itself: {:.1} MB, {:.2} times as much",
+        sizes[0],
+        sizes[1],
+        sizes[1] / sizes[0]
+    );
+    assert!(sizes[0] < sizes[1], "it takes more this way: {sizes:?}");
+}
+
 /// A thread with a turn of 20,000 deltas, in the window.
-async fn long_turn(session: &Session) -> bool {
+#[tokio::test]
+#[ignore = "needs a desktop: cargo xtask bench desktop"]
+async fn a_long_turn() {
+    let model = ScriptedModel::start().await.unwrap();
+    let mut session = Session::start(&model.base_url()).await;
     let browser = session.app().await;
-    let mut agent = Agent::connect(session).await;
+    let mut agent = Agent::connect(&session).await;
     let work = session.work();
     agent.turn(&work, "SAY: before").await;
     agent.until_completed().await;
@@ -194,5 +238,8 @@ async fn long_turn(session: &Session) -> bool {
     let dbus = session.dbus().await;
     Tray::of(&dbus).await.click("Quit").await;
     session.until_nothing_runs().await;
-    good && whole
+    session.end_desktop().await;
+    model.shutdown().await;
+    assert!(whole, "the window does not show what was sent");
+    assert!(good, "a budget is exceeded");
 }

@@ -174,8 +174,14 @@ impl Session {
 
     /// The same; what it logs comes line by line.
     pub(crate) fn start_app_that_tells(&self, arguments: &[&str]) -> (Child, Lines) {
+        self.start_app_with(arguments, &[])
+    }
+
+    /// The same, with these variables.
+    pub(crate) fn start_app_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Child, Lines) {
         let mut command = self.command(&program().to_string_lossy(), arguments);
         command
+            .envs(variables.iter().copied())
             .env("DRAWBRIDGE_LOG", "info")
             .env("NO_COLOR", "1")
             .stderr(Stdio::piped());
