@@ -52,9 +52,12 @@ async fn main() -> ExitCode {
         let at_socket = async {
             loop {
                 let delta = client.next().await.unwrap();
-                if let Change::Skills(view) = delta.change
-                    && view.recent.last().is_some_and(|last| last.path == path)
-                {
+                let recent = match &delta.change {
+                    Change::Skills(view) => &view.recent,
+                    Change::SkillsPart(part) => &part.rest.recent,
+                    _ => continue,
+                };
+                if recent.last().is_some_and(|last| last.path == path) {
                     break began.elapsed();
                 }
             }

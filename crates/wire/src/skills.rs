@@ -1,5 +1,9 @@
 //! Skills as control clients see and change them, and the little of them that a bus is told.
 
+mod delta;
+
+pub use delta::{SkillPlace, SkillsDelta};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

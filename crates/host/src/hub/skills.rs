@@ -8,7 +8,6 @@ use crate::skills::{self, ANSWERED_WITHIN, Ask, CodexError, LiveThread, Outcome}
 use drawbridge_audit::Entry;
 use drawbridge_skills::Watcher;
 use drawbridge_skills::watch::{SystemNotices, Times};
-use drawbridge_wire::control::Change;
 use drawbridge_wire::skills::SetSkill;
 use std::path::Path;
 use std::time::Duration;
@@ -230,8 +229,8 @@ impl Hub {
     }
 
     fn tell_skills(&mut self) {
-        if let Some(view) = self.skills.news() {
-            self.changed(Change::Skills(Box::new(view)));
+        if let Some(change) = self.skills.news() {
+            self.changed(change);
         }
     }
 

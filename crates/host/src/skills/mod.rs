@@ -14,7 +14,9 @@ pub(crate) use waiting::{ANSWERED_WITHIN, Waiting};
 use drawbridge_skills::places::MOST_FOLDERS;
 use drawbridge_skills::{Change as SkillChange, Found, Places, RootKind, ScannedRoot, Watcher};
 use drawbridge_wire::control::Change;
-use drawbridge_wire::skills::{CodexSkills, SkillChangeView, SkillNames, SkillWatching, SkillsView};
+use drawbridge_wire::skills::{
+    CodexSkills, SkillChangeView, SkillNames, SkillWatching, SkillsDelta, SkillsView,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -376,13 +378,17 @@ impl Skills {
     }
 
     /// Whether there is news since it was told last; then it is told with this.
-    pub(crate) fn news(&mut self) -> Option<SkillsView> {
+    pub(crate) fn news(&mut self) -> Option<Change> {
         let now = self.now();
         if now == self.told {
             return None;
         }
+        let part = SkillsDelta::between(&self.told, &now);
         self.told = now;
-        Some(self.told.clone())
+        Some(match part {
+            Some(delta) => Change::SkillsPart(Box::new(delta)),
+            None => Change::Skills(Box::new(self.told.clone())),
+        })
     }
 
     fn now(&self) -> SkillsView {

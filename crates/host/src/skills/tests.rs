@@ -205,7 +205,15 @@ fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
     assert_eq!(skills.now().skills[0].enabled, None);
     skills.take_turn(ask.clone());
     skills.listed(&ask, Ok(listed(false)), &[]);
-    let view = skills.news().unwrap();
+    let before = skills.view().clone();
+    let told = skills.news().unwrap();
+    let view = skills.view().clone();
+    let Change::SkillsPart(delta) = told else {
+        panic!("{told:?}")
+    };
+    let mut seen = before;
+    seen.apply(&delta);
+    assert_eq!(seen, view);
     assert_eq!(
         (view.skills[0].enabled, &view.codex),
         (Some(false), &CodexSkills::Fresh)
