@@ -9,8 +9,14 @@
     reason = "a program for the terminal that must fail when it cannot measure"
 )]
 
+#[path = "../../desk/tests/common/mod.rs"]
+#[allow(dead_code, reason = "each user uses its part")]
+mod common;
 #[path = "../tests/e2e/world.rs"]
 mod world;
+
+use common::{App, Did};
+use drawbridge_desk::Ask;
 
 use drawbridge_control::ControlClient;
 use drawbridge_skills::watch::{THREAD, THREAD_OF_SYSTEM};
@@ -43,8 +49,12 @@ async fn main() -> ExitCode {
         .stdout(Stdio::piped());
     let mut watch = command.spawn().unwrap();
     let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut app = App::start(&world.data);
+    app.until_tray(|_| true).await;
+    // A window that asks is told from then on.
+    app.ask("main", Ask::Snapshot).await.unwrap();
     tokio::time::sleep(PAUSE).await;
-    let (mut socket, mut cli) = (Vec::new(), Vec::new());
+    let (mut socket, mut cli, mut window) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let path = write(&root, round);
         let began = Instant::now();
@@ -70,12 +80,28 @@ async fn main() -> ExitCode {
                 }
             }
         };
-        let (one, two) = tokio::join!(at_socket, at_cli);
+        let at_window = async {
+            let changed = |did| match did {
+                Did::Tell(view) => view
+                    .host
+                    .and_then(|host| host.skills.recent.last().map(|last| last.path == path))
+                    .filter(|shown| *shown),
+                _ => None,
+            };
+            app.until(changed).await;
+            began.elapsed()
+        };
+        let (one, two, three) = tokio::join!(at_socket, at_cli, at_window);
         socket.push(one);
         cli.push(two);
+        window.push(three);
         tokio::time::sleep(PAUSE).await;
     }
-    let worst = show("at control.sock", socket).max(show("in `skills watch`", cli));
+    let worst = show("at control.sock", socket)
+        .max(show("in `skills watch`", cli))
+        .max(show("at the window", window));
+    app.desk.terminate();
+    app.ended().await;
     drop(client);
     watch.kill().await.unwrap();
     tokio::time::sleep(PAUSE).await;

@@ -45,8 +45,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) config: Option<&'a [u8]>,
     /// Another app-server than the real codex; then nobody waits until it is ready.
     pub(crate) codex: Option<PathBuf>,
-    /// A program and its arguments that run `connect`, e.g. with other limits.
-    pub(crate) under: Vec<String>,
 }
 
 /// One running world.
@@ -57,7 +55,6 @@ pub(crate) struct World {
     pub(crate) data: PathBuf,
     pub(crate) work: PathBuf,
     pub(crate) home: CodexHome,
-    under: Vec<String>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     bus_process: Child,
@@ -112,13 +109,12 @@ impl World {
         for (name, value) in plan.env {
             set(name, value.into());
         }
-        let host_process = under(&plan.under)
+        let host_process = drawbridge()
             .args(&args)
             .envs(env.iter().cloned())
             .spawn()
             .unwrap();
         let world = Self {
-            under: plan.under,
             scratch,
             model,
             bus,
@@ -149,7 +145,7 @@ impl World {
     /// Ends `connect` as a user would and starts it again, as it was started first.
     pub(crate) async fn restart(&mut self) {
         self.end_host().await;
-        self.host_process = under(&self.under)
+        self.host_process = drawbridge()
             .args(&self.args)
             .envs(self.env.iter().cloned())
             .spawn()
@@ -306,22 +302,9 @@ pub(crate) async fn local_at(data: &Path) -> Client<UnixStream> {
     Client::new(socket)
 }
 
-/// The same, run by another program.
-fn under(program: &[String]) -> Command {
-    let Some((first, rest)) = program.split_first() else {
-        return drawbridge();
-    };
-    let mut command = plain(Command::new(first));
-    command.args(rest).arg(env!("CARGO_BIN_EXE_drawbridge"));
-    command
-}
-
 /// The real binary, without the variables of whoever runs the tests.
 pub(crate) fn drawbridge() -> Command {
-    plain(Command::new(env!("CARGO_BIN_EXE_drawbridge")))
-}
-
-fn plain(mut command: Command) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
     command
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

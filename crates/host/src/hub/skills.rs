@@ -4,7 +4,7 @@ use super::control::error;
 use super::vault::answer;
 use super::{Hub, now_ms};
 use crate::event::{ControlReply, Event, Reply, SkillsEvent};
-use crate::skills::{self, ANSWERED_WITHIN, Ask, CodexError, LiveThread, Outcome};
+use crate::skills::{self, Ask, CodexError, LiveThread, Outcome};
 use drawbridge_audit::Entry;
 use drawbridge_skills::Watcher;
 use drawbridge_skills::watch::{SystemNotices, Times};
@@ -14,6 +14,10 @@ use std::time::Duration;
 
 /// Longest that a change waits for Codex's word before it is shown.
 const CODEX_WITHIN: Duration = Duration::from_millis(250);
+/// Longest that somebody waits for a look and the list after it: less than clients do, so that they are told why.
+const LOOKED_WITHIN: Duration = Duration::from_secs(8);
+/// The same for the list after a switch, for which it has waited already.
+const LISTED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// A host that is there for a short command has no Codex whose skills there would be.
@@ -65,11 +69,16 @@ impl Hub {
                 // A new one has read nothing yet, and knows of no folders but its own.
                 let extra = Some(extra).filter(|extra| !extra.is_empty());
                 let cwds = self.skills.places().folders.clone();
-                self.ask_codex(Ask { cwds, extra });
+                self.ask_codex(Ask {
+                    cwds,
+                    extra,
+                    ..Ask::default()
+                });
             }
             Some(_) if other_extra => self.ask_codex(Ask {
                 cwds: self.skills.places().folders.clone(),
                 extra: Some(extra),
+                ..Ask::default()
             }),
             _ => {}
         }
@@ -184,7 +193,10 @@ impl Hub {
 
     fn list_again(&mut self) {
         let cwds = self.skills.places().folders.clone();
-        self.ask_codex(Ask { cwds, extra: None });
+        self.ask_codex(Ask {
+            cwds,
+            ..Ask::default()
+        });
     }
 
     /// Once nothing more is to come that they wait for.
@@ -197,9 +209,9 @@ impl Hub {
     }
 
     /// However long it takes, who waits is answered.
-    fn answer_in_time(&self, waiting: u64) {
+    fn answer_in_time(&self, waiting: u64, within: Duration) {
         self.spawn(async move {
-            tokio::time::sleep(ANSWERED_WITHIN).await;
+            tokio::time::sleep(within).await;
             Some(Event::Skills(SkillsEvent::Late { waiting }))
         });
     }
@@ -250,7 +262,7 @@ impl Hub {
             Some(watcher) if !self.skills_waiting.is_full() => {
                 let number = watcher.rescan();
                 let waiting = self.skills_waiting.for_look(number, reply);
-                self.answer_in_time(waiting);
+                self.answer_in_time(waiting, LOOKED_WITHIN);
             }
             Some(_) => answer(
                 Some(reply),
@@ -328,7 +340,7 @@ impl Hub {
             Err(wrong) => error(wrong.code(), &wrong.to_string()),
         };
         let waiting = self.skills_waiting.for_list(said, reply);
-        self.answer_in_time(waiting);
+        self.answer_in_time(waiting, LISTED_WITHIN);
         // Whatever it said: what it does now shows in its list, which it changed without a word.
         self.list_again();
         self.answer_who_waits();

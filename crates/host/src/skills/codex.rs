@@ -72,6 +72,9 @@ pub(crate) struct Ask {
     /// makes it forget all it has read. Asked to reload its list it forgets only the list, and running threads
     /// go on with what they have (observed, 0.169.0).
     pub extra: Option<Vec<PathBuf>>,
+    /// Have live threads read its configuration anew, too: what is switched there counts for them only then, while
+    /// its list has it at once (observed, 0.169.0).
+    pub reload: bool,
 }
 
 impl Ask {
@@ -85,6 +88,7 @@ impl Ask {
         Self {
             extra: other.extra.or(self.extra),
             cwds: self.cwds,
+            reload: self.reload || other.reload,
         }
     }
 }
@@ -173,6 +177,9 @@ impl Listed {
 
 /// Asks.
 pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
+    if ask.reload {
+        reload(peer, CALL_DEADLINE).await?;
+    }
     if let Some(extra) = &ask.extra {
         let params = json!({ "extraRoots": extra });
         peer.request_retrying("skills/extraRoots/set", params, CALL_DEADLINE)
@@ -188,18 +195,20 @@ pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
     Ok(Listed::read(&answer))
 }
 
+/// Threads that live keep the configuration they began with until they are told to read it anew.
+async fn reload(peer: &Peer, deadline: Duration) -> Result<(), CallError> {
+    let params = json!({ "edits": [], "reloadUserConfig": true });
+    let answer = peer.request_retrying("config/batchWrite", params, deadline).await;
+    answer.map(drop)
+}
+
 /// Has Codex use a skill or not.
 pub(crate) async fn write(peer: &Peer, path: &Path, enabled: bool) -> Result<(), CodexError> {
     let params = json!({ "path": path, "enabled": enabled });
     let answer = peer
         .request_retrying("skills/config/write", params, WRITE_DEADLINE)
         .await?;
-    // Threads that live keep the configuration they began with until they are told to read it anew.
-    let reload = json!({ "edits": [], "reloadUserConfig": true });
-    if let Err(error) = peer
-        .request_retrying("config/batchWrite", reload, RELOAD_DEADLINE)
-        .await
-    {
+    if let Err(error) = reload(peer, RELOAD_DEADLINE).await {
         tracing::warn!(%error, "threads that live may go on with the skill as it was");
     }
     match answer["effectiveEnabled"].as_bool() {

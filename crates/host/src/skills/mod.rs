@@ -9,7 +9,7 @@ mod view;
 mod waiting;
 
 pub(crate) use codex::{Ask, CodexError, Listed, Outcome, ask, write};
-pub(crate) use waiting::{ANSWERED_WITHIN, Waiting};
+pub(crate) use waiting::Waiting;
 
 use drawbridge_skills::places::MOST_FOLDERS;
 use drawbridge_skills::{Change as SkillChange, Found, Places, RootKind, ScannedRoot, Watcher};
@@ -205,6 +205,7 @@ impl Skills {
         let ask = Ask {
             cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
             extra: force.then(|| self.places.extra.clone()),
+            ..Ask::default()
         };
         self.found = Some(found);
         ask
@@ -323,7 +324,17 @@ impl Skills {
                 let before = self.listed.clone();
                 self.listed.update(listed);
                 self.listed.keep(&self.places.folders);
-                self.switched_since(&before, threads);
+                if self.switched_since(&before, threads) {
+                    // Another program did it, without a word to live threads.
+                    let reload = Ask {
+                        reload: true,
+                        ..Ask::default()
+                    };
+                    self.again = Some(match self.again.take() {
+                        Some(before) => before.and(reload),
+                        None => reload,
+                    });
+                }
                 self.codex = CodexSkills::Fresh;
             }
             Err(error) => {
@@ -346,7 +357,9 @@ impl Skills {
         self.switched_since(&before, threads);
     }
 
-    fn switched_since(&mut self, before: &Listed, threads: &[LiveThread]) {
+    /// Whether Codex uses some skills that it did not, or the other way round.
+    fn switched_since(&mut self, before: &Listed, threads: &[LiveThread]) -> bool {
+        let mut some = false;
         let roots = self.found.as_ref().map_or(&[][..], |found| &found.roots);
         for (root, skill) in roots
             .iter()
@@ -356,8 +369,10 @@ impl Skills {
             if was.is_some_and(|was| self.listed.enabled(&skill.real) == Some(!was)) {
                 let running = ids(threads, root.root.folder.as_deref(), true);
                 put(&mut self.next_turn, &skill.path, running);
+                some = true;
             }
         }
+        some
     }
 
     /// Without folders that are known no more.

@@ -112,6 +112,7 @@ fn codex_is_told_to_read_again_what_a_change_concerns() {
     let concerned = |cwds: &[&str]| Ask {
         cwds: cwds.iter().map(PathBuf::from).collect(),
         extra: Some(vec!["/extra".into()]),
+        ..Ask::default()
     };
     assert_eq!(ask.extra, concerned(&[]).extra);
     // Of the user: one folder tells, and those that were not listed yet.
@@ -150,6 +151,7 @@ fn one_question_at_a_time_and_none_is_forgotten() {
     let ask = |cwd: &str, extra: Option<&str>| Ask {
         cwds: vec![cwd.into()],
         extra: extra.map(|extra| vec![extra.into()]),
+        ..Ask::default()
     };
     let first = skills.take_turn(ask("/work", None)).unwrap();
     assert_eq!(skills.take_turn(ask("/other", Some("/e"))), None);
@@ -171,6 +173,7 @@ fn what_codex_did_not_answer_goes_along_with_the_next_question() {
     let ask = |cwd: &str, extra: Option<&str>| Ask {
         cwds: vec![cwd.into()],
         extra: extra.map(|extra| vec![extra.into()]),
+        ..Ask::default()
     };
     let first = skills.take_turn(ask("/work", Some("/e"))).unwrap();
     assert_eq!(skills.listed(&first, Err(CodexError::Answer), &[]), None);
@@ -179,6 +182,7 @@ fn what_codex_did_not_answer_goes_along_with_the_next_question() {
     let both = Ask {
         cwds: vec!["/work".into(), "/other".into()],
         extra: Some(vec!["/e".into()]),
+        ..Ask::default()
     };
     assert_eq!(second, both);
     assert_eq!(skills.now().codex, CodexSkills::Refreshing);
@@ -305,10 +309,12 @@ fn a_switch_says_in_which_turns_it_does_not_count_yet() {
     );
     skills.settle(&[]);
     // What it then lists is no other switch.
-    skills.listed(&ask, Ok(listed(false)), &threads);
+    assert_eq!(skills.listed(&ask, Ok(listed(false)), &threads), None);
     assert_eq!(skills.now().skills[0].next_turn, Vec::<String>::new());
-    // From elsewhere: only the list tells.
-    skills.listed(&ask, Ok(listed(true)), &threads);
+    // From elsewhere: only the list tells, and live threads are told to read it, too.
+    let again = skills.listed(&ask, Ok(listed(true)), &threads).unwrap();
+    assert!(again.reload && again.cwds.is_empty() && again.extra.is_none());
+    assert_eq!(skills.listed(&again, Ok(Listed::default()), &threads), None);
     assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
 }
 

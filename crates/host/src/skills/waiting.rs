@@ -1,7 +1,6 @@
 //! Who waits for skills to be looked at or listed.
 
 use crate::event::{ControlReply, Reply};
-use std::time::Duration;
 
 fn failed(code: &str, message: &str) -> ControlReply {
     ControlReply::Error {
@@ -12,8 +11,6 @@ fn failed(code: &str, message: &str) -> ControlReply {
 
 /// Clients that may wait for a look at the same time.
 const MOST_LOOKS: usize = 16;
-/// Longest that somebody waits: less than clients do, so that they are told why.
-pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 
 /// See the module. `R` is who is answered.
 pub(crate) struct Waiting<R = Reply> {
