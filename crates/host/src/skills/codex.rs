@@ -72,6 +72,8 @@ pub(crate) struct Ask {
     /// makes it forget all it has read. Asked to reload its list it forgets only the list, and running threads
     /// go on with what they have (observed, 0.169.0).
     pub extra: Option<Vec<PathBuf>>,
+    /// Have it make its list anew, since its configuration may be another: it keeps what it listed (observed, 0.169.0).
+    pub force: bool,
     /// Have live threads read its configuration anew, too: what is switched there counts for them only then, while
     /// its list has it at once (observed, 0.169.0).
     pub reload: bool,
@@ -88,6 +90,7 @@ impl Ask {
         Self {
             extra: other.extra.or(self.extra),
             cwds: self.cwds,
+            force: self.force || other.force,
             reload: self.reload || other.reload,
         }
     }
@@ -188,7 +191,7 @@ pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
     if ask.cwds.is_empty() {
         return Ok(Listed::default());
     }
-    let params = json!({ "cwds": ask.cwds, "forceReload": ask.extra.is_some() });
+    let params = json!({ "cwds": ask.cwds, "forceReload": ask.force || ask.extra.is_some() });
     let answer = peer
         .request_retrying("skills/list", params, CALL_DEADLINE)
         .await?;

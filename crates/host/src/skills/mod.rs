@@ -205,7 +205,8 @@ impl Skills {
         let ask = Ask {
             cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
             extra: force.then(|| self.places.extra.clone()),
-            ..Ask::default()
+            force: found.switches,
+            reload: false,
         };
         self.found = Some(found);
         ask
@@ -328,6 +329,7 @@ impl Skills {
                     // Another program did it, without a word to live threads.
                     let reload = Ask {
                         reload: true,
+                        extra: Some(self.places.extra.clone()),
                         ..Ask::default()
                     };
                     self.again = Some(match self.again.take() {

@@ -131,7 +131,7 @@ fn codex_is_told_to_read_again_what_a_change_concerns() {
         ..found(user(), Vec::new())
     };
     let ask = skills.found(switched, &[], NOW);
-    assert_eq!((ask.cwds.len(), ask.extra), (2, None));
+    assert_eq!((ask.cwds.len(), ask.extra, ask.force), (2, None, true));
     // A root that was not looked at before may have been filled after Codex looked into it.
     let new = vec![root(
         "/other/.codex/skills",
@@ -313,7 +313,7 @@ fn a_switch_says_in_which_turns_it_does_not_count_yet() {
     assert_eq!(skills.now().skills[0].next_turn, Vec::<String>::new());
     // From elsewhere: only the list tells, and live threads are told to read it, too.
     let again = skills.listed(&ask, Ok(listed(true)), &threads).unwrap();
-    assert!(again.reload && again.cwds.is_empty() && again.extra.is_none());
+    assert!(again.reload && again.cwds.is_empty() && again.extra.is_some());
     assert_eq!(skills.listed(&again, Ok(Listed::default()), &threads), None);
     assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
 }
