@@ -1,29 +1,16 @@
 // Every page and dialog: no violation, nothing the policy refuses, nothing wider than the window.
 
 import { mkdirSync } from "node:fs";
-import type { Server } from "node:http";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { NOW } from "../tests/fixtures";
-import { axe, launch, open } from "./browser";
-import { serve } from "./server";
+import { axe, open } from "./browser";
+import { site, withSite } from "./site";
 import { SHOTS } from "./states";
 
 const OUT = fileURLToPath(new URL("../screenshots", import.meta.url));
-let browser: Browser;
-let server: Server;
-let url: string;
-
-beforeAll(async () => {
-  mkdirSync(OUT, { recursive: true });
-  ({ server, url } = await serve());
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser.close();
-  server.close();
-});
+withSite();
+beforeAll(() => void mkdirSync(OUT, { recursive: true }));
 
 describe.each(SHOTS)("$name", (shot) => {
   test.each([
@@ -33,7 +20,7 @@ describe.each(SHOTS)("$name", (shot) => {
     { dark: true, width: 380 },
   ])("dark $dark, $width px", async ({ dark, width }) => {
     const small = shot.at.startsWith("approval");
-    const page = await open(browser, `${url}/${shot.at}`, shot.answers, {
+    const page = await open(site.browser, `${site.url}/${shot.at}`, shot.answers, {
       dark,
       width: small && width > 700 ? 640 : width,
       height: small ? 620 : width < 480 ? 700 : 760,

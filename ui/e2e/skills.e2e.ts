@@ -1,29 +1,17 @@
 // The page of skills in a real engine: the keyboard alone, refusals, foreign words, two thousand of them.
 
-import type { Server } from "node:http";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { HOME, HOSTILE, NOW, manySkills, skill, skillProblem, skillRoot, skills, view } from "../tests/fixtures";
-import { axe, calls, launch, open, type Answers, type Look } from "./browser";
-import { serve } from "./server";
+import { axe, calls, open, type Answers, type Look } from "./browser";
+import { site, withSite } from "./site";
 
-let browser: Browser;
-let server: Server;
-let url: string;
-
-beforeAll(async () => {
-  ({ server, url } = await serve());
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser.close();
-  server.close();
-});
+withSite();
 
 const GIT = `${HOME}/git-history/SKILL.md`;
 const BAD = `${HOME}/api-notes/SKILL.md`;
 const opened = async (answers: Answers = {}, look: Look = {}, rest = ""): Promise<Page> => {
-  const page = await open(browser, `${url}/index.html#/skills${rest === "" ? "" : `/${encodeURIComponent(rest)}`}`, { snapshot: view(), ...answers }, { now: NOW, ...look });
+  const page = await open(site.browser, `${site.url}/index.html#/skills${rest === "" ? "" : `/${encodeURIComponent(rest)}`}`, { snapshot: view(), ...answers }, { now: NOW, ...look });
   await page.waitForSelector("[data-row]", { state: "attached" });
   return page;
 };

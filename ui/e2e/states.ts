@@ -82,6 +82,7 @@ export const SHOTS: Shot[] = [
   page("skills", "skills"),
   page("skills-many", "skills", { snapshot: view({}, { skills: manySkills(2000) }) }),
   page("skills-empty", "skills", { snapshot: view({}, { skills: skills({ skills: [], recent: [], instructions: [], roots: skills().roots.slice(1).map((root) => ({ ...root, problems: [], state: root.kind === "extra" ? "missing" : root.state })) }) }) }),
+  page("skills-limits", "skills", { snapshot: view({}, { skills: skills({ changes: 120, unwatched: { code: "too_many_folders", message: "no more than 64 folders are watched, and threads work in more; end threads that are not needed any more, and the others take their place", folders: ["/home/u/src/archive/shop-2019", "/home/u/src/experiments/one"] } }) }) }),
   page("skills-broken", "skills", { snapshot: view({}, { skills: poor, app_server: { generation: 3, pid: null, user_agent: null, state: { state: "stopped" } } }) }),
   page("skill", `skills/${encodeURIComponent(skills().skills[0]?.path ?? "")}`),
   page("skill-broken", `skills/${encodeURIComponent(`${HOME}/api-notes/SKILL.md`)}`),

@@ -1,24 +1,12 @@
 // What a person does, in a real engine: the keyboard alone, a long turn, a long diff, larger text.
 
-import type { Server } from "node:http";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { describe, expect, test } from "vitest";
 import { CARDS, NOW, card, feed, view } from "../tests/fixtures";
-import { axe, calls, launch, open } from "./browser";
-import { serve } from "./server";
+import { axe, calls, open } from "./browser";
+import { site, withSite } from "./site";
 
-let browser: Browser;
-let server: Server;
-let url: string;
-
-beforeAll(async () => {
-  ({ server, url } = await serve());
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser.close();
-  server.close();
-});
+withSite();
 
 const live = { deadline_ms: Date.now() + 300_000, raised_at_ms: Date.now() };
 const won = { won: true, state: { state: "sent", by: { by: "control", client: "desktop" }, decision: "accept" } };
@@ -29,7 +17,7 @@ const armed = (page: Page) => page.waitForSelector("[data-decision=decline][aria
 
 describe("the keyboard alone", () => {
   test("goes from the window to the dialog", async () => {
-    const page = await open(browser, `${url}/index.html`, { snapshot: view() });
+    const page = await open(site.browser, `${site.url}/index.html`, { snapshot: view() });
     await page.waitForSelector("h1");
     for (let n = 0; n < 30 && (await focused(page)) !== "1 approval waits"; n += 1) await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
@@ -38,7 +26,7 @@ describe("the keyboard alone", () => {
   });
 
   test("reads a request to its end and approves it, and not before", async () => {
-    const page = await open(browser, `${url}/approval.html`, { approval_current: card({ parts: CARDS["long"]?.parts ?? [] }, live), approval_answer: won }, { width: 560, height: 560 });
+    const page = await open(site.browser, `${site.url}/approval.html`, { approval_current: card({ parts: CARDS["long"]?.parts ?? [] }, live), approval_answer: won }, { width: 560, height: 560 });
     await armed(page);
     expect(await focused(page), "no decision").toBe("Run a command");
     await page.keyboard.press("Enter");
@@ -66,7 +54,7 @@ describe("the keyboard alone", () => {
   test("answers a question", async () => {
     const question = CARDS["question"];
     if (!question) throw new Error("no question");
-    const page = await open(browser, `${url}/approval.html`, { approval_current: { ...question, view: { ...question.view, ...live } }, approval_answer: won }, { width: 560, height: 900 });
+    const page = await open(site.browser, `${site.url}/approval.html`, { approval_current: { ...question, view: { ...question.view, ...live } }, approval_answer: won }, { width: 560, height: 900 });
     await armed(page);
     const to = async (id: string) => {
       for (let n = 0; n < 20 && (await page.evaluate(() => document.activeElement?.id)) !== id; n += 1) await page.keyboard.press("Tab");
@@ -86,7 +74,7 @@ describe("the keyboard alone", () => {
 });
 
 test("a press that began before the dialog was ready approves nothing", async () => {
-  const page = await open(browser, `${url}/approval.html`, { approval_current: card({ parts: [{ part: "text", label: "Command", text: "true" }] }, live), approval_answer: won }, { width: 560, height: 620 });
+  const page = await open(site.browser, `${site.url}/approval.html`, { approval_current: card({ parts: [{ part: "text", label: "Command", text: "true" }] }, live), approval_answer: won }, { width: 560, height: 620 });
   const button = await page.waitForSelector("[data-decision=accept]");
   const box = await button.boundingBox();
   if (!box) throw new Error("not on the page");
@@ -106,7 +94,7 @@ test("a diff of 4,000 lines is whole, scrolls to its end, and only then takes a 
   if (!files) throw new Error("no files");
   const lines = Array.from({ length: 4000 }, (_, n) => ({ kind: "added" as const, text: `+line ${n} ${"x".repeat(n % 150)}` }));
   const parts = [{ part: "fact" as const, label: "File 1 of 1: create", value: "a" }, { part: "diff" as const, label: "Its whole content", added: 4000, removed: 0, binary: false, lines }];
-  const page = await open(browser, `${url}/approval.html`, { approval_current: { ...files, parts, view: { ...files.view, ...live } } }, { width: 640, height: 620 });
+  const page = await open(site.browser, `${site.url}/approval.html`, { approval_current: { ...files, parts, view: { ...files.view, ...live } } }, { width: 640, height: 620 });
   await armed(page);
   expect(await page.locator(".line").count()).toBe(4000);
   expect(await page.getAttribute("[data-decision=accept]", "aria-disabled")).toBe("true");
@@ -129,7 +117,7 @@ test("a diff of 4,000 lines is whole, scrolls to its end, and only then takes a 
 });
 
 test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", async () => {
-  const page = await open(browser, `${url}/index.html#/threads/t1`, {
+  const page = await open(site.browser, `${site.url}/index.html#/threads/t1`, {
     snapshot: view(),
     thread_open: feed([{ id: "m", type: "agentMessage", text: "" }], { id: "x", status: "inProgress" }),
   });
@@ -165,7 +153,7 @@ test("20,000 deltas: no task over 50 ms, the text as sent, the end in view", asy
 
 test("markup, links and scripts of an agent stay text under the policy of the windows", async () => {
   const evil = '<img src="https://evil.example/x" onerror="window.hit=1"><script>window.hit=1</script><a href="https://evil.example">x</a><style>*{display:none}</style>[x](javascript:window.hit=1)';
-  const page = await open(browser, `${url}/index.html#/threads/t1`, {
+  const page = await open(site.browser, `${site.url}/index.html#/threads/t1`, {
     snapshot: view({}, { threads: [{ id: "t1", title: evil, cwd: evil, status: "idle", turn: null, wide: false, approval_policy: evil, sandbox: evil, origin: evil }] }),
     thread_open: feed([{ id: "1", type: "agentMessage", text: evil }, { id: "2", type: evil, x: evil }]),
   });
@@ -180,7 +168,7 @@ test("markup, links and scripts of an agent stay text under the policy of the wi
 
 describe("200 % text", () => {
   test.each(["index.html#/threads/t1", "index.html#/connections", "index.html#/settings", "approval.html"])("%s stays whole", async (at) => {
-    const page = await open(browser, `${url}/${at}`, { snapshot: view(), config_show: [], thread_open: feed([]), approval_current: CARDS["command"] }, { now: NOW, width: 760, height: 760, textPercent: 200 });
+    const page = await open(site.browser, `${site.url}/${at}`, { snapshot: view(), config_show: [], thread_open: feed([]), approval_current: CARDS["command"] }, { now: NOW, width: 760, height: 760, textPercent: 200 });
     await page.waitForFunction(() => [...document.querySelectorAll("h1")].some((one) => one.checkVisibility()));
     await page.screenshot({ path: new URL(`../screenshots/large-${at.replace(/\W+/g, "-")}.png`, import.meta.url).pathname });
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBeLessThanOrEqual(0);
@@ -189,7 +177,7 @@ describe("200 % text", () => {
 });
 
 test("forms of the connections page have no violation", async () => {
-  const page = await open(browser, `${url}/index.html#/connections`, { snapshot: view() }, { now: NOW, width: 380, height: 1400 });
+  const page = await open(site.browser, `${site.url}/index.html#/connections`, { snapshot: view() }, { now: NOW, width: 380, height: 1400 });
   await page.click("text=Enroll at a bus");
   await page.click("text=Edit");
   await page.waitForSelector("#mcp-token-studio");
@@ -200,7 +188,7 @@ test("forms of the connections page have no violation", async () => {
 test("high contrast has no violation", async () => {
   for (const at of ["index.html#/connections", "approval.html"]) {
     for (const dark of [false, true]) {
-      const page = await open(browser, `${url}/${at}`, { snapshot: view(), approval_current: CARDS["command"] }, { now: NOW, dark, kept: { "drawbridge.contrast": "more" } });
+      const page = await open(site.browser, `${site.url}/${at}`, { snapshot: view(), approval_current: CARDS["command"] }, { now: NOW, dark, kept: { "drawbridge.contrast": "more" } });
       await page.waitForSelector("h1");
       expect((await axe(page)).join("\n")).toBe("");
       await page.screenshot({ path: new URL(`../screenshots/contrast-${at.replace(/\W+/g, "-")}-${dark ? "dark" : "light"}.png`, import.meta.url).pathname });

@@ -238,6 +238,8 @@ export const skills = (over: Partial<SkillsView> = {}): SkillsView => ({
     skill("skill-creator", { root: "/home/u/.codex/skills/.system", scope: "system", changed_at_ms: NOW - 86_400_000 * 40 }),
   ],
   instructions: [{ path: "/home/u/src/shop/AGENTS.md", hash: "77aa01cd23ef45675f2c1d9be7a04c3388d1f0a6b2e94c778990abcdef123456", size: 912, changed_at_ms: NOW - 600_000, old_in: ["t1"] }],
+  changes: 3,
+  unwatched: null,
   recent: [
     { kind: "modified", name: "release-notes", path: `${SHOP}/release-notes/SKILL.md`, from: null, at_ms: NOW - 20_000, next_turn: ["t1"] },
     { kind: "created", name: "git-history", path: `${HOME}/git-history/SKILL.md`, from: null, at_ms: NOW - 15_000, next_turn: [] },

@@ -1,44 +1,19 @@
-import { fireEvent, render, screen, within } from "@testing-library/svelte";
-import { tick } from "svelte";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import App from "../src/App.svelte";
-import { firstRun } from "../src/lib/kept.svelte";
+import { fireEvent, screen, within } from "@testing-library/svelte";
+import { describe, expect, test } from "vitest";
 import { route } from "../src/lib/route.svelte";
 import { below, count, marks, rows, since, summary } from "../src/lib/skills";
 import type { DesktopView, SkillsView } from "../src/lib/types";
-import { desk } from "../src/lib/view.svelte";
 import { HOME, HOSTILE, NOW, manySkills, skill, skillProblem, skillRoot, skills, view } from "./fixtures";
-import { done, named, rust, type Rust } from "./tauri";
+import { button, eachOnItsOwn, pass, showPage } from "./page";
+import { named, type Rust } from "./tauri";
 
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 const state = (over: Partial<SkillsView> = {}): DesktopView => view({}, { skills: skills(over) });
 const ALL = { words: "", onlyProblems: false };
 const NONE = new Map<string, string>();
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: NOW });
-  localStorage.clear();
-  desk.view = null;
-  desk.problem = null;
-  desk.now = NOW;
-  firstRun.done = true;
-  firstRun.trayTold = false;
-  location.hash = "";
-});
-afterEach(async () => {
-  await done();
-  vi.useRealTimers();
-});
+eachOnItsOwn();
 
-async function show(at: DesktopView = state(), more: Record<string, unknown> = {}, rest = ""): Promise<Rust> {
-  const side = rust({ snapshot: at, ...more });
-  render(App);
-  route.go("skills", rest);
-  await pass(30);
-  await tick();
-  return side;
-}
-const button = (name: string | RegExp) => screen.getByRole("button", { name });
+const show = (at: DesktopView = state(), more: Record<string, unknown> = {}, rest = ""): Promise<Rust> => showPage("skills", { snapshot: at, ...more }, rest);
 const rowOf = (path: string): HTMLElement => {
   const link = [...document.querySelectorAll<HTMLElement>("[data-row]")].find((one) => one.dataset["row"] === path);
   const row = link?.closest("li");
@@ -98,9 +73,14 @@ describe("rows", () => {
 test("what changed since is told once, as what it last was", () => {
   const change = (kind: string, path: string, at_ms: number, from: string | null = null) => ({ kind, name: path, path, from, at_ms, next_turn: [] });
   const recent = [change("modified", "seen", 5), change("created", "a", 11), change("modified", "a", 12), change("renamed", "c", 13, "b"), change("deleted", "d", 14), change("deleted", "e", 15), change("created", "e", 16)];
-  const found = since(recent, [], 10);
+  const after = (seen: number, changes: number) => since(skills({ recent, changes, skills: [] }), seen);
+  // Seven are listed of a hundred and seven, the first of which was seen.
+  const found = after(101, 107);
   expect([...found.changed]).toEqual([["a", "changed"], ["c", "renamed"], ["e", "new"]]);
-  expect(found.gone).toEqual(["d"]);
+  expect([found.gone, found.more]).toEqual([["d"], 0]);
+  // Clocks do not count: more have come than are listed, or none, or those of another host.
+  expect([after(90, 107).more, after(107, 107).more, after(200, 107).more]).toEqual([10, 0, 0]);
+  expect(after(107, 107).changed.size).toBe(0);
   expect(summary(skills(), 2)).toBe("7 skills, 1 switched off, 1 cannot be used, 2 changed since you last looked");
 });
 
@@ -143,6 +123,37 @@ describe("the page", () => {
     await pass(20);
     expect(told()).toEqual(["false", "false", "Off"]);
     expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  test("a switch says in which turns it does not count yet", async () => {
+    const side = await show();
+    expect(rowOf(GIT).textContent).not.toContain("applies from the next turn");
+    await fireEvent.click(switchOf(GIT));
+    await side.emit("view", state({ skills: skills().skills.map((one) => (one.path === GIT ? { ...one, enabled: false, next_turn: ["t1"] } : one)) }));
+    await pass(20);
+    expect(switchOf(GIT).textContent).toBe("Off");
+    expect(rowOf(GIT).textContent).toContain("applies from the next turn");
+  });
+
+  test("more changes than are listed are counted, and another host counts anew", async () => {
+    const side = await show(state({ changes: 120 }));
+    expect(document.body.textContent).toContain("… and 117 more changes before these");
+    route.go("threads");
+    await pass(30);
+    await side.emit("view", state({ changes: 121 }));
+    route.go("skills");
+    await pass(30);
+    expect(document.body.textContent).not.toContain("more changes");
+    expect(document.body.textContent, "one is new").toContain("Gone since you last looked: old-style");
+    expect(rowOf(GIT).textContent).not.toContain("new");
+    route.go("threads");
+    await pass(30);
+    const other = view({}, { skills: skills({ changes: 3 }) });
+    if (other.host !== null) other.host.host = { ...other.host.host, pid: 9999 };
+    await side.emit("view", other);
+    route.go("skills");
+    await pass(30);
+    expect(rowOf(GIT).textContent).toContain("new");
   });
 
   test("a switch that was refused is back to what is true, with the reason", async () => {
@@ -270,6 +281,7 @@ describe("the page", () => {
     [state({ watching: { state: "polled", every_ms: 2000, code: "overflow", message: "too much happened at once" } }), ["Looked at every 2 s, not watched", "overflow", "too much happened at once"]],
     [state({ watching: { state: "off", message: "the watcher could not start" } }), ["Changes are not noticed", "the watcher could not start"]],
     [state({ codex: { state: "failed", message: "it closed the connection" } }), ["Codex did not read them again", "it closed the connection", "Rescan does"]],
+    [state({ unwatched: { code: "too_many_folders", message: "threads work in more folders than are watched", folders: ["/home/u/one", "/home/u/two"] } }), ["Not watched in 2 folders", "too_many_folders", "threads work in more", "/home/u/two"]],
     [state({ codex: { state: "refreshing" } }), ["Codex is reading them again."]],
     [state({ watching: { state: "starting" }, skills: [], roots: [] }), ["The folders are looked at"]],
     [view({}, { skills: skills(), app_server: { generation: 1, pid: null, user_agent: null, state: { state: "stopped" } } }), ["Codex does not run at the moment"]],

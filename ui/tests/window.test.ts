@@ -1,40 +1,17 @@
 import { fireEvent, render, screen, within } from "@testing-library/svelte";
-import { tick } from "svelte";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { firstRun } from "../src/lib/kept.svelte";
 import { route } from "../src/lib/route.svelte";
-import { desk } from "../src/lib/view.svelte";
 import type { DesktopView } from "../src/lib/types";
 import { AUDIT, ITEMS, NOW, ROWS, approval, digest, feed, link, view } from "./fixtures";
-import { done, named, rust, type Rust } from "./tauri";
+import { button, eachOnItsOwn, pass, showPage } from "./page";
+import { named, rust, type Rust } from "./tauri";
 
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+eachOnItsOwn();
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: NOW });
-  localStorage.clear();
-  desk.view = null;
-  desk.problem = null;
-  desk.now = NOW;
-  firstRun.done = true;
-  firstRun.trayTold = false;
-  location.hash = "";
-});
-afterEach(async () => {
-  await done();
-  vi.useRealTimers();
-});
-
-async function show(page: string, state: DesktopView | (() => unknown) = view(), more: Record<string, unknown> = {}): Promise<Rust> {
-  const side = rust({ snapshot: state, config_show: ROWS, audit_tail: AUDIT, thread_open: feed(ITEMS), ...more });
-  render(App);
-  route.go(page);
-  await pass(30);
-  await tick();
-  return side;
-}
-const button = (name: string | RegExp) => screen.getByRole("button", { name });
+const show = (page: string, state: DesktopView | (() => unknown) = view(), more: Record<string, unknown> = {}): Promise<Rust> =>
+  showPage(page, { snapshot: state, config_show: ROWS, audit_tail: AUDIT, thread_open: feed(ITEMS), ...more });
 
 describe("the state", () => {
   test("is listened to before it is asked for, and an event in between is not lost", async () => {

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::{summary, watching};
+pub(crate) use text::{summary, unwatched, watching};
 
 use crate::args::skills::{SkillsAction, SkillsArgs};
 use crate::place::Place;
@@ -152,25 +152,16 @@ async fn set(data_dir: &Path, wanted: &str, enabled: bool, json: bool) -> Result
     };
     client.request(&Request::SetSkill(set)).await?;
     let view = client.snapshot().await?;
-    let busy = view.threads.iter().filter(|thread| runs(thread)).count();
+    let skill = view.skills.skills.into_iter().find(|skill| skill.path == path);
     if json {
-        let skill = view.skills.skills.into_iter().find(|skill| skill.path == path);
         screen::json(&skill)?;
     } else {
         let word = if enabled { "on" } else { "off" };
-        let later = if busy > 0 {
-            "; where a turn runs, it applies from the next turn"
-        } else {
-            ""
-        };
+        let later = skill.and_then(|skill| text::later(&skill.next_turn));
+        let later = later.map(|later| format!("; {later}")).unwrap_or_default();
         screen::line(&format!("{word}{later}"))?;
     }
     Ok(Exit::Done)
-}
-
-/// Whether a turn runs in it.
-fn runs(thread: &drawbridge_wire::control::ThreadView) -> bool {
-    thread.turn.is_some() || thread.status.starts_with("active") || thread.status.starts_with("waiting")
 }
 
 /// The skill a person means: by its path, or by its name where only one has it.
@@ -201,7 +192,7 @@ async fn watch(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
         let before = view.skills.clone();
         drawbridge_control::apply(&mut view, delta.seq, &delta.change);
         match &delta.change {
-            Change::Skills(new) => tell(&before, new, json)?,
+            Change::Skills(_) | Change::SkillsPart(_) => tell(&before, &view.skills, json)?,
             Change::Stopping { .. } => return Ok(Exit::Done),
             _ => {}
         }
@@ -209,69 +200,91 @@ async fn watch(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
 }
 
 fn tell(before: &SkillsView, now: &SkillsView, json: bool) -> Result<(), CliError> {
-    for change in news(&before.recent, &now.recent) {
-        if json {
-            let line = serde_json::to_string(change).map_err(|error| CliError::Output(error.into()))?;
-            screen::line(&line)?;
-        } else {
-            screen::line(&text::change(change, now))?;
+    let (changes, more) = news(before, now);
+    if json {
+        for change in changes {
+            object(change)?;
         }
+        if more > 0 {
+            object(&serde_json::json!({ "more": more }))?;
+        }
+        return text::switched(before, now)
+            .iter()
+            .try_for_each(|skill| object(&text::switch(skill)));
     }
-    if !json {
-        for line in text::switched(before, now) {
-            screen::line(&line)?;
-        }
-        if before.watching != now.watching {
-            screen::line(&watching(&now.watching).unwrap_or_else(|| "changes are noticed again".to_owned()))?;
-        }
+    for change in changes {
+        screen::line(&text::change(change, now))?;
+    }
+    if more > 0 {
+        screen::line(&format!(
+            "... and {more} more before these; `drawbridge skills list` has what there is now"
+        ))?;
+    }
+    for skill in text::switched(before, now) {
+        screen::line(&text::switch_line(skill))?;
+    }
+    if before.watching != now.watching {
+        screen::line(&watching(&now.watching).unwrap_or_else(|| "changes are noticed again".to_owned()))?;
+    }
+    if before.unwatched != now.unwatched {
+        let all = || "all folders are watched again".to_owned();
+        screen::line(&now.unwatched.as_ref().map_or_else(all, unwatched))?;
     }
     Ok(())
 }
 
-/// Those at the end that were not there before. Turns that ended meanwhile do not make one another.
-fn news<'a>(before: &[SkillChangeView], now: &'a [SkillChangeView]) -> &'a [SkillChangeView] {
-    let same = |a: &SkillChangeView, b: &SkillChangeView| {
-        (&a.kind, &a.path, &a.from, a.at_ms) == (&b.kind, &b.path, &b.from, b.at_ms)
-    };
-    // The oldest are forgotten: what was there is a part of before's end and of now's beginning.
-    let kept = (0..=before.len().min(now.len()))
-        .rev()
-        .find(|kept| {
-            let end = &before[before.len() - kept..];
-            end.iter().zip(now).all(|(a, b)| same(a, b))
-        })
-        .unwrap_or(0);
-    &now[kept..]
+fn object(value: &impl Serialize) -> Result<(), CliError> {
+    let line = serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))?;
+    screen::line(&line)
+}
+
+/// The changes that are new, and how many more there were that are listed no more.
+fn news<'a>(before: &SkillsView, now: &'a SkillsView) -> (&'a [SkillChangeView], u64) {
+    let new = now.changes.saturating_sub(before.changes);
+    let listed = now.recent.len();
+    let shown = usize::try_from(new).unwrap_or(usize::MAX).min(listed);
+    (&now.recent[listed - shown..], new - shown as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn change(at_ms: u64, next_turn: &[&str]) -> SkillChangeView {
-        SkillChangeView {
+    /// After so many changes, each at its own time.
+    fn after(changes: u64, next_turn: &[&str]) -> SkillsView {
+        let change = |at_ms| SkillChangeView {
             kind: "modified".to_owned(),
             name: Some("a".to_owned()),
             path: "/a/SKILL.md".into(),
             from: None,
             at_ms,
             next_turn: next_turn.iter().map(|id| (*id).to_owned()).collect(),
+        };
+        SkillsView {
+            changes,
+            recent: (changes.saturating_sub(50)..changes).map(change).collect(),
+            ..SkillsView::default()
         }
     }
 
     #[test]
-    fn each_change_is_told_once_however_many_are_forgotten() {
-        let all: Vec<SkillChangeView> = (0..60).map(|n| change(n, &["T"])).collect();
-        let times = |changes: &[SkillChangeView]| changes.iter().map(|c| c.at_ms).collect::<Vec<_>>();
-        assert_eq!(times(news(&all[0..0], &all[0..2])), [0, 1]);
-        assert_eq!(times(news(&all[0..2], &all[0..5])), [2, 3, 4]);
-        assert_eq!(
-            times(news(&all[0..50], &all[10..60])),
-            (50..60).collect::<Vec<_>>()
-        );
-        assert_eq!(times(news(&all[0..5], &all[30..32])), [30, 31]);
+    fn each_change_is_told_once_and_those_that_are_kept_no_more_are_counted() {
+        let told = |before: u64, now: u64| {
+            let now = after(now, &["T"]);
+            let (changes, more) = news(&after(before, &["T"]), &now);
+            (
+                changes.iter().map(|change| change.at_ms).collect::<Vec<_>>(),
+                more,
+            )
+        };
+        assert_eq!(told(0, 2), (vec![0, 1], 0));
+        assert_eq!(told(2, 5), (vec![2, 3, 4], 0));
+        assert_eq!(told(50, 60), ((50..60).collect(), 0));
+        assert_eq!(told(50, 100), ((50..100).collect(), 0));
+        assert_eq!(told(50, 107), ((57..107).collect(), 7));
         // A turn ended.
-        let settled: Vec<SkillChangeView> = (0..3).map(|n| change(n, &[])).collect();
-        assert_eq!(times(news(&all[0..3], &settled)), Vec::<u64>::new());
+        assert_eq!(news(&after(3, &["T"]), &after(3, &[])).0.len(), 0);
+        // Another host.
+        assert_eq!(news(&after(3, &[]), &after(0, &[])), (&[][..], 0));
     }
 }

@@ -12,6 +12,7 @@ pub fn apply(view: &mut HostView, seq: u64, change: &Change) {
         Change::Vault(new) => view.vault = new.clone(),
         Change::Config(new) => view.config = Some((**new).clone()),
         Change::Skills(new) => view.skills = (**new).clone(),
+        Change::SkillsPart(delta) => view.skills.apply(delta),
         Change::Policy(new) => view.policy = new.clone(),
         Change::Thread(new) => put(&mut view.threads, new.clone(), |thread| &thread.id),
         Change::ThreadClosed { id } => view.threads.retain(|thread| thread.id != *id),

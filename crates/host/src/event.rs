@@ -410,9 +410,13 @@ pub(crate) enum SkillsEvent {
     },
     /// Codex takes its time; what was found by this look is shown without its word.
     Overdue { look: u64 },
+    /// This one has waited long enough, see [`crate::skills::Waiting`].
+    Late { waiting: u64 },
     /// Codex keeps whether a skill is used.
     Written {
         path: PathBuf,
+        /// The same without links.
+        real: PathBuf,
         enabled: bool,
         result: Result<(), crate::skills::CodexError>,
         reply: Reply,

@@ -35,9 +35,7 @@ pub fn check(roots: &mut [ScannedRoot]) {
     let mut found: Vec<(At, Problem)> = Vec::new();
     for places in by_name.values().filter(|places| places.len() > 1) {
         for (n, at) in places.iter().enumerate() {
-            if let Some(problem) = beside(roots, places, n) {
-                found.push((*at, problem));
-            }
+            found.extend(beside(roots, places, n).into_iter().map(|problem| (*at, problem)));
         }
     }
     for ((r, s), problem) in found {
@@ -45,8 +43,8 @@ pub fn check(roots: &mut [ScannedRoot]) {
     }
 }
 
-/// What another skill of the same name does to the one at `n`: at most one problem, however many there are.
-fn beside(roots: &[ScannedRoot], places: &[At], n: usize) -> Option<Problem> {
+/// What other skills of the same name do to the one at `n`: at most one problem of each kind, however many there are.
+fn beside(roots: &[ScannedRoot], places: &[At], n: usize) -> Vec<Problem> {
     let (r, s) = places[n];
     let (root, skill) = (&roots[r], &roots[r].skills[s]);
     let others = || {
@@ -60,33 +58,31 @@ fn beside(roots: &[ScannedRoot], places: &[At], n: usize) -> Option<Problem> {
             .filter(|(other, _)| meet(root, other))
     };
     let shown = |path: &Path| visible_line(&path.to_string_lossy());
-    let same_scope = others().find(|(other, _)| other.root.kind.scope() == root.root.kind.scope());
-    let (code, message) = if let Some((_, other)) = same_scope {
-        (
-            "duplicate_name",
-            format!(
-                "another skill is called {} too: {}; rename one, since it is not sure which is used",
-                skill.name,
-                shown(&other.path)
-            ),
-        )
-    } else {
-        let (_, other) = others().find(|(other, _)| rank(other) < rank(root))?;
-        (
-            "shadowed",
-            format!(
-                "{} has the same name and comes first; rename one",
-                shown(&other.path)
-            ),
-        )
-    };
-    Some(Problem {
+    let problem = |code, message| Problem {
         severity: Severity::Warning,
         code,
         path: skill.path.clone(),
         line: None,
         message,
-    })
+    };
+    let twice = others().find(|(other, _)| other.root.kind.scope() == root.root.kind.scope());
+    let twice = twice.map(|(_, other)| {
+        let message = format!(
+            "another skill is called {} too: {}; rename one, since it is not sure which is used",
+            skill.name,
+            shown(&other.path)
+        );
+        problem("duplicate_name", message)
+    });
+    let first = others().find(|(other, _)| rank(other) < rank(root));
+    let first = first.map(|(_, other)| {
+        let message = format!(
+            "{} has the same name and comes first; rename one",
+            shown(&other.path)
+        );
+        problem("shadowed", message)
+    });
+    twice.into_iter().chain(first).collect()
 }
 
 /// Whether some thread has the skills of both.

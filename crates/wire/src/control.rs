@@ -6,7 +6,7 @@
 pub use crate::buses::LinkView;
 use crate::buses::{ConfigView, Enroll, SetEnrollment, VaultView, WhichBus};
 pub use crate::card::{DiffLineKind, DiffLineView, FieldKind, FormField, FormOption, Part};
-use crate::skills::{SetSkill, SkillsView};
+use crate::skills::{SetSkill, SkillsDelta, SkillsView};
 use crate::{AnswerSource, Decision, Role, WhoMayAnswer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -493,7 +493,7 @@ pub struct Delta {
     pub change: Change,
 }
 
-/// What changed. Each carries the whole new value of its part.
+/// What changed. Each but [`Change::SkillsPart`] carries the whole new value of its part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Change {
@@ -514,6 +514,8 @@ pub enum Change {
     Policy(PolicyView),
     /// Skills.
     Skills(Box<SkillsView>),
+    /// Of skills only what is another.
+    SkillsPart(Box<SkillsDelta>),
     /// A thread appeared or changed.
     Thread(ThreadView),
     /// A thread is no longer live.

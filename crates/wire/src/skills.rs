@@ -1,5 +1,9 @@
 //! Skills as control clients see and change them, and the little of them that a bus is told.
 
+mod delta;
+
+pub use delta::{SkillPlace, SkillsDelta};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -31,8 +35,25 @@ pub struct SkillsView {
     pub skills: Vec<SkillView>,
     /// `AGENTS.md` and `AGENTS.override.md` of known folders, those that are there.
     pub instructions: Vec<InstructionsView>,
-    /// What changed last, at most 50, newest last.
+    /// How many changes there were since the host began. Who knows an older number knows how many are new, also
+    /// when more are new than `recent` has.
+    pub changes: u64,
+    /// The last of them, at most 50, newest last.
     pub recent: Vec<SkillChangeView>,
+    /// Folders of live threads that are not watched; `None` when all are.
+    pub unwatched: Option<UnwatchedFolders>,
+}
+
+/// Folders in which threads live and that nobody looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnwatchedFolders {
+    /// Stable code: `too_many_folders`.
+    pub code: String,
+    /// Why, and what to do.
+    pub message: String,
+    /// Which.
+    pub folders: Vec<PathBuf>,
 }
 
 /// How changes are noticed.

@@ -732,16 +732,20 @@ export type SkillWatching = {
 
 /** All that is known of skills. */
 export type SkillsView = {
+  /** How many changes there were since the host began. Who knows an older number knows how many are new, also when more are new than `recent` has. */
+  changes: number;
   /** Whether Codex's own list is as fresh as this one. */
   codex: CodexSkills;
   /** `AGENTS.md` and `AGENTS.override.md` of known folders, those that are there. */
   instructions: InstructionsView[];
-  /** What changed last, at most 50, newest last. */
+  /** The last of them, at most 50, newest last. */
   recent: SkillChangeView[];
   /** Folders that are looked at, in the order in which Codex prefers them. */
   roots: SkillRootView[];
   /** By root, in it by path. */
   skills: SkillView[];
+  /** Folders of live threads that are not watched; `None` when all are. */
+  unwatched: UnwatchedFolders | null;
   /** How changes are noticed. */
   watching: SkillWatching;
 };
@@ -844,6 +848,16 @@ export type TurnState = {
   id: string;
   /** `inProgress`, `completed`, `interrupted` or `failed`. */
   status: string;
+};
+
+/** Folders in which threads live and that nobody looks at. */
+export type UnwatchedFolders = {
+  /** Stable code: `too_many_folders`. */
+  code: string;
+  /** Which. */
+  folders: string[];
+  /** Why, and what to do. */
+  message: string;
 };
 
 /** How the vault is. */

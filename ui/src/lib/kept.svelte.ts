@@ -36,19 +36,19 @@ class FirstRunKept {
   }
 }
 
-/** Up to which change of skills the person has seen them. */
+/** How many changes of skills the person has seen. Each host counts from its beginning. */
 export const skillsSeen = {
-  at(): number {
+  at(pid: number): number {
     try {
-      const at = Number(localStorage.getItem(SKILLS));
-      return Number.isFinite(at) ? at : 0;
+      const [of, changes] = (localStorage.getItem(SKILLS) ?? "").split(" ").map(Number);
+      return of === pid && changes !== undefined && Number.isSafeInteger(changes) ? changes : 0;
     } catch {
       return 0;
     }
   },
-  put(at: number): void {
+  put(pid: number, changes: number): void {
     try {
-      localStorage.setItem(SKILLS, String(at));
+      localStorage.setItem(SKILLS, `${pid} ${changes}`);
     } catch {
       // The same changes are marked once more.
     }

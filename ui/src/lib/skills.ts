@@ -1,6 +1,6 @@
 // The page of skills as values: what stands in which row, and what its states are called.
 
-import type { InstructionsView, SkillChangeView, SkillProblemView, SkillRootView, SkillView, SkillsView } from "./types";
+import type { InstructionsView, SkillProblemView, SkillRootView, SkillView, SkillsView } from "./types";
 import { inertLine } from "./inert";
 import type { Tone } from "./words";
 
@@ -13,28 +13,26 @@ export type Row =
 export type Sought = { words: string; onlyProblems: boolean };
 
 /** What happened since this page was last on display. */
-export type Since = { changed: ReadonlyMap<string, string>; gone: string[] };
+export type Since = { changed: ReadonlyMap<string, string>; gone: string[]; /** Changes that are not listed any more. */ more: number };
 
 const CHANGED: Record<string, string> = { created: "new", modified: "changed", renamed: "renamed", moved: "moved" };
 
-/** The changes after a time; of several at one place the last counts. */
-export function since(recent: SkillChangeView[], skills: SkillView[], at: number): Since {
+/** The changes after so many; of several at one place the last counts. */
+export function since(view: SkillsView, seen: number): Since {
+  const fresh = Math.max(0, view.changes - seen);
+  const listed = Math.min(fresh, view.recent.length);
   const changed = new Map<string, string>();
   const gone = new Map<string, string>();
-  for (const one of recent) {
-    if (one.at_ms <= at) continue;
+  for (const one of view.recent.slice(view.recent.length - listed)) {
     changed.delete(one.path);
     gone.delete(one.path);
     if (one.from !== null) changed.delete(one.from);
     if (one.kind === "deleted") gone.set(one.path, one.name ?? one.path);
     else changed.set(one.path, CHANGED[one.kind] ?? one.kind);
   }
-  for (const skill of skills) gone.delete(skill.path);
-  return { changed, gone: [...gone.values()].map(inertLine) };
+  for (const skill of view.skills) gone.delete(skill.path);
+  return { changed, gone: [...gone.values()].map(inertLine), more: fresh - listed };
 }
-
-/** When the newest change was noticed. */
-export const newest = (recent: SkillChangeView[]): number => recent.reduce((at, one) => Math.max(at, one.at_ms), 0);
 
 export const isError = (problem: SkillProblemView): boolean => problem.severity === "error";
 export const unusable = (skill: SkillView): boolean => skill.problems.some(isError);

@@ -12,6 +12,7 @@ pub(crate) use vault::vault;
 
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{AppServerState, AppServerView, ApprovalState, Change, HostView, ThreadView};
+use drawbridge_wire::skills::SkillsView;
 use link::link_without_numbers;
 
 /// The whole state on one line.
@@ -82,11 +83,21 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
             (!news.is_empty()).then(|| news.join("\n"))
         }
         Change::Policy(new) => (before.policy != *new).then(|| format!("now {}", policy(new).join("\n"))),
-        Change::Skills(new) => (before.skills.watching != new.watching)
-            .then(|| crate::skills::watching(&new.watching))
-            .flatten(),
+        Change::Skills(new) => skills(before, new),
+        Change::SkillsPart(delta) => skills(before, &delta.rest),
         Change::Leases(_) | Change::Connections(_) => None,
     }
+}
+
+fn skills(before: &HostView, now: &SkillsView) -> Option<String> {
+    let mut lines = Vec::new();
+    if before.skills.watching != now.watching {
+        lines.extend(crate::skills::watching(&now.watching));
+    }
+    if before.skills.unwatched != now.unwatched {
+        lines.extend(now.unwatched.as_ref().map(crate::skills::unwatched));
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Text of several lines that is laid out already, by blanks too.

@@ -3,7 +3,10 @@
 use drawbridge_consent::visible_line;
 use drawbridge_wire::skills::{
     CodexSkills, SkillChangeView, SkillProblemView, SkillRootView, SkillView, SkillWatching, SkillsView,
+    UnwatchedFolders,
 };
+use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::Path;
 
 pub(super) fn path(path: &Path) -> String {
@@ -34,7 +37,21 @@ pub(crate) fn summary(view: &SkillsView) -> String {
     if let Some(watching) = watching(&view.watching) {
         line += &format!("; {watching}");
     }
+    if let Some(folders) = &view.unwatched {
+        line += &format!("; {}", unwatched(folders));
+    }
     line
+}
+
+/// Which folders nobody looks at.
+pub(crate) fn unwatched(what: &UnwatchedFolders) -> String {
+    let folders: Vec<String> = what.folders.iter().map(|folder| path(folder)).collect();
+    format!(
+        "skills are not watched in {}: {} [{}]",
+        folders.join(", "),
+        visible_line(&what.message),
+        what.code
+    )
 }
 
 /// What is worth saying of how changes are noticed.
@@ -137,6 +154,7 @@ pub(super) fn roots(view: &SkillsView) -> String {
         };
         format!("{} (instructions{old})", path(&file.path))
     }));
+    lines.extend(view.unwatched.as_ref().map(unwatched));
     lines.push(watching(&view.watching).unwrap_or_else(|| match view.watching {
         SkillWatching::Starting => "not looked at yet".to_owned(),
         _ => "changes are noticed as they happen".to_owned(),
@@ -197,10 +215,10 @@ fn ids(threads: &[String]) -> String {
     ids.join(", ")
 }
 
-fn later(threads: &[String]) -> Option<String> {
+pub(super) fn later(threads: &[String]) -> Option<String> {
     (!threads.is_empty()).then(|| {
         format!(
-            "applies from the next turn in {}, where a turn runs with the old text",
+            "applies from the next turn in {}, where a turn runs with what was before",
             ids(threads)
         )
     })
@@ -232,16 +250,36 @@ pub(super) fn change(change: &SkillChangeView, now: &SkillsView) -> String {
 }
 
 /// Skills that are used now and were not, and the other way round.
-pub(super) fn switched(before: &SkillsView, now: &SkillsView) -> Vec<String> {
-    let was = |skill: &SkillView| {
-        let old = before.skills.iter().find(|old| old.path == skill.path);
-        old.and_then(|old| old.enabled)
-    };
+pub(super) fn switched<'a>(before: &SkillsView, now: &'a SkillsView) -> Vec<&'a SkillView> {
+    let old: HashMap<&Path, Option<bool>> = before
+        .skills
+        .iter()
+        .map(|old| (&*old.path, old.enabled))
+        .collect();
+    let was = |skill: &SkillView| old.get(&*skill.path).copied().flatten();
     let differs =
         |skill: &&SkillView| was(skill).is_some_and(|was| skill.enabled.is_some_and(|is| is != was));
-    let told = |skill: &SkillView| {
-        let word = if skill.enabled == Some(true) { "on" } else { "off" };
-        format!("{word} {} {}", skill.name, path(&skill.path))
-    };
-    now.skills.iter().filter(differs).map(told).collect()
+    now.skills.iter().filter(differs).collect()
+}
+
+/// One of them in a line.
+pub(super) fn switch_line(skill: &SkillView) -> String {
+    let word = if skill.enabled == Some(true) { "on" } else { "off" };
+    let later = later(&skill.next_turn).map(|later| format!("; {later}"));
+    format!(
+        "{word} {} {}{}",
+        skill.name,
+        path(&skill.path),
+        later.unwrap_or_default()
+    )
+}
+
+/// The same as an object.
+pub(super) fn switch(skill: &SkillView) -> Value {
+    json!({
+        "kind": if skill.enabled == Some(true) { "enabled" } else { "disabled" },
+        "name": skill.name,
+        "path": skill.path,
+        "next_turn": skill.next_turn,
+    })
 }

@@ -5,6 +5,7 @@ use crate::threads::end;
 use crate::world::World;
 use drawbridge_desk::{Ask, Opening};
 use drawbridge_wire::skills::{SkillView, SkillsView};
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 fn write(file: &Path, description: &str) {
@@ -79,5 +80,57 @@ async fn the_window_shows_an_edit_switches_through_codex_and_opens_what_is_wrong
     app.ask("main", open).await.unwrap();
     app.until(|did| (did == Did::Open(Opening::Text(file.clone()))).then_some(()))
         .await;
+    end(app, world).await;
+}
+
+// proves S5.33
+#[tokio::test]
+async fn ten_thousand_files_reach_the_window_in_ten_tellings_at_most() {
+    let world = World::start().await;
+    let mut app = App::start(&world.data);
+    app.until_tray(|_| true).await;
+    app.ask("main", Ask::Snapshot).await.unwrap();
+    let root = world.home.path().join("skills");
+    let at = root.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        for n in 0..500 {
+            let folder = at.join(format!("s{n:03}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            let text = format!("---\nname: s{n:03}\ndescription: d\n---\n");
+            std::fs::write(folder.join("SKILL.md"), text).unwrap();
+            for file in 0..19 {
+                std::fs::write(folder.join(format!("f{file}.py")), "x").unwrap();
+            }
+        }
+    });
+    // Each is counted as it comes.
+    let (count, before) = (Cell::new(0), RefCell::new(None));
+    let counted = |did: Did, done: &dyn Fn(&SkillsView) -> bool| match did {
+        Did::Tell(view) => {
+            let skills = view.host.map(|host| host.skills)?;
+            let done = done(&skills);
+            let old = before.replace(Some(skills));
+            count.set(count.get() + usize::from(old.is_some() && old != *before.borrow()));
+            done.then_some(())
+        }
+        _ => None,
+    };
+    let all = |view: &SkillsView| {
+        let mine = view.skills.iter().filter(|skill| skill.root == root);
+        mine.filter(|skill| skill.enabled == Some(true)).count() == 500
+    };
+    app.until(|did| counted(did, &all)).await;
+    writing.await.unwrap();
+    // What still comes of it comes before this.
+    let file = root.join("last/SKILL.md");
+    write(&file, "The last.");
+    app.until(|did| {
+        counted(did, &|view| {
+            greet(view).is_some_and(|skill| skill.enabled == Some(true))
+        })
+    })
+    .await;
+    println!("told {} times of 10,000 files", count.get());
+    assert!(count.get() <= 10, "told {} times", count.get());
     end(app, world).await;
 }

@@ -2,14 +2,19 @@
 
 mod eyes;
 mod faces;
+mod limits;
 mod trouble;
 
-use crate::world::{Client, Plan, World};
+use crate::world::{Client, Plan, SOON, World, drawbridge};
 use drawbridge_wire::skills::{CodexSkills, SkillWatching};
 use eyes::{Eyes, put, text};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::UnixStream;
+use tokio::process::ChildStdout;
+use tokio::time::timeout;
 
 /// A world with a further folder of skills, `~/extra`.
 async fn world() -> World {
@@ -141,6 +146,65 @@ async fn the_very_next_turn_has_the_skill_as_it_is_now_in_every_kind_of_root() {
     world.stop().await;
 }
 
+// proves S5.30, S5.33: each kind of change in each kind of root, those that only Codex changes too
+#[tokio::test]
+async fn each_change_in_each_kind_of_root_is_told_as_what_it_is() {
+    let (world, mut eyes, mut client, thread) = world_with_a_thread().await;
+    let mut all = roots(&world);
+    let system = world.home.path().join("skills/.system");
+    all.push(system.clone());
+    let outside = world.scratch.path().join("outside");
+    for root in &all {
+        let from = |eyes: &Eyes| eyes.view.skills.changes;
+        let at = from(&eyes);
+        let path = put(root, "one", "1");
+        eyes.change(at, "created", &path).await;
+        eyes.skill(&path, |skill| {
+            skill.enabled == Some(true) && skill.problems.is_empty()
+        })
+        .await;
+        let at = from(&eyes);
+        std::fs::write(&path, text("one", "2")).unwrap();
+        eyes.change(at, "modified", &path).await;
+        eyes.skill(&path, |skill| skill.problems.is_empty()).await;
+        let at = from(&eyes);
+        std::fs::rename(root.join("one"), root.join("two")).unwrap();
+        let renamed = root.join("two/SKILL.md");
+        assert_eq!(eyes.change(at, "renamed", &renamed).await.from, Some(path));
+        let at = from(&eyes);
+        std::fs::rename(root.join("two"), &outside).unwrap();
+        eyes.change(at, "deleted", &renamed).await;
+        let at = from(&eyes);
+        std::fs::rename(&outside, root.join("two")).unwrap();
+        eyes.change(at, "created", &renamed).await;
+        eyes.skill(&renamed, |skill| skill.enabled == Some(true)).await;
+        let sent = invoke(&world, &mut client, &thread, "one", &renamed).await;
+        assert!(sent.contains("about one"), "{root:?}: {sent}");
+        let at = from(&eyes);
+        std::fs::remove_dir_all(root.join("two")).unwrap();
+        eyes.change(at, "deleted", &renamed).await;
+        let shown = eyes
+            .view
+            .skills
+            .roots
+            .iter()
+            .find(|one| one.path == *root)
+            .unwrap();
+        assert_eq!(shown.read_only, *root == system);
+    }
+    // From each root to the next.
+    let mut path = put(&all[0], "traveller", "");
+    eyes.skill(&path, |skill| skill.enabled == Some(true)).await;
+    for root in &all[1..] {
+        let at = eyes.view.skills.changes;
+        std::fs::rename(path.parent().unwrap(), root.join("traveller")).unwrap();
+        let to = root.join("traveller/SKILL.md");
+        assert_eq!(eyes.change(at, "moved", &to).await.from, Some(path), "{root:?}");
+        path = to;
+    }
+    world.stop().await;
+}
+
 // proves S5.30
 #[tokio::test]
 async fn a_root_that_is_replaced_by_a_link_is_used_from_the_next_turn_on() {
@@ -204,6 +268,25 @@ async fn where_a_turn_runs_a_change_says_that_it_applies_from_the_next_one() {
     assert!(
         shown.contains(&format!("applies from the next turn in {thread}")),
         "{shown}"
+    );
+    // Switched off and on meanwhile: that turn goes on with it as it was.
+    let later = format!("; applies from the next turn in {thread}, where a turn runs with what was before\n");
+    let mut watch = watching(&world, true).await;
+    let (_, out, error) = said(&world, &["skills", "disable", "greet"]).await;
+    assert_eq!(out, format!("off{later}"), "{error}");
+    eyes.skill(&path, |skill| {
+        skill.enabled == Some(false) && skill.next_turn == std::slice::from_ref(&thread)
+    })
+    .await;
+    let object: Value = serde_json::from_str(&watch.line().await).unwrap();
+    assert_eq!(
+        (&object["kind"], &object["next_turn"]),
+        (&json!("disabled"), &json!([thread]))
+    );
+    let shown = json_of(&world, &["skills", "enable", "greet", "--json"]).await;
+    assert_eq!(
+        (&shown["enabled"], &shown["next_turn"]),
+        (&json!(true), &json!([thread]))
     );
     let turn = &started["turn"]["id"];
     client
@@ -277,4 +360,46 @@ async fn said(world: &World, args: &[&str]) -> (Option<i32>, String, String) {
 async fn json_of(world: &World, args: &[&str]) -> Value {
     let (code, out, error) = said(world, args).await;
     serde_json::from_str(&out).unwrap_or_else(|wrong| panic!("{wrong}: {code:?} {out}{error}"))
+}
+
+/// `drawbridge skills watch`.
+struct Watch {
+    _child: tokio::process::Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    async fn line(&mut self) -> String {
+        let line = timeout(SOON, self.lines.next_line()).await;
+        line.unwrap().unwrap().unwrap()
+    }
+}
+
+/// Starts it, and waits until it is told of what happens.
+async fn watching(world: &World, json: bool) -> Watch {
+    let mut command = drawbridge();
+    command
+        .args(["skills", "watch"])
+        .args(json.then_some("--json"))
+        .env("DRAWBRIDGE_DATA_DIR", &world.data);
+    let mut child = command.spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut watch = Watch { _child: child, lines };
+    if !json {
+        watch.line().await;
+        return watch;
+    }
+    // As JSON it says nothing of itself, so something is changed until it tells.
+    let root = world.home.path().join("skills");
+    for version in 0.. {
+        let path = put(&root, "sign", &version.to_string());
+        let mut told = false;
+        while let Ok(line) = timeout(Duration::from_secs(1), watch.lines.next_line()).await {
+            told |= line.unwrap().unwrap().contains(path.to_str().unwrap());
+        }
+        if told {
+            break;
+        }
+    }
+    watch
 }

@@ -163,10 +163,7 @@ pub(crate) struct Hub {
     /// Whether an enrollment is under way. One at a time: each looks for what is enrolled already.
     enrolling: bool,
     skills: crate::skills::Skills,
-    /// Who waits for a look at skills.
-    rescans: Vec<crate::event::Reply>,
-    /// Who is answered once Codex has listed its skills.
-    listed_replies: Vec<(crate::event::Reply, crate::event::ControlReply)>,
+    skills_waiting: crate::skills::Waiting,
     /// Number of the last change.
     seq: u64,
     /// There is no app-server, and no bus is dialled: see `HostSetup::visit`.
@@ -228,8 +225,7 @@ impl Hub {
             raw: HashMap::new(),
             enrolling: false,
             skills: crate::skills::Skills::new(parts.places),
-            rescans: Vec::new(),
-            listed_replies: Vec::new(),
+            skills_waiting: crate::skills::Waiting::default(),
             seq: 0,
             visit: parts.visit,
             stopping: None,

@@ -4,19 +4,20 @@ use super::control::error;
 use super::vault::answer;
 use super::{Hub, now_ms};
 use crate::event::{ControlReply, Event, Reply, SkillsEvent};
-use crate::skills::{self, Ask, CodexError, LiveThread};
+use crate::skills::{self, Ask, CodexError, LiveThread, Outcome};
 use drawbridge_audit::Entry;
 use drawbridge_skills::Watcher;
 use drawbridge_skills::watch::{SystemNotices, Times};
-use drawbridge_wire::control::Change;
 use drawbridge_wire::skills::SetSkill;
 use std::path::Path;
 use std::time::Duration;
 
-/// Clients that may wait for a look at the same time.
-const MOST_RESCANS: usize = 16;
 /// Longest that a change waits for Codex's word before it is shown.
 const CODEX_WITHIN: Duration = Duration::from_millis(250);
+/// Longest that somebody waits for a look and the list after it: less than clients do, so that they are told why.
+const LOOKED_WITHIN: Duration = Duration::from_secs(8);
+/// The same for the list after a switch, for which it has waited already.
+const LISTED_WITHIN: Duration = Duration::from_secs(2);
 
 impl Hub {
     /// A host that is there for a short command has no Codex whose skills there would be.
@@ -68,11 +69,16 @@ impl Hub {
                 // A new one has read nothing yet, and knows of no folders but its own.
                 let extra = Some(extra).filter(|extra| !extra.is_empty());
                 let cwds = self.skills.places().folders.clone();
-                self.ask_codex(Ask { cwds, extra });
+                self.ask_codex(Ask {
+                    cwds,
+                    extra,
+                    ..Ask::default()
+                });
             }
             Some(_) if other_extra => self.ask_codex(Ask {
                 cwds: self.skills.places().folders.clone(),
                 extra: Some(extra),
+                ..Ask::default()
             }),
             _ => {}
         }
@@ -134,10 +140,8 @@ impl Hub {
                 } else {
                     self.tell_skills();
                 }
-                if asked {
-                    let replies = std::mem::take(&mut self.rescans).into_iter();
-                    self.listed_replies
-                        .extend(replies.map(|reply| (reply, ControlReply::Done)));
+                if let Some(asked) = asked {
+                    self.skills_waiting.looked(asked);
                 }
                 self.answer_who_waits();
                 self.report_skills();
@@ -155,19 +159,26 @@ impl Hub {
                 if self.skills.generation != Some(generation) {
                     return;
                 }
-                match self.skills.listed(&asked, result) {
+                let threads = self.live_threads();
+                match self.skills.listed(&asked, result, &threads) {
                     Some(again) => self.ask_codex(again),
                     None => self.tell_skills(),
                 }
                 self.answer_who_waits();
                 self.report_skills();
             }
+            SkillsEvent::Late { waiting } => {
+                if let Some((reply, said)) = self.skills_waiting.late(waiting) {
+                    answer(Some(reply), said);
+                }
+            }
             SkillsEvent::Written {
                 path,
+                real,
                 enabled,
                 result,
                 reply,
-            } => self.skill_written(&path, enabled, result, reply),
+            } => self.skill_written((&path, &real), enabled, result, reply),
         }
     }
 
@@ -182,16 +193,27 @@ impl Hub {
 
     fn list_again(&mut self) {
         let cwds = self.skills.places().folders.clone();
-        self.ask_codex(Ask { cwds, extra: None });
+        self.ask_codex(Ask {
+            cwds,
+            ..Ask::default()
+        });
     }
 
     /// Once nothing more is to come that they wait for.
     fn answer_who_waits(&mut self) {
         if !self.skills.asking {
-            for (reply, said) in std::mem::take(&mut self.listed_replies) {
+            for (reply, said) in self.skills_waiting.listed() {
                 answer(Some(reply), said);
             }
         }
+    }
+
+    /// However long it takes, who waits is answered.
+    fn answer_in_time(&self, waiting: u64, within: Duration) {
+        self.spawn(async move {
+            tokio::time::sleep(within).await;
+            Some(Event::Skills(SkillsEvent::Late { waiting }))
+        });
     }
 
     /// Asks Codex for its list, if it runs; one question at a time.
@@ -219,8 +241,8 @@ impl Hub {
     }
 
     fn tell_skills(&mut self) {
-        if let Some(view) = self.skills.news() {
-            self.changed(Change::Skills(Box::new(view)));
+        if let Some(change) = self.skills.news() {
+            self.changed(change);
         }
     }
 
@@ -237,9 +259,10 @@ impl Hub {
 
     pub(super) fn rescan_skills(&mut self, reply: Reply) {
         match &self.skills.watcher {
-            Some(watcher) if self.rescans.len() < MOST_RESCANS => {
-                watcher.rescan();
-                self.rescans.push(reply);
+            Some(watcher) if !self.skills_waiting.is_full() => {
+                let number = watcher.rescan();
+                let waiting = self.skills_waiting.for_look(number, reply);
+                self.answer_in_time(waiting, LOOKED_WITHIN);
             }
             Some(_) => answer(
                 Some(reply),
@@ -275,6 +298,7 @@ impl Hub {
             let result = skills::write(&peer, &real, enabled).await;
             Some(Event::Skills(SkillsEvent::Written {
                 path,
+                real,
                 enabled,
                 result,
                 reply,
@@ -282,21 +306,43 @@ impl Hub {
         });
     }
 
-    fn skill_written(&mut self, path: &Path, enabled: bool, result: Result<(), CodexError>, reply: Reply) {
+    fn skill_written(
+        &mut self,
+        (path, real): (&Path, &Path),
+        enabled: bool,
+        result: Result<(), CodexError>,
+        reply: Reply,
+    ) {
+        let outcome = result
+            .as_ref()
+            .map_or_else(CodexError::outcome, |()| Outcome::Done);
+        let word = if enabled { "enabled" } else { "disabled" };
+        // What may have come to pass is in the record, too.
+        let value = match outcome {
+            Outcome::Done => Some(word.to_owned()),
+            Outcome::Overruled => Some(format!("{word}, overruled")),
+            Outcome::Unknown => Some(format!("{word}, outcome unknown")),
+            Outcome::Refused => None,
+        };
+        if let Some(value) = value {
+            self.record(&Entry::PolicySet {
+                setting: format!("skill {}", path.display()),
+                value,
+                by: "local".to_owned(),
+            });
+        }
+        if outcome == Outcome::Done {
+            let threads = self.live_threads();
+            self.skills.switched(real, enabled, &threads);
+        }
         let said = match result {
-            Ok(()) => {
-                self.record(&Entry::PolicySet {
-                    setting: format!("skill {}", path.display()),
-                    value: if enabled { "enabled" } else { "disabled" }.to_owned(),
-                    by: "local".to_owned(),
-                });
-                ControlReply::Done
-            }
+            Ok(()) => ControlReply::Done,
             Err(wrong) => error(wrong.code(), &wrong.to_string()),
         };
+        let waiting = self.skills_waiting.for_list(said, reply);
+        self.answer_in_time(waiting, LISTED_WITHIN);
         // Whatever it said: what it does now shows in its list, which it changed without a word.
         self.list_again();
-        self.listed_replies.push((reply, said));
         self.answer_who_waits();
     }
 }

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(10);
+/// Of a switch, for which a client waits.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// Of having live threads read the switches anew.
+const RELOAD_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why Codex did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,31 @@ impl CodexError {
             CodexError::Overruled => "overruled",
         }
     }
+
+    /// What became of a switch.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            CodexError::Call(CallError::Rpc(_)) => Outcome::Refused,
+            // Codex may have done it all the same.
+            CodexError::Call(CallError::Timeout { .. } | CallError::Closed) | CodexError::Answer => {
+                Outcome::Unknown
+            }
+            CodexError::Overruled => Outcome::Overruled,
+        }
+    }
+}
+
+/// What became of a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It counts.
+    Done,
+    /// It is kept, and another setting counts.
+    Overruled,
+    /// It is not kept.
+    Refused,
+    /// Nobody said.
+    Unknown,
 }
 
 /// What to ask Codex.
@@ -43,6 +72,11 @@ pub(crate) struct Ask {
     /// makes it forget all it has read. Asked to reload its list it forgets only the list, and running threads
     /// go on with what they have (observed, 0.169.0).
     pub extra: Option<Vec<PathBuf>>,
+    /// Have it make its list anew, since its configuration may be another: it keeps what it listed (observed, 0.169.0).
+    pub force: bool,
+    /// Have live threads read its configuration anew, too: what is switched there counts for them only then, while
+    /// its list has it at once (observed, 0.169.0).
+    pub reload: bool,
 }
 
 impl Ask {
@@ -56,6 +90,8 @@ impl Ask {
         Self {
             extra: other.extra.or(self.extra),
             cwds: self.cwds,
+            force: self.force || other.force,
+            reload: self.reload || other.reload,
         }
     }
 }
@@ -108,6 +144,15 @@ impl Listed {
         self.0.extend(newer.0);
     }
 
+    /// It said so of one skill.
+    pub(super) fn switched(&mut self, path: &Path, enabled: bool) {
+        for folder in self.0.values_mut() {
+            if let Some(known) = folder.enabled.get_mut(path) {
+                *known = enabled;
+            }
+        }
+    }
+
     /// Whether it was asked for this folder.
     pub(crate) fn knows(&self, cwd: &Path) -> bool {
         self.0.contains_key(cwd)
@@ -135,6 +180,9 @@ impl Listed {
 
 /// Asks.
 pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
+    if ask.reload {
+        reload(peer, CALL_DEADLINE).await?;
+    }
     if let Some(extra) = &ask.extra {
         let params = json!({ "extraRoots": extra });
         peer.request_retrying("skills/extraRoots/set", params, CALL_DEADLINE)
@@ -143,25 +191,27 @@ pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
     if ask.cwds.is_empty() {
         return Ok(Listed::default());
     }
-    let params = json!({ "cwds": ask.cwds, "forceReload": ask.extra.is_some() });
+    let params = json!({ "cwds": ask.cwds, "forceReload": ask.force || ask.extra.is_some() });
     let answer = peer
         .request_retrying("skills/list", params, CALL_DEADLINE)
         .await?;
     Ok(Listed::read(&answer))
 }
 
+/// Threads that live keep the configuration they began with until they are told to read it anew.
+async fn reload(peer: &Peer, deadline: Duration) -> Result<(), CallError> {
+    let params = json!({ "edits": [], "reloadUserConfig": true });
+    let answer = peer.request_retrying("config/batchWrite", params, deadline).await;
+    answer.map(drop)
+}
+
 /// Has Codex use a skill or not.
 pub(crate) async fn write(peer: &Peer, path: &Path, enabled: bool) -> Result<(), CodexError> {
     let params = json!({ "path": path, "enabled": enabled });
     let answer = peer
-        .request_retrying("skills/config/write", params, CALL_DEADLINE)
+        .request_retrying("skills/config/write", params, WRITE_DEADLINE)
         .await?;
-    // Threads that live keep the configuration they began with until they are told to read it anew.
-    let reload = json!({ "edits": [], "reloadUserConfig": true });
-    if let Err(error) = peer
-        .request_retrying("config/batchWrite", reload, CALL_DEADLINE)
-        .await
-    {
+    if let Err(error) = reload(peer, RELOAD_DEADLINE).await {
         tracing::warn!(%error, "threads that live may go on with the skill as it was");
     }
     match answer["effectiveEnabled"].as_bool() {

@@ -6,19 +6,22 @@ mod names;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
 
-pub(crate) use codex::{Ask, CodexError, Listed, ask, write};
+pub(crate) use codex::{Ask, CodexError, Listed, Outcome, ask, write};
+pub(crate) use waiting::Waiting;
 
+use drawbridge_skills::places::MOST_FOLDERS;
 use drawbridge_skills::{Change as SkillChange, Found, Places, RootKind, ScannedRoot, Watcher};
 use drawbridge_wire::control::Change;
-use drawbridge_wire::skills::{CodexSkills, SkillChangeView, SkillNames, SkillWatching, SkillsView};
+use drawbridge_wire::skills::{
+    CodexSkills, SkillChangeView, SkillNames, SkillWatching, SkillsDelta, SkillsView,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Changes that are kept to be shown.
 const MOST_RECENT: usize = 50;
-/// Folders of threads that are remembered; the newest count.
-const MOST_FOLDERS: usize = 48;
 
 /// A live thread, as far as skills are concerned.
 #[derive(Debug, Clone)]
@@ -48,8 +51,10 @@ pub(crate) struct Skills {
     pub(crate) off: Option<String>,
     /// What is watched.
     places: Places,
-    /// Folders that threads worked in, newest last.
-    worked_in: VecDeque<PathBuf>,
+    /// Folders that threads work in or worked in and that are watched for it.
+    worked_in: Vec<PathBuf>,
+    /// Folders of live threads that are one too many.
+    unwatched: Vec<PathBuf>,
     found: Option<Found>,
     listed: Listed,
     codex: CodexSkills,
@@ -59,6 +64,8 @@ pub(crate) struct Skills {
     /// Of a root the threads that do not look into it; see [`drawbridge_wire::skills::SkillRootView::not_in`].
     not_in: BTreeMap<PathBuf, BTreeSet<String>>,
     recent: VecDeque<SkillChangeView>,
+    /// All that there were.
+    changes: u64,
     /// As told last.
     told: SkillsView,
     /// Something changed that what is watched, or who has an older text, follows from.
@@ -110,27 +117,46 @@ impl Skills {
         &self.places
     }
 
-    /// The places to watch: the folders that are always known, and those that threads worked in last.
+    /// The places to watch: the folders that are always known, and those that threads work in or worked in. What
+    /// is watched stays so: a new folder takes the place of one in which no thread lives any more, and where there
+    /// is none it is not watched, which is told.
     pub(crate) fn places_with(
         &mut self,
         fixed: &[PathBuf],
         threads: &[LiveThread],
         extra: Vec<PathBuf>,
     ) -> Places {
-        for cwd in threads.iter().filter_map(|thread| thread.cwd.as_ref()) {
-            if !self.worked_in.contains(cwd) {
-                if self.worked_in.len() == MOST_FOLDERS {
-                    self.worked_in.pop_front();
-                }
-                self.worked_in.push_back(cwd.clone());
-            }
-        }
         let mut folders: Vec<PathBuf> = Vec::new();
-        for folder in fixed.iter().chain(&self.worked_in) {
+        for folder in fixed {
             if !folders.contains(folder) {
                 folders.push(folder.clone());
             }
         }
+        let live: BTreeSet<&PathBuf> = threads.iter().filter_map(|thread| thread.cwd.as_ref()).collect();
+        self.worked_in.retain(|folder| !folders.contains(folder));
+        let room = MOST_FOLDERS.saturating_sub(folders.len());
+        while self.worked_in.len() > room {
+            let dead = self.worked_in.iter().position(|folder| !live.contains(folder));
+            self.worked_in.remove(dead.unwrap_or(self.worked_in.len() - 1));
+        }
+        self.unwatched.clear();
+        for cwd in live.iter().copied() {
+            if folders.contains(cwd) || self.worked_in.contains(cwd) {
+                continue;
+            }
+            let dead = self.worked_in.iter().position(|folder| !live.contains(folder));
+            match dead {
+                _ if self.worked_in.len() < room => self.worked_in.push(cwd.clone()),
+                Some(dead) => {
+                    self.worked_in.remove(dead);
+                    self.worked_in.push(cwd.clone());
+                }
+                None => self.unwatched.push(cwd.clone()),
+            }
+        }
+        let most = folders.len().min(MOST_FOLDERS);
+        self.unwatched.extend(folders.drain(most..));
+        folders.extend(self.worked_in.iter().cloned());
         Places {
             folders,
             extra,
@@ -152,6 +178,7 @@ impl Skills {
             self.changed(change, threads, now_ms);
         }
         self.new_layers(&found, threads);
+        self.new_extra(&found, threads);
         // What is in a root that is new here may have come after Codex looked into it.
         let known = |root: &ScannedRoot| {
             let mut before = self.found.iter().flat_map(|before| &before.roots);
@@ -166,17 +193,20 @@ impl Skills {
             .map(|change| change.folder.as_deref())
             .chain(new.map(|root| root.root.folder.as_deref()))
             .collect();
-        let everywhere = found.asked || folders.contains(&None);
+        let asked = found.asked.is_some();
+        let everywhere = asked || folders.contains(&None);
         let concerned = |cwd: &Path| folders.iter().flatten().any(|folder| cwd.starts_with(folder));
         // What is the user's own is the same in every folder: one tells of it.
         let cwds = self.places.folders.iter().enumerate().filter(|(n, cwd)| {
-            let all = found.asked || found.switches;
+            let all = asked || found.switches;
             all || (everywhere && *n == 0) || concerned(cwd) || !self.listed.knows(cwd)
         });
         let force = everywhere || !folders.is_empty();
         let ask = Ask {
             cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
             extra: force.then(|| self.places.extra.clone()),
+            force: found.switches,
+            reload: false,
         };
         self.found = Some(found);
         ask
@@ -198,25 +228,34 @@ impl Skills {
         }
     }
 
+    /// A folder that the configuration names anew has skills that running turns do not have.
+    fn new_extra(&mut self, found: &Found, threads: &[LiveThread]) {
+        let Some(before) = &self.found else { return };
+        let new = found.roots.iter().filter(|root| {
+            root.root.kind == RootKind::Extra && !before.roots.iter().any(|old| old.root == root.root)
+        });
+        for skill in new.flat_map(|root| &root.skills) {
+            put(&mut self.next_turn, &skill.path, ids(threads, None, true));
+        }
+    }
+
     fn changed(&mut self, change: &SkillChange, threads: &[LiveThread], now_ms: u64) {
         let folder = change
             .folder
             .as_deref()
             .filter(|folder| *folder != self.places.codex_home);
-        let ids = |active: bool| -> BTreeSet<String> {
-            threads
-                .iter()
-                .filter(|thread| thread.is_in(folder) && (thread.active || !active))
-                .map(|thread| thread.id.clone())
-                .collect()
-        };
         let skill = change.name.is_some();
-        let running = if skill { ids(true) } else { BTreeSet::new() };
+        let running = if skill {
+            ids(threads, folder, true)
+        } else {
+            BTreeSet::new()
+        };
         if skill {
             put(&mut self.next_turn, &change.path, running.clone());
         } else {
-            put(&mut self.old_in, &change.path, ids(false));
+            put(&mut self.old_in, &change.path, ids(threads, folder, false));
         }
+        self.changes += 1;
         if self.recent.len() == MOST_RECENT {
             self.recent.pop_front();
         }
@@ -272,14 +311,32 @@ impl Skills {
     }
 
     /// Codex answered. Answers what to ask it next.
-    pub(crate) fn listed(&mut self, asked: &Ask, result: Result<Listed, CodexError>) -> Option<Ask> {
+    pub(crate) fn listed(
+        &mut self,
+        asked: &Ask,
+        result: Result<Listed, CodexError>,
+        threads: &[LiveThread],
+    ) -> Option<Ask> {
         self.asking = false;
         // One that is still to come costs a look at a list that is fresh; one that never comes must cost nothing.
         self.echoes = 0;
         match result {
             Ok(listed) => {
+                let before = self.listed.clone();
                 self.listed.update(listed);
                 self.listed.keep(&self.places.folders);
+                if self.switched_since(&before, threads) {
+                    // Another program did it, without a word to live threads.
+                    let reload = Ask {
+                        reload: true,
+                        extra: Some(self.places.extra.clone()),
+                        ..Ask::default()
+                    };
+                    self.again = Some(match self.again.take() {
+                        Some(before) => before.and(reload),
+                        None => reload,
+                    });
+                }
                 self.codex = CodexSkills::Fresh;
             }
             Err(error) => {
@@ -293,6 +350,31 @@ impl Skills {
             }
         }
         self.again.take()
+    }
+
+    /// Codex uses a skill from now on, or does not. A turn that runs goes on with what it has.
+    pub(crate) fn switched(&mut self, real: &Path, enabled: bool, threads: &[LiveThread]) {
+        let before = self.listed.clone();
+        self.listed.switched(real, enabled);
+        self.switched_since(&before, threads);
+    }
+
+    /// Whether Codex uses some skills that it did not, or the other way round.
+    fn switched_since(&mut self, before: &Listed, threads: &[LiveThread]) -> bool {
+        let mut some = false;
+        let roots = self.found.as_ref().map_or(&[][..], |found| &found.roots);
+        for (root, skill) in roots
+            .iter()
+            .flat_map(|root| root.skills.iter().map(move |skill| (root, skill)))
+        {
+            let was = before.enabled(&skill.real);
+            if was.is_some_and(|was| self.listed.enabled(&skill.real) == Some(!was)) {
+                let running = ids(threads, root.root.folder.as_deref(), true);
+                put(&mut self.next_turn, &skill.path, running);
+                some = true;
+            }
+        }
+        some
     }
 
     /// Without folders that are known no more.
@@ -313,13 +395,17 @@ impl Skills {
     }
 
     /// Whether there is news since it was told last; then it is told with this.
-    pub(crate) fn news(&mut self) -> Option<SkillsView> {
+    pub(crate) fn news(&mut self) -> Option<Change> {
         let now = self.now();
         if now == self.told {
             return None;
         }
+        let part = SkillsDelta::between(&self.told, &now);
         self.told = now;
-        Some(self.told.clone())
+        Some(match part {
+            Some(delta) => Change::SkillsPart(Box::new(delta)),
+            None => Change::Skills(Box::new(self.told.clone())),
+        })
     }
 
     fn now(&self) -> SkillsView {
@@ -331,7 +417,9 @@ impl Skills {
         let empty = SkillsView {
             watching,
             codex: self.codex.clone(),
+            changes: self.changes,
             recent: self.recent.iter().cloned().collect(),
+            unwatched: view::unwatched(&self.unwatched),
             ..SkillsView::default()
         };
         let Some(found) = &self.found else { return empty };
@@ -377,6 +465,15 @@ impl Skills {
 /// Whether Codex looks into it because of the `.codex` it lies in.
 fn is_layer(root: &ScannedRoot) -> bool {
     root.root.kind == RootKind::Folder && root.root.path.ends_with(".codex/skills")
+}
+
+/// Threads that what lies in this folder concerns; of those only the ones in which a turn runs, when asked for.
+fn ids(threads: &[LiveThread], folder: Option<&Path>, active: bool) -> BTreeSet<String> {
+    threads
+        .iter()
+        .filter(|thread| thread.is_in(folder) && (thread.active || !active))
+        .map(|thread| thread.id.clone())
+        .collect()
 }
 
 fn put(all: &mut BTreeMap<PathBuf, BTreeSet<String>>, path: &Path, ids: BTreeSet<String>) {

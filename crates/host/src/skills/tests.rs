@@ -57,7 +57,7 @@ fn found(roots: Vec<ScannedRoot>, changes: Vec<SkillChange>) -> Found {
         changes,
         switches: false,
         watching: Watching::Watched,
-        asked: false,
+        asked: None,
     }
 }
 
@@ -108,10 +108,11 @@ fn codex_is_told_to_read_again_what_a_change_concerns() {
     let (mut skills, ask) = looked(&[]);
     let answer = json!({ "data": [{ "cwd": "/other" }] });
     assert_eq!(ask.cwds.len(), 2, "the other was not listed yet");
-    skills.listed(&ask, Ok(Listed::read(&answer)));
+    skills.listed(&ask, Ok(Listed::read(&answer)), &[]);
     let concerned = |cwds: &[&str]| Ask {
         cwds: cwds.iter().map(PathBuf::from).collect(),
         extra: Some(vec!["/extra".into()]),
+        ..Ask::default()
     };
     assert_eq!(ask.extra, concerned(&[]).extra);
     // Of the user: one folder tells, and those that were not listed yet.
@@ -119,7 +120,7 @@ fn codex_is_told_to_read_again_what_a_change_concerns() {
     let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
     assert_eq!(ask, concerned(&["/work"]));
     let answer = json!({ "data": [{ "cwd": "/work" }, { "cwd": "/other" }] });
-    skills.listed(&ask, Ok(Listed::read(&answer)));
+    skills.listed(&ask, Ok(Listed::read(&answer)), &[]);
     let ask = skills.found(found(user(), vec![change("/codex/skills/a", None)]), &[], NOW);
     assert_eq!(ask, concerned(&["/work"]));
     // Nothing changed: nothing to ask, but when Codex's configuration may be another.
@@ -130,7 +131,7 @@ fn codex_is_told_to_read_again_what_a_change_concerns() {
         ..found(user(), Vec::new())
     };
     let ask = skills.found(switched, &[], NOW);
-    assert_eq!((ask.cwds.len(), ask.extra), (2, None));
+    assert_eq!((ask.cwds.len(), ask.extra, ask.force), (2, None, true));
     // A root that was not looked at before may have been filled after Codex looked into it.
     let new = vec![root(
         "/other/.codex/skills",
@@ -150,16 +151,17 @@ fn one_question_at_a_time_and_none_is_forgotten() {
     let ask = |cwd: &str, extra: Option<&str>| Ask {
         cwds: vec![cwd.into()],
         extra: extra.map(|extra| vec![extra.into()]),
+        ..Ask::default()
     };
     let first = skills.take_turn(ask("/work", None)).unwrap();
     assert_eq!(skills.take_turn(ask("/other", Some("/e"))), None);
     assert_eq!(skills.take_turn(ask("/work", None)), None);
-    let again = skills.listed(&first, Ok(listed(true))).unwrap();
+    let again = skills.listed(&first, Ok(listed(true)), &[]).unwrap();
     assert_eq!(again.cwds, [PathBuf::from("/other"), "/work".into()]);
     assert_eq!(again.extra, Some(vec!["/e".into()]));
     let asked = skills.take_turn(again).unwrap();
     assert_eq!(skills.now().codex, CodexSkills::Refreshing);
-    assert_eq!(skills.listed(&asked, Err(CodexError::Answer)), None);
+    assert_eq!(skills.listed(&asked, Err(CodexError::Answer), &[]), None);
     assert!(matches!(skills.now().codex, CodexSkills::Failed { .. }));
     skills.codex_is_gone();
     assert_eq!(skills.now().codex, CodexSkills::Unknown);
@@ -171,30 +173,32 @@ fn what_codex_did_not_answer_goes_along_with_the_next_question() {
     let ask = |cwd: &str, extra: Option<&str>| Ask {
         cwds: vec![cwd.into()],
         extra: extra.map(|extra| vec![extra.into()]),
+        ..Ask::default()
     };
     let first = skills.take_turn(ask("/work", Some("/e"))).unwrap();
-    assert_eq!(skills.listed(&first, Err(CodexError::Answer)), None);
+    assert_eq!(skills.listed(&first, Err(CodexError::Answer), &[]), None);
     // Another folder alone would be listed, and the first be called fresh.
     let second = skills.take_turn(ask("/other", None)).unwrap();
     let both = Ask {
         cwds: vec!["/work".into(), "/other".into()],
         extra: Some(vec!["/e".into()]),
+        ..Ask::default()
     };
     assert_eq!(second, both);
     assert_eq!(skills.now().codex, CodexSkills::Refreshing);
     // It fails again: still nothing is forgotten, but a folder that is known no more.
-    skills.listed(&second, Err(CodexError::Answer));
+    skills.listed(&second, Err(CodexError::Answer), &[]);
     skills
         .places
         .folders
         .retain(|folder| folder != Path::new("/work"));
     let third = skills.take_turn(Ask::default()).unwrap();
     assert_eq!(third, ask("/other", Some("/e")));
-    skills.listed(&third, Ok(listed(true)));
+    skills.listed(&third, Ok(listed(true)), &[]);
     assert_eq!(skills.now().codex, CodexSkills::Fresh);
     assert_eq!(skills.take_turn(Ask::default()), Some(Ask::default()), "answered");
     // Another app-server is asked everything anyway.
-    skills.listed(&third, Err(CodexError::Answer));
+    skills.listed(&third, Err(CodexError::Answer), &[]);
     skills.codex_is_gone();
     assert_eq!(skills.take_turn(Ask::default()), Some(Ask::default()));
 }
@@ -204,8 +208,16 @@ fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
     let (mut skills, ask) = looked(&[]);
     assert_eq!(skills.now().skills[0].enabled, None);
     skills.take_turn(ask.clone());
-    skills.listed(&ask, Ok(listed(false)));
-    let view = skills.news().unwrap();
+    skills.listed(&ask, Ok(listed(false)), &[]);
+    let before = skills.view().clone();
+    let told = skills.news().unwrap();
+    let view = skills.view().clone();
+    let Change::SkillsPart(delta) = told else {
+        panic!("{told:?}")
+    };
+    let mut seen = before;
+    seen.apply(&delta);
+    assert_eq!(seen, view);
     assert_eq!(
         (view.skills[0].enabled, &view.codex),
         (Some(false), &CodexSkills::Fresh)
@@ -274,19 +286,126 @@ fn threads_of_before_a_dot_codex_are_named_while_they_live() {
 }
 
 #[test]
-fn folders_of_threads_are_remembered_and_limited() {
-    let mut skills = Skills::new(places());
-    let threads: Vec<LiveThread> = (0..200).map(|n| thread("t", &format!("/f{n}"), false)).collect();
-    let fixed = [PathBuf::from("/work"), "/work".into()];
-    let wanted = skills.places_with(&fixed, &threads, Vec::new());
-    assert_eq!(wanted.folders.len(), 1 + MOST_FOLDERS);
-    assert_eq!(wanted.folders[0], PathBuf::from("/work"));
-    assert!(wanted.folders.contains(&"/f199".into()) && !wanted.folders.contains(&"/f0".into()));
-    // A thread that ended does not take its folder with it.
+fn a_switch_says_in_which_turns_it_does_not_count_yet() {
+    let threads = [
+        thread("runs", "/work", true),
+        thread("idle", "/work", false),
+        thread("far", "/other", true),
+    ];
+    let path = Path::new("/work/.agents/skills/a/SKILL.md");
+    let (mut skills, ask) = looked(&[]);
+    skills.listed(&ask, Ok(listed(true)), &threads);
     assert_eq!(
-        skills.places_with(&fixed, &[], Vec::new()).folders,
-        wanted.folders
+        skills.now().skills[0].next_turn,
+        Vec::<String>::new(),
+        "the first word is no switch"
     );
+    // From here: known as soon as Codex said yes, before it has listed.
+    skills.switched(path, false, &threads);
+    let shown = skills.now().skills[0].clone();
+    assert_eq!(
+        (shown.enabled, &shown.next_turn[..]),
+        (Some(false), &["runs".to_owned()][..])
+    );
+    skills.settle(&[]);
+    // What it then lists is no other switch.
+    assert_eq!(skills.listed(&ask, Ok(listed(false)), &threads), None);
+    assert_eq!(skills.now().skills[0].next_turn, Vec::<String>::new());
+    // From elsewhere: only the list tells, and live threads are told to read it, too.
+    let again = skills.listed(&ask, Ok(listed(true)), &threads).unwrap();
+    assert!(again.reload && again.cwds.is_empty() && again.extra.is_some());
+    assert_eq!(skills.listed(&again, Ok(Listed::default()), &threads), None);
+    assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
+}
+
+#[test]
+fn a_folder_that_is_named_anew_says_in_which_turns_it_does_not_count_yet() {
+    let mut skills = Skills::new(places());
+    let threads = [thread("runs", "/anywhere", true)];
+    let extra = || root("/extra", RootKind::Extra, None, vec![skill("/extra/a", "1")]);
+    skills.found(found(vec![extra()], Vec::new()), &threads, NOW);
+    assert_eq!(
+        skills.now().skills[0].next_turn,
+        Vec::<String>::new(),
+        "the first look is no news"
+    );
+    skills.found(found(Vec::new(), Vec::new()), &threads, NOW);
+    skills.found(found(vec![extra()], Vec::new()), &threads, NOW);
+    assert_eq!(skills.now().skills[0].next_turn, ["runs"]);
+}
+
+#[test]
+fn changes_are_counted_also_those_that_are_kept_no_more() {
+    let (mut skills, _) = looked(&[]);
+    assert_eq!(skills.now().changes, 1);
+    let many = vec![change("/work/.agents/skills/a", Some("/work")); 60];
+    skills.found(found(Vec::new(), many), &[], NOW);
+    let view = skills.now();
+    assert_eq!((view.changes, view.recent.len()), (61, 50));
+}
+
+#[test]
+fn what_is_watched_stays_watched_and_what_is_not_is_named() {
+    let mut skills = Skills::new(places());
+    let live = |numbers: std::ops::Range<usize>| -> Vec<LiveThread> {
+        numbers
+            .map(|n| thread("t", &format!("/f{n:03}"), false))
+            .collect()
+    };
+    let fixed = [PathBuf::from("/work"), "/work".into()];
+    let room = MOST_FOLDERS - 1;
+    let first = skills.places_with(&fixed, &live(0..room), Vec::new());
+    assert_eq!(
+        (first.folders.len(), &first.folders[0]),
+        (MOST_FOLDERS, &PathBuf::from("/work"))
+    );
+    assert_eq!(skills.now().unwatched, None);
+    // A thread that ended does not take its folder with it.
+    assert_eq!(skills.places_with(&fixed, &[], Vec::new()), first);
+    // More live threads than room: nothing changes place, however often it is asked.
+    for _ in 0..3 {
+        assert_eq!(skills.places_with(&fixed, &live(0..room + 5), Vec::new()), first);
+        let named = skills.now().unwatched.unwrap();
+        assert_eq!(named.code, "too_many_folders");
+        let rest: Vec<PathBuf> = (room..room + 5).map(|n| format!("/f{n:03}").into()).collect();
+        assert_eq!(named.folders, rest);
+    }
+    // Where no thread lives any more there is room for one.
+    let next = skills.places_with(&fixed, &live(1..room + 5), Vec::new());
+    assert!(!next.folders.contains(&"/f000".into()));
+    let stayed = first
+        .folders
+        .iter()
+        .filter(|folder| next.folders.contains(folder))
+        .count();
+    assert_eq!(stayed, MOST_FOLDERS - 1, "only that one went");
+    assert_eq!(skills.now().unwatched.unwrap().folders.len(), 4);
+    // Folders that are always known come first.
+    let fixed: Vec<PathBuf> = (0..10).map(|n| format!("/root{n}").into()).collect();
+    let wanted = skills.places_with(&fixed, &live(1..room + 5), Vec::new());
+    assert_eq!(
+        (wanted.folders.len(), &wanted.folders[..10]),
+        (MOST_FOLDERS, &fixed[..])
+    );
+    assert_eq!(
+        skills.now().unwatched.unwrap().folders.len(),
+        room + 4 - (MOST_FOLDERS - 10)
+    );
+}
+
+#[test]
+fn what_became_of_a_switch_is_told_apart() {
+    let refused = drawbridge_codex::CallError::Timeout {
+        method: "m".to_owned(),
+        after: std::time::Duration::ZERO,
+    };
+    assert_eq!(CodexError::from(refused).outcome(), Outcome::Unknown);
+    assert_eq!(
+        CodexError::from(drawbridge_codex::CallError::Closed).outcome(),
+        Outcome::Unknown
+    );
+    assert_eq!(CodexError::Answer.outcome(), Outcome::Unknown);
+    assert_eq!(CodexError::Overruled.outcome(), Outcome::Overruled);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! From what was found to what is told.
 
 use super::Listed;
+use drawbridge_skills::places::MOST_FOLDERS;
 use drawbridge_skills::{Because, Instructions, Problem, ScannedRoot, Severity, Skill, Watching};
 use drawbridge_wire::skills::{
-    InstructionsView, SkillProblemView, SkillRootView, SkillView, SkillWatching, SkillsView,
+    InstructionsView, SkillProblemView, SkillRootView, SkillView, SkillWatching, SkillsView, UnwatchedFolders,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,17 @@ pub(super) fn watching(now: &Watching) -> SkillWatching {
             message: Because::to_string(because),
         },
     }
+}
+
+pub(super) fn unwatched(folders: &[PathBuf]) -> Option<UnwatchedFolders> {
+    (!folders.is_empty()).then(|| UnwatchedFolders {
+        code: "too_many_folders".to_owned(),
+        message: format!(
+            "no more than {MOST_FOLDERS} folders are watched, and threads work in more; end threads that are not \
+             needed any more, and the others take their place"
+        ),
+        folders: folders.iter().map(|folder| told_path(folder)).collect(),
+    })
 }
 
 fn problem(problem: &Problem) -> SkillProblemView {

@@ -21,7 +21,8 @@ pub(super) struct Told {
     /// Something was lost.
     pub(super) overflow: bool,
     pub(super) places: Option<Places>,
-    pub(super) rescan: bool,
+    /// Number of the last look that was asked for.
+    pub(super) rescan: Option<u64>,
     pub(super) stop: bool,
 }
 
@@ -33,7 +34,7 @@ impl Told {
             && !self.switches
             && !self.overflow
             && self.places.is_none()
-            && !self.rescan
+            && self.rescan.is_none()
             && !self.stop
     }
 }
@@ -42,6 +43,8 @@ impl Told {
 struct State {
     told: Told,
     interest: Interest,
+    /// Looks that were asked for.
+    asked: u64,
 }
 
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Inbox {
     /// An event of the system. What concerns nobody wakes nobody.
     pub(super) fn event(&self, event: &Event) {
         let mut state = self.state();
-        let State { told, interest } = &mut *state;
+        let State { told, interest, .. } = &mut *state;
         if interest.tell(event, told) {
             drop(state);
             self.wake.notify_one();
@@ -85,9 +88,15 @@ impl Inbox {
         self.wake.notify_one();
     }
 
-    pub(super) fn rescan(&self) {
-        self.state().told.rescan = true;
+    /// Answers the number of the look that was asked for.
+    pub(super) fn rescan(&self) -> u64 {
+        let mut state = self.state();
+        state.asked += 1;
+        let number = state.asked;
+        state.told.rescan = Some(number);
+        drop(state);
         self.wake.notify_one();
+        number
     }
 
     pub(super) fn stop(&self) {

@@ -24,7 +24,7 @@ struct Stale {
     everything: bool,
     roots: BTreeSet<Root>,
     switches: bool,
-    asked: bool,
+    asked: Option<u64>,
 }
 
 /// Looking instead of being told.
@@ -101,7 +101,7 @@ impl Keeper {
 
     /// Whether to look without waiting for quiet.
     fn take(&mut self, told: Told, now: Instant) -> bool {
-        let mut at_once = told.rescan;
+        let mut at_once = told.rescan.is_some();
         if let Some(places) = told.places
             && places != self.places
         {
@@ -110,9 +110,9 @@ impl Keeper {
             self.places = places;
             self.coalesce.event(now);
         }
-        if told.rescan {
+        if told.rescan.is_some() {
             self.stale.everything = true;
-            self.stale.asked = true;
+            self.stale.asked = told.rescan;
         }
         if told.overflow {
             tracing::warn!("the system lost track of changes of skills; everything is read again");
@@ -336,7 +336,7 @@ impl Keeper {
             },
         };
         let is = (roots, instructions, watching);
-        if !first && !stale.asked && !stale.switches && self.told.as_ref() == Some(&is) {
+        if !first && stale.asked.is_none() && !stale.switches && self.told.as_ref() == Some(&is) {
             return;
         }
         let (roots, instructions, watching) = is.clone();

@@ -85,8 +85,8 @@ pub struct Found {
     pub switches: bool,
     /// How the next change is noticed.
     pub watching: Watching,
-    /// Somebody asked for this look.
-    pub asked: bool,
+    /// The last number that [`Watcher::rescan`] answered before this look began. Later ones are for later looks.
+    pub asked: Option<u64>,
 }
 
 /// Times of a [`Watcher`].
@@ -163,9 +163,11 @@ impl Watcher {
         self.inbox.look_at(places);
     }
 
-    /// Looks at everything now, and tells what is there even when nothing changed.
-    pub fn rescan(&self) {
-        self.inbox.rescan();
+    /// Looks at everything now, and tells what is there even when nothing changed. Answers the number of this:
+    /// [`Found::asked`] of a look that began after it is the same or higher.
+    #[must_use]
+    pub fn rescan(&self) -> u64 {
+        self.inbox.rescan()
     }
 }
 

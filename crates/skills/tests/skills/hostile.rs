@@ -98,7 +98,7 @@ fn what_may_not_be_read_is_told() {
     use std::os::unix::fs::PermissionsExt as _;
     // Nothing is closed to root: then somebody else runs this test.
     if nix::unistd::geteuid().is_root() {
-        return as_nobody("hostile::what_may_not_be_read_is_told");
+        return crate::world::as_nobody("hostile::what_may_not_be_read_is_told");
     }
     let world = World::new();
     let root = world.base().join("codex/skills");
@@ -114,27 +114,6 @@ fn what_may_not_be_read_is_told() {
     let told: Vec<&str> = roots[0].problems.iter().map(|problem| problem.code).collect();
     assert_eq!(told, ["unreadable"]);
     assert_eq!(roots[0].state, RootState::Present);
-}
-
-#[cfg(unix)]
-fn as_nobody(test: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    use std::os::unix::process::CommandExt as _;
-    let place = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    // Where the test lies may be closed to others.
-    let copy = place.path().join("test");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
-    let ran = std::process::Command::new(&copy)
-        .args(["--exact", test])
-        .env("TMPDIR", place.path())
-        .current_dir(place.path())
-        .uid(65_534)
-        .gid(65_534)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]

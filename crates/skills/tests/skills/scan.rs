@@ -145,6 +145,10 @@ fn names_that_are_taken_twice_are_told() {
     put(&base.join("codex/skills"), "mine", "4");
     put(&base.join("codex/skills/.system"), "mine", "5");
     put(&base.join("codex/skills"), "alone", "6");
+    // Twice, and hidden by a third.
+    put(&base.join("project/.codex/skills"), "both", "9");
+    put(&base.join("codex/skills"), "both", "10");
+    put(&base.join("home/.agents/skills"), "both", "11");
     // The skills of two projects never meet.
     let mut places = world.places.clone();
     places.folders.push(base.join("other"));
@@ -168,8 +172,12 @@ fn names_that_are_taken_twice_are_told() {
         told,
         [
             of("codex/skills/.system/mine", "shadowed"),
+            of("codex/skills/both", "duplicate_name"),
+            of("codex/skills/both", "shadowed"),
             of("codex/skills/mine", "shadowed"),
             of("codex/skills/same", "duplicate_name"),
+            of("home/.agents/skills/both", "duplicate_name"),
+            of("home/.agents/skills/both", "shadowed"),
             of("home/.agents/skills/same", "duplicate_name"),
         ]
     );

@@ -3,6 +3,7 @@
 use drawbridge_skills::watch::{Noticer, SystemNotices, Times};
 use drawbridge_skills::{Change, ChangeKind, Found, Places, ScannedRoot, Skill, Watcher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -64,7 +65,7 @@ impl World {
         })
         .unwrap();
         let mut eyes = Eyes {
-            watcher,
+            watcher: Arc::new(watcher),
             found,
             last: None,
             changes: Vec::new(),
@@ -77,7 +78,7 @@ impl World {
 
 /// What a watcher told.
 pub(crate) struct Eyes {
-    pub(crate) watcher: Watcher,
+    pub(crate) watcher: Arc<Watcher>,
     found: Receiver<Found>,
     pub(crate) last: Option<Found>,
     /// Since they were taken last.
@@ -152,4 +153,26 @@ pub(crate) fn put(root: &Path, name: &str, body: &str) -> PathBuf {
     let path = root.join(name).join("SKILL.md");
     std::fs::write(&path, text(name, body)).unwrap();
     path
+}
+
+/// Runs a test of this program once more, as somebody to whom something can be closed.
+#[cfg(unix)]
+pub(crate) fn as_nobody(test: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let place = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    // Where the test lies may be closed to others.
+    let copy = place.path().join("test");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let ran = std::process::Command::new(&copy)
+        .args(["--exact", test])
+        .env("TMPDIR", place.path())
+        .current_dir(place.path())
+        .uid(65_534)
+        .gid(65_534)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
 }

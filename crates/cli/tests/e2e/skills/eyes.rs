@@ -4,7 +4,7 @@ use crate::world::{SOON, World};
 use drawbridge_control::ControlClient;
 
 use drawbridge_wire::control::{Change, HostView};
-use drawbridge_wire::skills::{SkillView, SkillsView};
+use drawbridge_wire::skills::{SkillChangeView, SkillView, SkillsView};
 use std::path::{Path, PathBuf};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,7 +38,7 @@ impl Eyes {
                 panic!("never told: {:#?}", self.view.skills);
             };
             let delta = delta.unwrap();
-            self.told += usize::from(matches!(delta.change, Change::Skills(_)));
+            self.told += usize::from(matches!(delta.change, Change::Skills(_) | Change::SkillsPart(_)));
             drawbridge_control::apply(&mut self.view, delta.seq, &delta.change);
         }
     }
@@ -56,6 +56,18 @@ impl Eyes {
             skill.hash != before.hash && skill.problems.is_empty()
         })
         .await;
+    }
+
+    /// Waits for a change of this kind that is not among the first ones, and answers it.
+    pub(crate) async fn change(&mut self, after: u64, kind: &str, path: &Path) -> SkillChangeView {
+        let find = |view: &HostView| {
+            let skills = &view.skills;
+            let new = usize::try_from(skills.changes - after).unwrap();
+            let mut new = skills.recent.iter().rev().take(new);
+            new.find(|one| one.kind == kind && one.path == path).cloned()
+        };
+        self.until(|view| find(view).is_some()).await;
+        find(&self.view).unwrap()
     }
 
     /// Waits until there is none of this path.

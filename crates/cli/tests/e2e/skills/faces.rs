@@ -60,7 +60,14 @@ async fn a_skill_is_switched_off_and_on_through_codex_and_counts_from_the_next_t
     let mut config = std::fs::read_to_string(&file).unwrap();
     config += &format!("\n[[skills.config]]\npath = {path:?}\nenabled = false\n");
     std::fs::write(&file, config).unwrap();
-    eyes.skill(&path, |skill| skill.enabled == Some(false)).await;
+    world
+        .until(|view| find(&view.skills, &path).is_some_and(|skill| skill.enabled == Some(false)))
+        .await;
+    let sent = invoke(&world, &mut client, &thread, "greet", &path).await;
+    assert!(!sent.contains("mark-on"), "{sent}");
+    let resume = json!({ "threadId": thread, "excludeTurns": true });
+    let resumed = client.call("thread/resume", resume).await.unwrap();
+    assert_eq!(resumed["approvalPolicy"], "on-request", "{resumed}");
 
     let (code, _, error) = said(&world, &["skills", "disable", "nobody"]).await;
     assert_eq!(code, Some(1));

@@ -1,8 +1,10 @@
 //! Too much at once, and files of somebody who means no good.
 
 use super::eyes::{Eyes, put, text};
-use super::{said, world};
-use std::collections::BTreeSet;
+use super::{json_of, said, watching, world};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 // proves S5.33
 #[tokio::test]
@@ -10,7 +12,8 @@ async fn ten_thousand_files_are_told_in_ten_changes_at_most_and_listed_right() {
     let world = world().await;
     let root = world.home.path().join("skills");
     let mut eyes = Eyes::at(&world).await;
-    let before = eyes.told;
+    let mut watch = watching(&world, false).await;
+    let (before, counted) = (eyes.told, eyes.view.skills.changes);
     let work = root.clone();
     let writing = tokio::task::spawn_blocking(move || {
         for n in 0..500 {
@@ -27,7 +30,32 @@ async fn ten_thousand_files_are_told_in_ten_changes_at_most_and_listed_right() {
     })
     .await;
     writing.await.unwrap();
+    // What still comes of it comes before this.
+    let last = put(&root, "last", "");
+    eyes.skill(&last, |skill| skill.enabled == Some(true)).await;
+    println!("told {} times of 10,000 files", eyes.told - before);
     assert!(eyes.told - before <= 10, "told {} times", eyes.told - before);
+    std::fs::remove_dir_all(root.join("last")).unwrap();
+    eyes.without(&last).await;
+    // Who watches is told of each that is kept, and how many more there were.
+    let (mut named, mut more) = (0, 0);
+    loop {
+        let line = watch.line().await;
+        if line.starts_with("deleted last ") {
+            break;
+        }
+        if let Some(rest) = line.strip_prefix("... and ") {
+            more += rest.split(' ').next().unwrap().parse::<u64>().unwrap();
+        }
+        // What is wrong with one stands below it.
+        named += u64::from(!line.starts_with(' ') && line.contains("/SKILL.md"));
+    }
+    assert_eq!(
+        named + more + 1,
+        eyes.view.skills.changes - counted,
+        "none is silent"
+    );
+    assert!(more > 0, "{named}");
     let names: BTreeSet<&str> = eyes
         .view
         .skills
@@ -49,8 +77,12 @@ async fn ten_thousand_files_are_told_in_ten_changes_at_most_and_listed_right() {
 async fn a_hostile_folder_is_named_and_takes_nothing_down() {
     use std::os::unix::ffi::OsStrExt as _;
     let world = world().await;
-    let root = world.work.join(".agents/skills");
-    let good = put(&root, "good", "");
+    // Made elsewhere and then put in its place, so that nothing is written here between the two listings.
+    let stage = world.scratch.folder("stage").unwrap();
+    let place = world.work.join(".agents/skills");
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    let root = stage.clone();
+    put(&root, "good", "");
     let write = |name: &str, bytes: &[u8]| {
         std::fs::create_dir_all(root.join(name)).unwrap();
         std::fs::write(root.join(name).join("SKILL.md"), bytes).unwrap();
@@ -78,11 +110,29 @@ async fn a_hostile_folder_is_named_and_takes_nothing_down() {
     for (link, target) in [("loop", "loop"), ("up", ".."), ("out", "/usr")] {
         std::os::unix::fs::symlink(target, root.join(link)).unwrap();
     }
+    let mut bomb = "---\na: &a [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (one, two) in ["ab", "bc", "cd", "de", "ef", "fg", "gh"].map(|pair| pair.split_at(1)) {
+        bomb += &format!("{two}: &{two} [{}]\n", vec![format!("*{one}"); 10].join(","));
+    }
+    write("bomb", (bomb + "name: *h\ndescription: b\n---\n").as_bytes());
     let mut eyes = Eyes::at(&world).await;
+    let others = [
+        world.scratch.path().join("u"),
+        world.work.clone(),
+        world.home.path().join("skills"),
+    ];
+    let system = world.home.path().join("skills/.system");
+    let listed = |folder: &Path| tree(folder, &[&*place, &*system]);
+    let before = (tree(&stage, &[]), others.clone().map(|folder| listed(&folder)));
+    std::fs::rename(&stage, &place).unwrap();
+    let root = place.clone();
+    let good = root.join("good/SKILL.md");
     eyes.skill(&good, |skill| {
         skill.enabled == Some(true) && skill.problems.is_empty()
     })
     .await;
+    json_of(&world, &["skills", "list", "--rescan", "--json"]).await;
+    json_of(&world, &["skills", "show", "good", "--json"]).await;
     let (code, out, _) = said(&world, &["skills", "check"]).await;
     assert_eq!(code, Some(1));
     for named in [
@@ -93,6 +143,7 @@ async fn a_hostile_folder_is_named_and_takes_nothing_down() {
         "[too_large]",
         "[link_loop]",
         "[link_leaves_root]",
+        "[not_text]",
     ] {
         assert!(out.contains(named), "{named}: {out}");
     }
@@ -105,6 +156,9 @@ async fn a_hostile_folder_is_named_and_takes_nothing_down() {
         .unwrap();
     let kib: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
     assert!(kib < 90 * 1024, "{kib} KiB");
+    // Nothing was written beside what the test wrote: not here, and not where names of skills point to.
+    let after = (tree(&place, &[]), others.clone().map(|folder| listed(&folder)));
+    assert_eq!(after, before);
     // It goes on.
     let later = put(&root, "later", "");
     eyes.skill(&later, |skill| skill.enabled == Some(true)).await;
@@ -137,6 +191,35 @@ async fn nothing_wakes_the_watch_of_a_host_while_nothing_changes() {
     }
     assert_eq!(quiet, 3, "three seconds in a row without a wake-up");
     world.stop().await;
+}
+
+/// What lies in a folder and how it is, without what is left out and without when folders were changed that contain it.
+fn tree(folder: &Path, without: &[&Path]) -> BTreeMap<std::path::PathBuf, (u32, u64, i64, i64)> {
+    let mut all = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if without.contains(&&*path) {
+                continue;
+            }
+            let found = path.symlink_metadata().unwrap();
+            let changed = without.iter().any(|one| one.parent() == Some(&path));
+            let at = if changed {
+                (0, 0)
+            } else {
+                (found.mtime(), found.mtime_nsec())
+            };
+            all.insert(
+                path.strip_prefix(folder).unwrap().to_owned(),
+                (found.mode(), found.size(), at.0, at.1),
+            );
+            if found.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    all
 }
 
 /// How often the thread that looks at skills was woken.
