@@ -15,6 +15,7 @@ mod attacks;
 mod config;
 mod enroll;
 mod order;
+mod questions;
 mod sharing;
 mod skills;
 mod spine;
