@@ -2,9 +2,9 @@ import { fireEvent, render, screen } from "@testing-library/svelte";
 import { tick } from "svelte";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import ApprovalWindow from "../src/approval/ApprovalWindow.svelte";
-import type { ApprovalCard } from "../src/lib/types";
+import type { ApprovalCard, Choice, FormField } from "../src/lib/types";
 import { desk } from "../src/lib/view.svelte";
-import { CARDS, NOW, approval, card, view } from "./fixtures";
+import { CARDS, CHOICES, NOW, approval, card, view } from "./fixtures";
 import { done, named, rust, type Rust } from "./tauri";
 
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
@@ -288,6 +288,29 @@ describe("a question", () => {
     await fireEvent.click(decision("answers"));
     expect(answers(side)[0]?.args["decision"]).toEqual({ answers: {} });
     expect(answers(side)[0]?.args["replies"]).toEqual({ db: "PostgreSQL", password: "s3cret", retries: 3, slow: false });
+  });
+});
+
+describe("a form of a server", () => {
+  const choices: Choice[] = [{ decision: { answers: {} }, label: "Answer" }, ...CHOICES.elicitation.slice(1)];
+  const field: FormField = { id: "n", label: "How many?", about: null, kind: "integer", options: [], other: false, required: true, value: null };
+
+  test("goes out filled in", async () => {
+    const form = [field];
+    const side = await show(card({ form }, { kind: "elicitation", headline: "An MCP server asks: How many?", choices }));
+    await pass(600);
+    await fireEvent.click(decision("answers"));
+    expect(answers(side)).toEqual([]);
+    await fireEvent.input(screen.getByLabelText(/How many/), { target: { value: "5" } });
+    await fireEvent.click(decision("answers"));
+    expect(answers(side)[0]?.args["replies"]).toEqual({ n: 5 });
+  });
+
+  test("that cannot be drawn is not answered here", async () => {
+    await show(card({ form: null }, { kind: "elicitation", headline: "An MCP server asks: How many?", choices }));
+    await pass(600);
+    expect(document.querySelector('[data-decision="answers"]')).toBeNull();
+    expect(screen.getByText(/a form that this window cannot draw/)).toBeTruthy();
   });
 });
 

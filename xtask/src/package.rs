@@ -178,7 +178,8 @@ pub(crate) fn make(kinds: &[String], debug: bool) -> Result<Made, Error> {
     if let Some(thumbprint) = std::env::var(THUMBPRINT).ok().filter(|it| !it.is_empty()) {
         config["bundle"]["windows"] = serde_json::json!({"certificateThumbprint": thumbprint});
     }
-    let mut pack = Command::new("node");
+    open_to_all()?;
+    let mut pack = for_all("node");
     pack.arg(tool)
         .args([
             "bundle",
@@ -197,11 +198,71 @@ pub(crate) fn make(kinds: &[String], debug: bool) -> Result<Made, Error> {
         return Err(Error::NoBundle("any"));
     }
     let debs = bundles.iter().filter(|it| it.extension() == Some("deb".as_ref()));
+    for rpm in bundles.iter().filter(|it| it.extension() == Some("rpm".as_ref())) {
+        look_into(rpm)?;
+    }
     // What the tests try is thrown away.
     for deb in debs.filter(|_| !debug) {
         deb::compact(deb, &scratch)?;
     }
     Ok(Made { bundles, scratch })
+}
+
+/// A program whose files are not for this user alone, whatever this user's umask: packages take over modes.
+fn for_all(program: &str) -> Command {
+    if cfg!(unix) {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 022; exec \"$0\" \"$@\"", program]);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// Files of the checkout that go into packages as they are, in `tauri.conf.json`'s words.
+fn named_files() -> Result<Vec<PathBuf>, Error> {
+    let config = run::root().join("tauri.conf.json");
+    let text = std::fs::read_to_string(&config).map_err(|source| disk(&config, &source))?;
+    let text: serde_json::Value =
+        serde_json::from_str(&text).map_err(|source| disk(&config, &std::io::Error::other(source)))?;
+    let bundle = &text["bundle"];
+    let icons = bundle["icon"].as_array().into_iter().flatten();
+    let files = ["deb", "rpm", "appimage"]
+        .iter()
+        .filter_map(|kind| bundle["linux"][kind]["files"].as_object())
+        .flat_map(serde_json::Map::values);
+    let names = icons.chain(files).filter_map(serde_json::Value::as_str);
+    Ok(names.map(|name| run::root().join(name)).collect())
+}
+
+/// A checkout made with umask 077 has files that only its owner reads, and so would have who installs them.
+fn open_to_all() -> Result<(), Error> {
+    for file in named_files()? {
+        run::set_mode(&file, 0o644).map_err(|source| disk(&file, &source))?;
+    }
+    Ok(())
+}
+
+/// Looks whether everything is in an `.rpm` and can be read by all. Where there is no rpm nobody looks.
+fn look_into(rpm: &Path) -> Result<(), Error> {
+    if !run::succeeds(Command::new("rpm").arg("--version")) {
+        return Ok(());
+    }
+    let format = "[%{FILEMODES:perms} %{FILENAMES}\n]";
+    let listed = run::output(Command::new("rpm").args(["-qp", "--qf", format]).arg(rpm))?;
+    match CONTENT
+        .iter()
+        .find(|file| !listed.lines().any(|line| holds(line, file)))
+    {
+        Some(missing) => Err(Error::NotPacked(missing)),
+        None => Ok(()),
+    }
+}
+
+/// Whether this line, `-rw-r--r-- /usr/...`, has the file for all to read.
+fn holds(line: &str, file: &str) -> bool {
+    line.split_once(" /")
+        .is_some_and(|(mode, path)| path == file && mode.as_bytes().get(7) == Some(&b'r'))
 }
 
 fn of_this_system() -> &'static str {
@@ -315,28 +376,39 @@ mod tests {
     // proves S0.12
     #[test]
     fn every_file_that_a_package_names_is_in_the_repository() {
-        let config = std::fs::read_to_string(run::root().join("tauri.conf.json")).unwrap();
-        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        let bundle = &config["bundle"];
-        let icons = bundle["icon"].as_array().unwrap().iter();
-        let linux = ["deb", "rpm", "appimage"]
-            .iter()
-            .flat_map(|kind| bundle["linux"][kind]["files"].as_object().unwrap().values());
-        let mut count = 0;
-        for file in icons.chain(linux) {
-            let file = file.as_str().unwrap();
-            assert!(run::root().join(file).is_file(), "{file}");
-            count += 1;
+        let files = named_files().unwrap();
+        for file in &files {
+            assert!(file.is_file(), "{}", file.display());
         }
-        assert!(count > 10, "{count}");
+        assert!(files.len() > 10, "{}", files.len());
         // Each system finds its own kind of icon.
-        for kind in [".png", ".icns", ".ico"] {
-            let icons = bundle["icon"].as_array().unwrap();
-            assert!(
-                icons.iter().any(|icon| icon.as_str().unwrap().ends_with(kind)),
-                "{kind}"
-            );
+        for kind in ["png", "icns", "ico"] {
+            let mut kinds = files.iter().filter_map(|file| file.extension());
+            assert!(kinds.any(|it| it == kind), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_file_that_only_its_owner_reads_is_not_in_a_package() {
+        let file = "usr/share/applications/Drawbridge.desktop";
+        let line = |mode: &str| format!("{mode} /{file}");
+        assert!(holds(&line("-rw-r--r--"), file));
+        assert!(!holds(&line("-rw-------"), file));
+        assert!(!holds("-rw-r--r-- /usr/share/applications/Other.desktop", file));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_makes_packages_does_not_keep_its_files_to_itself() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::tempdir().unwrap();
+        let made = for_all("touch").arg(place.path().join("a b")).status().unwrap();
+        assert!(made.success());
+        let mode = std::fs::metadata(place.path().join("a b"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o644);
     }
 
     #[test]

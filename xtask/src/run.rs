@@ -67,6 +67,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     }
 }
 
+/// Sets the mode of a file, where files have one.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    #[cfg(unix)]
+    return std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    {
+        let _ = (path, mode);
+        Ok(())
+    }
+}
+
 /// Runs a command silently; whether it succeeded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command

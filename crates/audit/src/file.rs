@@ -21,10 +21,19 @@ impl AuditError {
     }
 }
 
+/// A file of the record that would grow beyond this is put aside, in bytes: months of a computer that is used.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// How many files are kept that were put aside.
+const KEPT: u32 = 4;
+
 /// The open record. One host writes it (the data directory's lock sees to that).
 #[derive(Debug)]
 pub struct Audit {
+    path: PathBuf,
     file: File,
+    /// How long the file is.
+    len: u64,
+    largest: u64,
     /// The file ends in the middle of a line: a crash or a full disk cut it.
     torn: bool,
 }
@@ -35,13 +44,17 @@ impl Audit {
     /// # Errors
     /// When it cannot be opened or made private.
     pub fn open(path: &Path) -> Result<Self, AuditError> {
-        Self::open_file(path).map_err(|source| AuditError {
+        Self::open_as(path, LARGEST)
+    }
+
+    fn open_as(path: &Path, largest: u64) -> Result<Self, AuditError> {
+        Self::open_file(path, largest).map_err(|source| AuditError {
             path: path.to_owned(),
             source,
         })
     }
 
-    fn open_file(path: &Path) -> io::Result<Self> {
+    fn open_file(path: &Path, largest: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
         #[cfg(unix)]
@@ -50,12 +63,16 @@ impl Audit {
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         let mut last = [b'\n'];
-        if file.metadata()?.len() > 0 {
+        let len = file.metadata()?.len();
+        if len > 0 {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
         Ok(Self {
+            path: path.to_owned(),
             file,
+            len,
+            largest,
             torn: last != [b'\n'],
         })
     }
@@ -69,136 +86,70 @@ impl Audit {
         let mut line = if self.torn { vec![b'\n'] } else { Vec::new() };
         serde_json::to_writer(&mut line, &Record { at_ms: now_ms, entry })?;
         line.push(b'\n');
+        let more = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        if self.len > 0 && self.len.saturating_add(more) > self.largest {
+            self.turn_over();
+            if line.first() == Some(&b'\n') && !self.torn {
+                line.remove(0);
+            }
+        }
         let written = self.file.write_all(&line);
+        self.len = self.len.saturating_add(more);
         // After a failure nobody knows how much of the line is there.
         self.torn = written.is_err();
         written
     }
+
+    /// Puts the file aside and begins a new one. Where that fails the record goes on in the old one: a line
+    /// too many is better than one that is missing.
+    fn turn_over(&mut self) {
+        let turned = || -> io::Result<Self> {
+            for n in (1..KEPT).rev() {
+                match std::fs::rename(aside(&self.path, n), aside(&self.path, n + 1)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            std::fs::rename(&self.path, aside(&self.path, 1))?;
+            Self::open_file(&self.path, self.largest)
+        };
+        match turned() {
+            Ok(new) => *self = new,
+            Err(_) => self.len = 0,
+        }
+    }
+}
+
+/// Where the file lies that was put aside so many files ago.
+fn aside(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{n}"));
+    name.into()
+}
+
+/// The end of the record, at most so many bytes: also of the file that was put aside last, where the newest
+/// has fewer. Its first line may be a part of one. Nothing where there is no record.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn newest(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let end = |path: &Path, most: u64| -> io::Result<Vec<u8>> {
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let len = file.metadata()?.len();
+        file.seek(SeekFrom::Start(len.saturating_sub(most)))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let new = end(path, most)?;
+    let left = most.saturating_sub(u64::try_from(new.len()).unwrap_or(u64::MAX));
+    let mut bytes = end(&aside(path, 1), left)?;
+    bytes.extend(new);
+    Ok(bytes)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Door, MAX_FOREIGN_CHARS, MAX_REASON_CHARS};
-    use serde_json::{Value, json};
-
-    fn lines(path: &Path) -> Vec<Value> {
-        let text = std::fs::read_to_string(path).unwrap();
-        text.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
-    }
-
-    fn stopped(reason: &str) -> Entry {
-        Entry::HostStopped {
-            reason: reason.into(),
-        }
-    }
-
-    #[test]
-    fn lines_are_whole_in_order_and_survive_reopening() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        let refused = Entry::RequestRefused {
-            connection: 7,
-            method: "fs/writeFile".into(),
-            rule: "never".into(),
-        };
-        Audit::open(&path).unwrap().append(1, &refused).unwrap();
-        let mut again = Audit::open(&path).unwrap();
-        again
-            .append(
-                2,
-                &Entry::Swept {
-                    ended: 1,
-                    left: vec![9],
-                },
-            )
-            .unwrap();
-        let opened = Entry::ConnectionOpened {
-            connection: 8,
-            door: Door::AppServer,
-            bus: None,
-            client: Some("codex-tui".into()),
-            role: "local".into(),
-            peer_pid: Some(4),
-        };
-        again.append(3, &opened).unwrap();
-        let expected = [
-            json!({"at_ms":1,"kind":"request_refused","connection":7,"method":"fs/writeFile","rule":"never"}),
-            json!({"at_ms":2,"kind":"swept","ended":1,"left":[9]}),
-            json!({"at_ms":3,"kind":"connection_opened","connection":8,"door":"app_server","client":"codex-tui",
-                "role":"local","peer_pid":4}),
-        ];
-        assert_eq!(lines(&path), expected);
-    }
-
-    #[test]
-    fn text_from_outside_is_cut_at_a_character_and_cannot_make_a_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        let method = format!(
-            "a\n{{\"kind\":\"approval_answered\"}}\u{1b}[2J{}",
-            "ß".repeat(100_000)
-        );
-        let mut audit = Audit::open(&path).unwrap();
-        audit
-            .append(
-                1,
-                &Entry::RequestRefused {
-                    connection: 1,
-                    method: method.clone(),
-                    rule: "x".into(),
-                },
-            )
-            .unwrap();
-        audit.append(2, &stopped(&method)).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 2);
-        assert!(!text.contains('\u{1b}'));
-        let lines = lines(&path);
-        let chars = |at: usize, field: &str| lines[at][field].as_str().unwrap().chars().count();
-        assert_eq!(chars(0, "method"), MAX_FOREIGN_CHARS);
-        assert_eq!(chars(1, "reason"), MAX_REASON_CHARS);
-    }
-
-    #[test]
-    fn a_line_cut_by_a_crash_does_not_swallow_the_next() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        std::fs::write(&path, "{\"at_ms\":1,\"ki").unwrap();
-        let mut audit = Audit::open(&path).unwrap();
-        audit.append(2, &stopped("a")).unwrap();
-        audit.append(3, &stopped("b")).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 3);
-        assert_eq!(
-            lines(&path)
-                .iter()
-                .map(|l| l["at_ms"].clone())
-                .collect::<Vec<_>>(),
-            [json!(2), json!(3)]
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_reads_it_and_nothing_is_overwritten() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("audit.jsonl");
-        std::fs::write(&path, "{\"at_ms\":1}\n").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let mut audit = Audit::open(&path).unwrap();
-        audit.append(2, &stopped("x")).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(lines(&path).len(), 2);
-        let missing = dir.path().join("no/such/audit.jsonl");
-        let error = Audit::open(&missing).unwrap_err();
-        assert!(error.to_string().contains("no/such"));
-        assert_eq!(error.code(), "audit_unwritable");
-    }
-}
+mod tests;

@@ -8,4 +8,4 @@ mod entry;
 mod file;
 
 pub use entry::{Door, Entry, MAX_FOREIGN_CHARS, MAX_REASON_CHARS, Record};
-pub use file::{Audit, AuditError};
+pub use file::{Audit, AuditError, newest};

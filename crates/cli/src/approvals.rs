@@ -3,9 +3,10 @@
 use crate::args::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
 use crate::connect::{prompt, report};
 use crate::{CliError, Exit, screen};
+use drawbridge_consent::visible_line;
 use drawbridge_control::ControlClient;
 use drawbridge_wire::Decision;
-use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView};
+use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Choice};
 use serde_json::{Map, Value};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -125,6 +126,9 @@ async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result
             report::state(&view.state)
         )));
     }
+    if let Some(missing) = replies_missing(&view, &decision) {
+        return Err(CliError::Usage(missing));
+    }
     let id = view.id;
     let result = client
         .answer(Answer {
@@ -146,6 +150,25 @@ async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result
             report::state(&result.state)
         )))
     }
+}
+
+/// What to write instead, where a bare yes is no answer.
+fn replies_missing(view: &ApprovalView, decision: &Decision) -> Option<String> {
+    let wants = |choice: &Choice| matches!(choice.decision, Decision::Answers(_));
+    if *decision != Decision::Accept || !view.choices.iter().any(wants) {
+        return None;
+    }
+    let ids = view.form.iter().flatten().map(|field| visible_line(&field.id));
+    let ids: Vec<String> = ids.collect();
+    let of = if ids.is_empty() {
+        "`drawbridge approvals show` has the questions".to_owned()
+    } else {
+        format!("the questions are {}", ids.join(", "))
+    };
+    Some(format!(
+        "approval {} asks for replies: give each as --reply QUESTION=TEXT; {of}",
+        view.id
+    ))
 }
 
 fn check_digest(view: &ApprovalView, digest: &str) -> Result<(), CliError> {

@@ -72,12 +72,15 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         screen::json(&link)?;
         return Ok(exit);
     }
-    screen::line(&format!(
-        "enrolled at {} as host {}; its token is in the vault ({})",
-        visible_line(&link.bus),
-        visible_line(&host),
-        visible_line(&view.vault.place)
-    ))?;
+    let (bus, host) = (visible_line(&link.bus), visible_line(&host));
+    let place = visible_line(&view.vault.place);
+    screen::line(&if refused {
+        format!(
+            "the token is good at {bus} and in the vault ({place}), but {bus} does not let host {host} in"
+        )
+    } else {
+        format!("enrolled at {bus} as host {host}; its token is in the vault ({place})")
+    })?;
     if let Some(before) = before {
         screen::line(&format!(
             "it was enrolled here already, as {} under {}; that address and its token are replaced",
@@ -86,7 +89,9 @@ pub(crate) async fn run(place: &Place, args: EnrollArgs, secrets: &Secrets) -> R
         ))?;
     }
     screen::line(&report::link(&link))?;
-    screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
+    if !refused {
+        screen::line("`drawbridge connect` connects to every bus this computer is enrolled at")?;
+    }
     Ok(exit)
 }
 

@@ -186,7 +186,9 @@ fn exit_of(error: &ControlError) -> Exit {
         ControlError::NotRunning(_) => Exit::NoHost,
         ControlError::Lost(_) | ControlError::Refused(_) => Exit::Closed,
         ControlError::Rejected { code, .. } => match code.as_str() {
-            "unknown_approval" | "changed" | "already_answered" | "not_offered" => Exit::NotCounted,
+            "unknown_approval" | "changed" | "already_answered" | "not_offered" | "bad_reply" => {
+                Exit::NotCounted
+            }
             _ => Exit::Failed,
         },
         ControlError::Unreachable { .. } | ControlError::NotUnderstood(_) | ControlError::Silent => {

@@ -56,6 +56,10 @@ pub struct Thread {
     pub status: String,
     /// Active turn.
     pub turn: Option<String>,
+    /// The last turn that was told to have ended.
+    pub ended: Option<String>,
+    /// Counts what the app-server told of its state: an answer that was asked for before is older.
+    pub told: u64,
     /// Whether a remote may not run turns on it.
     pub wide: bool,
     /// Settings last seen.
@@ -80,6 +84,8 @@ impl Thread {
             cwd: None,
             status: "idle".to_owned(),
             turn: None,
+            ended: None,
+            told: 0,
             wide: true,
             settings: Settings::default(),
             origin: Origin::Local,
@@ -106,6 +112,14 @@ impl Thread {
             .iter()
             .find(|(id, _)| id == item_id)
             .map(|(_, item)| item)
+    }
+
+    /// Takes over the turn that runs, as an answer had it: who follows late was not told that it began. The
+    /// answer may be older than what was told since.
+    pub fn found_running(&mut self, turn: &str) {
+        if self.turn.is_none() && self.is_active() && self.ended.as_deref() != Some(turn) {
+            self.turn = Some(turn.to_owned());
+        }
     }
 
     /// Whether the app-server has told its settings.
@@ -214,6 +228,22 @@ mod tests {
     #[test]
     fn a_thread_is_wide_until_known_better() {
         assert!(Threads::default().entry("t").wide);
+    }
+
+    #[test]
+    fn a_turn_is_taken_over_from_an_answer_unless_something_newer_was_told() {
+        let mut threads = Threads::default();
+        let thread = threads.entry("t");
+        thread.found_running("u");
+        assert_eq!(thread.turn, None, "an idle thread runs nothing");
+        thread.status = "active".to_owned();
+        thread.ended = Some("u".to_owned());
+        thread.found_running("u");
+        assert_eq!(thread.turn, None, "it ended meanwhile");
+        thread.found_running("v");
+        assert_eq!(thread.turn.as_deref(), Some("v"));
+        thread.found_running("w");
+        assert_eq!(thread.turn.as_deref(), Some("v"), "what was told stands");
     }
 
     #[test]

@@ -55,6 +55,18 @@ fn every_offered_decision_becomes_an_answer_the_app_server_reads() {
             Value::Null,
             "McpServerElicitationRequestResponse.json",
         ),
+        (
+            ApprovalKind::Elicitation,
+            json!({ "mode": "url", "url": "https://example.org" }),
+            Value::Null,
+            "McpServerElicitationRequestResponse.json",
+        ),
+        (
+            ApprovalKind::Elicitation,
+            json!({ "requestedSchema": { "properties": { "color": { "type": "string" } } } }),
+            Value::Null,
+            "McpServerElicitationRequestResponse.json",
+        ),
     ];
     for (kind, params, item, file) in table {
         let schema: Value = serde_json::from_str(&std::fs::read_to_string(out.join(file)).unwrap()).unwrap();
@@ -65,7 +77,8 @@ fn every_offered_decision_becomes_an_answer_the_app_server_reads() {
         for decision in offered {
             let decision = match decision {
                 Decision::Answers(_) => {
-                    Decision::Answers([("color".to_owned(), json!("Blue"))].into_iter().collect())
+                    let reply = json!({ "answers": ["Blue"] });
+                    Decision::Answers([("color".to_owned(), reply)].into_iter().collect())
                 }
                 other => other,
             };

@@ -3,7 +3,6 @@
 use crate::{ConfigRow, Problem};
 use drawbridge_config::{Store, Values, resolve, show};
 use serde_json::Value;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// How far back the record is read, in bytes.
@@ -15,15 +14,7 @@ const MOST: usize = 2000;
 pub(crate) fn audit_tail(file: &Path, count: usize) -> Result<Vec<Value>, Problem> {
     let wrong =
         |error: std::io::Error| Problem::new("file", format!("cannot read {}: {error}", file.display()));
-    let mut record = match std::fs::File::open(file) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(wrong)?,
-    };
-    let len = record.metadata().map_err(wrong)?.len();
-    let from = len.saturating_sub(BACK);
-    record.seek(SeekFrom::Start(from)).map_err(wrong)?;
-    let mut bytes = Vec::new();
-    record.take(BACK).read_to_end(&mut bytes).map_err(wrong)?;
+    let bytes = drawbridge_audit::newest(file, BACK).map_err(wrong)?;
     // A first line that was cut, and a line that is being written, are none.
     let mut entries: Vec<Value> = bytes
         .split(|byte| *byte == b'\n')

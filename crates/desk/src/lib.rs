@@ -27,4 +27,4 @@ pub use places::{data_dir, host_program, login_search_path};
 pub use problem::Problem;
 pub use threads::{About, Away, ItemDelta, ThreadChange, ThreadEvent, ThreadItem, ThreadItems, TurnState};
 pub use view::{ApprovalCard, Asks, ConfigRow, DesktopView, QuitAnswer};
-pub use windows::{Ends, FromWindows, Front, ToWindows, WindowsOwner, WindowsProcess};
+pub use windows::{Ends, Front, OnScreen, WindowsOwner, WindowsProcess};

@@ -95,6 +95,8 @@ pub(crate) enum AgentEvent {
         thread: String,
         /// [`drawbridge_core::threads::Thread::changes`] when it was asked.
         changes: u64,
+        /// [`drawbridge_core::threads::Thread::told`] when it was asked.
+        told: u64,
         result: Option<Value>,
     },
     /// The item of a file change was read by a full resume.

@@ -19,6 +19,11 @@ async fn resume(peer: &Peer, thread: &str, exclude_turns: bool, mcp: Option<&Mcp
     let mut params = Map::new();
     params.insert("threadId".to_owned(), json!(thread));
     params.insert("excludeTurns".to_owned(), json!(exclude_turns));
+    if exclude_turns {
+        // Nobody tells of a turn that has begun already.
+        let newest = json!({ "limit": 1, "sortDirection": "desc", "itemsView": "notLoaded" });
+        params.insert("initialTurnsPage".to_owned(), newest);
+    }
     if let Some(mcp) = mcp {
         inject::into_thread(&mut params, mcp);
     }
@@ -37,6 +42,13 @@ async fn resume(peer: &Peer, thread: &str, exclude_turns: bool, mcp: Option<&Mcp
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
     None
+}
+
+/// The turn that runs, by what [`subscribe`] answered.
+pub(crate) fn running_turn(result: &Value) -> Option<&str> {
+    let newest = result.pointer("/initialTurnsPage/data/0")?;
+    let runs = newest.get("status").and_then(Value::as_str) == Some("inProgress");
+    newest.get("id").and_then(Value::as_str).filter(|_| runs)
 }
 
 /// Failures that pass by themselves.

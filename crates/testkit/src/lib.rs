@@ -7,6 +7,7 @@
 //!   codex's sandbox works; [`home::real_codex`] finds the pinned program.
 //! * [`fake_app_server::FakeAppServer`] stands in for the app-server itself, for the frames the real one
 //!   cannot be made to send.
+//! * [`asking_server::AskingServer`] is an MCP server whose tool asks the person at the other end.
 //! * The program `fake-codex` ([`home::fake_codex`]) stands in for the codex program, for the ways of
 //!   starting and ending that the real one does not show on demand (see [`fake_codex`]).
 //! * [`fake_host::quiet`] is the state of a host in which nothing happens; `fake_host::FakeHost` (Unix) plays one
@@ -27,6 +28,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod asking_server;
 mod error;
 pub mod fake_app_server;
 pub mod fake_codex;

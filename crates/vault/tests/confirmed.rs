@@ -183,9 +183,7 @@ fn an_enrollment_that_cannot_be_saved_again_is_told_and_the_settings_stay() {
     let place = Place::new();
     let mut vault = place.open();
     vault.put(enrollment("one", "kept")).unwrap();
-    // A folder in its place cannot be replaced by a file.
-    std::fs::remove_file(place.dir().join("one.age")).unwrap();
-    std::fs::create_dir(place.dir().join("one.age")).unwrap();
+    place.block("one.age");
     let error = vault.confirm(viewer()).unwrap_err();
     assert_eq!(error.code(), "confirmed_unguarded");
     assert!(error.to_string().contains("confirmed and saved"), "{error}");

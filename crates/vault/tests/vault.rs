@@ -350,9 +350,7 @@ fn what_was_not_saved_is_not_there_and_the_old_is() {
     let place = Place::new();
     let mut vault = place.open();
     vault.put(enrollment("bus", "old")).unwrap();
-    // A folder in the place of the file: it can neither be replaced nor read.
-    std::fs::remove_file(place.dir().join("bus.age")).unwrap();
-    std::fs::create_dir(place.dir().join("bus.age")).unwrap();
+    place.block("bus.age");
     let error = vault.put(enrollment("bus", "new")).unwrap_err();
     assert_eq!(error.code(), "vault_io", "{error}");
     assert!(

@@ -551,7 +551,7 @@ pub struct AnswerResult {
 #[serde(deny_unknown_fields)]
 pub struct ErrorData {
     /// `not_initialized`, `unsupported_version`, `bad_request`, `unknown_approval`, `changed`,
-    /// `already_answered`, `not_offered`, `not_allowed`, `nothing_waits`, `unknown_skill`, `turns_running`,
-    /// `stopping`.
+    /// `already_answered`, `not_offered`, `bad_reply`, `not_allowed`, `nothing_waits`, `unknown_skill`,
+    /// `turns_running`, `stopping`.
     pub code: String,
 }

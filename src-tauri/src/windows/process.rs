@@ -3,7 +3,7 @@
 use super::Here;
 use crate::base;
 use crate::desk::Desk;
-use drawbridge_desk::{Ends, Front, Handle, ToWindows, WindowsOwner, WindowsProcess};
+use drawbridge_desk::{Ends, Front, Handle, OnScreen, WindowsOwner, WindowsProcess};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use webkit2gtk::WebViewExt;
 
 /// What the app calls itself with to show windows.
-pub(crate) const WINDOWS: &str = "--windows-of-app";
+const WINDOWS: &str = "--windows-of-app";
 /// This program, also when another file has taken its place meanwhile.
 const THIS: &str = "/proc/self/exe";
 /// Where the kernel shows graphics cards to programs.
@@ -142,15 +142,13 @@ pub(crate) fn run() -> ExitCode {
         .setup(|app| {
             let here = Here::new(app.handle().clone());
             let show = move |message| match message {
-                ToWindows::Show { window, number } => here.show(window, number),
-                ToWindows::Close(window) => here.close(window),
-                ToWindows::Event {
+                OnScreen::Show { window, number } => here.show(window, number),
+                OnScreen::Close(window) => here.close(window),
+                OnScreen::Event {
                     window,
                     event,
                     payload,
                 } => here.tell(window, &event, &payload),
-                // Taken where it came in.
-                ToWindows::Answer { .. } => {}
             };
             let _inside = tauri::async_runtime::handle().inner().enter();
             let (front, work) = Front::new(

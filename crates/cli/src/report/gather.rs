@@ -146,7 +146,8 @@ fn files(
         listing.push(format!("logs/{name}: the last {} lines", lines.len()));
         logs[name] = lines.into();
     }
-    let audit = tail(&data_dir.join("audit.jsonl"));
+    let audit = drawbridge_audit::newest(&data_dir.join("audit.jsonl"), TAIL + 1);
+    let audit = last_lines(audit.unwrap_or_default());
     listing.push(format!(
         "the record (audit.jsonl): the last {} lines",
         audit.len()
@@ -224,20 +225,24 @@ fn tail(path: &Path) -> Vec<String> {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = std::fs::File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL + 1)))?;
         let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes)?;
-        if length > TAIL {
-            // The first line is a part of one, and a part of a token may look like none.
-            let end = bytes
-                .iter()
-                .position(|byte| *byte == b'\n')
-                .unwrap_or(bytes.len());
-            bytes.drain(..end);
-        }
+        file.take(TAIL + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().unwrap_or_default();
+    last_lines(read().unwrap_or_default())
+}
+
+/// The last lines of what was read of a file's end; more than `TAIL` says that its beginning is missing.
+fn last_lines(mut bytes: Vec<u8>) -> Vec<String> {
+    if bytes.len() as u64 > TAIL {
+        // The first line is a part of one, and a part of a token may look like none.
+        let end = bytes
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap_or(bytes.len());
+        bytes.drain(..end);
+    }
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES)..]

@@ -13,6 +13,7 @@ mod common;
 mod world;
 
 mod life;
+mod questions;
 mod skills;
 mod threads;
 mod toggle;

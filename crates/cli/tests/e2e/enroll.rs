@@ -179,6 +179,11 @@ async fn a_revoked_enrollment_is_disabled_until_it_is_enrolled_again() {
         refused.stdout.contains("[revoked]") && refused.stdout.contains("--code CODE`"),
         "{refused:?}"
     );
+    let first = refused.stdout.lines().next().unwrap();
+    assert!(
+        first.contains("does not let host") && !refused.stdout.contains("enrolled at"),
+        "{first}"
+    );
     let code = bus.code().await;
     site.cli(&["enroll", "--api", &api, "--code", &code]).await.well();
     let connect = site.connect(&[], &[]).await;

@@ -16,6 +16,7 @@ mod config;
 mod enroll;
 mod order;
 mod processes;
+mod questions;
 mod sharing;
 mod skills;
 mod spine;

@@ -1,7 +1,8 @@
 //! The main job.
 
 use crate::world::{SOON, World};
-use drawbridge_wire::control::ApprovalState;
+use drawbridge_wire::control::{ApprovalState, HostView};
+use serde_json::json;
 
 /// A remote client drives the real codex, and the person at the host answers exactly what was asked.
 // proves S1.01, S1.02
@@ -61,5 +62,37 @@ async fn a_declined_patch_changes_nothing_and_the_turn_goes_on() {
         .unwrap();
     assert_eq!(done["params"]["turn"]["status"], "completed");
     assert!(!world.work.join("new.txt").exists());
+    world.stop().await;
+}
+
+/// The observer comes after a turn has begun, and nobody tells it which one runs.
+#[tokio::test]
+async fn a_turn_that_runs_already_is_named() {
+    let world = World::start().await;
+    let mut local = world.local().await;
+    for history in ["paginated", "legacy"] {
+        let params = json!({ "cwd": world.work, "historyMode": history });
+        let started = local.call("thread/start", params).await.unwrap();
+        assert_eq!(started["thread"]["historyMode"], history);
+        let thread = &started["thread"]["id"];
+        // Of the first turn and of a later one: in between the host lets go of the thread.
+        for _ in 0..2 {
+            let started = local.turn(thread.as_str().unwrap(), "HANG").await.unwrap();
+            let turn = &started["turn"]["id"];
+            let named = |view: &HostView| {
+                let mut running = view.threads.iter().filter_map(|one| one.turn.as_deref());
+                running.any(|one| turn == one)
+            };
+            world.until(named).await;
+            let interrupt = json!({ "threadId": thread, "turnId": turn });
+            local.call("turn/interrupt", interrupt).await.unwrap();
+            local.method("turn/completed").await;
+            let quiet = |view: &HostView| {
+                let mut all = view.threads.iter();
+                all.all(|one| one.turn.is_none() && one.status == "idle")
+            };
+            world.until(quiet).await;
+        }
+    }
     world.stop().await;
 }

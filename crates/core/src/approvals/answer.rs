@@ -3,6 +3,7 @@
 //! The host builds every answer itself; what a client sent is only read.
 
 use super::permissions::{self, Reading};
+use super::reply::{Wanted, wanted};
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::ApprovalKind;
 use serde_json::{Map, Value, json};
@@ -32,12 +33,17 @@ pub fn choices(kind: ApprovalKind, params: &Value, item: Option<&Value>) -> Vec<
             out.push(Decision::Accept);
             out.push(Decision::AcceptForSession);
         }
-        ApprovalKind::Elicitation => {
-            out.push(Decision::Accept);
-            if persistable(params) {
-                out.push(Decision::AcceptForSession);
+        ApprovalKind::Elicitation => match wanted(params) {
+            Wanted::Yes | Wanted::Visit => {
+                out.push(Decision::Accept);
+                if persistable(params) {
+                    out.push(Decision::AcceptForSession);
+                }
             }
-        }
+            // A bare yes would send the form away empty.
+            Wanted::Form(_) => out.push(Decision::Answers(Map::new())),
+            Wanted::Unknown => {}
+        },
         ApprovalKind::UserInput => out.push(Decision::Answers(Map::new())),
         ApprovalKind::FileChange | ApprovalKind::Unknown => {}
     }
@@ -67,8 +73,9 @@ fn persistable(params: &Value) -> bool {
         .is_some_and(|all| all.iter().any(|p| p == "session"))
 }
 
-/// The answer in the app-server's words, and whether the turn must be interrupted as well (cancel, for
-/// kinds that have no cancel of their own). `None`: this kind cannot be answered this way; an unknown
+/// The answer in the app-server's words, and whether the turn must be interrupted as well: cancel, for kinds
+/// that have no cancel, or one after which the turn goes on (elicitation; observed, 0.169.0). Replies are taken as they are; the queue has fitted them to the
+/// request. `None`: this kind cannot be answered this way; an unknown
 /// request is then answered with a JSON-RPC error, which counts as a refusal (observed, 0.169.0).
 #[must_use]
 pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (Option<Value>, bool) {
@@ -113,9 +120,7 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
         }
         ApprovalKind::UserInput => {
             let answers = match decision {
-                Decision::Answers(map) => {
-                    Value::Object(map.iter().map(|(k, v)| (k.clone(), as_answers(v))).collect())
-                }
+                Decision::Answers(map) => json!(map),
                 Decision::Decline | Decision::Cancel => json!({}),
                 _ => return (None, false),
             };
@@ -123,7 +128,13 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
         }
         ApprovalKind::Elicitation => {
             let value = match decision {
-                Decision::Accept => json!({ "action": "accept", "content": {}, "_meta": null }),
+                Decision::Accept => {
+                    let content = match wanted(params) {
+                        Wanted::Visit => Value::Null,
+                        _ => json!({}),
+                    };
+                    json!({ "action": "accept", "content": content, "_meta": null })
+                }
                 Decision::AcceptForSession => {
                     json!({ "action": "accept", "content": {}, "_meta": { "persist": "session" } })
                 }
@@ -132,18 +143,9 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::Cancel => json!({ "action": "cancel", "content": null, "_meta": null }),
                 Decision::AcceptWithAmendment | Decision::Grant(_) => return (None, false),
             };
-            (Some(value), false)
+            (Some(value), cancel)
         }
         ApprovalKind::Unknown => (None, cancel),
-    }
-}
-
-/// A question's answer is a list of texts.
-fn as_answers(value: &Value) -> Value {
-    match value {
-        Value::Array(_) => json!({ "answers": value }),
-        Value::Object(_) => value.clone(),
-        other => json!({ "answers": [other] }),
     }
 }
 
@@ -187,9 +189,12 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
                 if result.pointer("/_meta/persist").is_some_and(|p| !p.is_null()) {
                     return Some(Decision::AcceptForSession);
                 }
-                match result.get("content").and_then(Value::as_object) {
-                    Some(content) if !content.is_empty() => Some(Decision::Answers(content.clone())),
-                    _ => Some(Decision::Accept),
+                let content = result.get("content").and_then(Value::as_object);
+                let content = content.cloned().unwrap_or_default();
+                match wanted(params) {
+                    Wanted::Form(_) => Some(Decision::Answers(content)),
+                    _ if content.is_empty() => Some(Decision::Accept),
+                    _ => Some(Decision::Answers(content)),
                 }
             }
             "decline" => Some(Decision::Decline),

@@ -9,10 +9,12 @@ mod answer;
 mod outcome;
 mod permissions;
 mod queue;
+mod reply;
 
 pub use answer::{choices, decision_from_client, result_for};
 pub use outcome::{TurnEnd, outcome_of};
 pub use queue::{AnswerError, Dispatch, Queue, Raised, RaisedBy};
+pub use reply::BadReply;
 
 use drawbridge_codex_wire::RequestId;
 use drawbridge_wire::control::{ApprovalKind, ApprovalState, ItemOutcome};

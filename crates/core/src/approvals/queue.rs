@@ -1,6 +1,7 @@
 //! The queue: who may still answer what, and which answer counted.
 
 use super::answer::{choices, result_for};
+use super::reply::{self, BadReply};
 use super::{Approval, ApprovalId, digest, kind_of};
 use drawbridge_wire::control::{ApprovalKind, ApprovalState, ItemOutcome};
 use drawbridge_wire::{AnswerSource, Decision};
@@ -62,8 +63,11 @@ pub enum AnswerError {
     #[error("the request changed since it was shown; look at it again")]
     Changed,
     /// Not among the choices.
-    #[error("this answer is not offered for this request")]
+    #[error("this answer is not offered for this request; `drawbridge approvals show` names what is")]
     NotOffered,
+    /// A reply does not fit its question.
+    #[error(transparent)]
+    BadReply(#[from] BadReply),
 }
 
 impl AnswerError {
@@ -75,6 +79,7 @@ impl AnswerError {
             AnswerError::Over(_) => "already_answered",
             AnswerError::Changed => "changed",
             AnswerError::NotOffered => "not_offered",
+            AnswerError::BadReply(_) => "bad_reply",
         }
     }
 }
@@ -153,13 +158,26 @@ impl Queue {
         if !is_offered(card, &decision) {
             return Err(AnswerError::NotOffered);
         }
+        let decision = match decision {
+            Decision::Answers(replies) => Decision::Answers(reply::fit(card.kind, &card.params, &replies)?),
+            other => other,
+        };
         let (result, interrupt) = result_for(card.kind, &card.params, &decision);
         if result.is_none() && decision.grants() {
             return Err(AnswerError::NotOffered);
         }
+        // Ours promise that the turn stops. A client of the app-server's own protocol means what that says: no
+        // answer.
+        let theirs = matches!(by, AnswerSource::LocalClient { .. } | AnswerSource::Remote { .. });
+        let interrupt = interrupt && !(theirs && card.kind == ApprovalKind::Elicitation);
         let interrupt = match (interrupt, card.thread(), card.turn()) {
             (true, Some(thread), Some(turn)) => Some((thread.to_owned(), turn.to_owned())),
             _ => None,
+        };
+        let decision = match decision {
+            // Everybody sees the state, and what was typed may be a secret.
+            Decision::Answers(_) => Decision::Answers(serde_json::Map::new()),
+            other => other,
         };
         card.state = ApprovalState::Sent { by, decision };
         Ok(Dispatch {
@@ -305,14 +323,15 @@ impl Queue {
 }
 
 fn is_offered(card: &Approval, decision: &Decision) -> bool {
-    if matches!(decision, Decision::Answers(_)) {
-        return matches!(card.kind, ApprovalKind::UserInput | ApprovalKind::Elicitation);
-    }
     // Whether it is within what was asked shows when the answer is built.
     if matches!(decision, Decision::Grant(_)) {
         return card.kind == ApprovalKind::Permissions;
     }
-    choices(card.kind, &card.params, card.item.as_ref()).contains(decision)
+    let offered = choices(card.kind, &card.params, card.item.as_ref());
+    if matches!(decision, Decision::Answers(_)) {
+        return offered.iter().any(|one| matches!(one, Decision::Answers(_)));
+    }
+    offered.contains(decision)
         || (*decision == Decision::AcceptForSession && card.kind == ApprovalKind::Command)
 }
 

@@ -2,12 +2,11 @@
 
 use super::{Dialog, LOOK_FIRST, Refused, SAYS_ENDED};
 use crate::controller::CLIENT;
-use drawbridge_wire::buses::{VaultCondition, VaultView};
+use drawbridge_testkit::fake_host::quiet;
 use drawbridge_wire::control::{
-    AppServerState, AppServerView, ApprovalKind, ApprovalState, ApprovalView, Choice, HostIdentity, HostView,
-    Part, PolicyView, ThreadView,
+    ApprovalKind, ApprovalState, ApprovalView, Choice, HostView, Part, ThreadView,
 };
-use drawbridge_wire::{AnswerSource, Decision, Role, WhoMayAnswer};
+use drawbridge_wire::{AnswerSource, Decision, WhoMayAnswer};
 use serde_json::{Map, json};
 
 fn approval(id: &str) -> ApprovalView {
@@ -39,30 +38,6 @@ fn approval(id: &str) -> ApprovalView {
 
 fn host(approvals: Vec<ApprovalView>) -> HostView {
     HostView {
-        seq: 1,
-        host: HostIdentity {
-            id: "h".into(),
-            name: "h".into(),
-            pid: 1,
-            version: "1".into(),
-            data_dir: "/d".into(),
-        },
-        app_server: AppServerView {
-            generation: 1,
-            state: AppServerState::Ready,
-            pid: None,
-            user_agent: None,
-        },
-        links: Vec::new(),
-        vault: VaultView {
-            state: VaultCondition::None,
-            key: String::new(),
-            place: String::new(),
-            files: Vec::new(),
-            notices: Vec::new(),
-        },
-        config: None,
-        skills: drawbridge_wire::skills::SkillsView::default(),
         threads: vec![ThreadView {
             id: "T".into(),
             title: Some("Fix\nit".into()),
@@ -75,14 +50,7 @@ fn host(approvals: Vec<ApprovalView>) -> HostView {
             origin: "local".into(),
         }],
         approvals,
-        leases: Vec::new(),
-        connections: Vec::new(),
-        policy: PolicyView {
-            answer: WhoMayAnswer::Local,
-            role: Role::Operator,
-            roots: Vec::new(),
-            ceilings: Vec::new(),
-        },
+        ..quiet("/d".as_ref())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The windows' end.
 
-use super::message::{FromWindows, LONGEST_LINE, ToWindows};
+use super::message::{FromWindows, LONGEST_LINE, OnScreen, ToWindows};
 use crate::{Ask, Problem, Window};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Front {
     pub fn new<R, W>(
         reader: R,
         writer: W,
-        show: impl FnMut(ToWindows) + Send + 'static,
+        show: impl FnMut(OnScreen) + Send + 'static,
     ) -> (Self, impl Future<Output = ()> + Send)
     where
         R: AsyncRead + Unpin + Send + 'static,
@@ -123,7 +123,7 @@ fn lock(waiting: &Waiting) -> std::sync::MutexGuard<'_, Asked> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read(reader: impl AsyncRead + Unpin, waiting: &Waiting, mut show: impl FnMut(ToWindows)) {
+async fn read(reader: impl AsyncRead + Unpin, waiting: &Waiting, mut show: impl FnMut(OnScreen)) {
     let mut lines = FramedRead::new(reader, LinesCodec::new_with_max_length(LONGEST_LINE));
     while let Some(Ok(line)) = lines.next().await {
         match serde_json::from_str(&line) {
@@ -133,7 +133,7 @@ async fn read(reader: impl AsyncRead + Unpin, waiting: &Waiting, mut show: impl 
                     let _ = reply.send(answer);
                 }
             }
-            Ok(message) => show(message),
+            Ok(ToWindows::Screen(wish)) => show(wish),
             Err(error) => tracing::warn!(%error, "the app said what this version does not know"),
         }
     }

@@ -7,10 +7,25 @@ use serde_json::value::RawValue;
 /// The longest line, in bytes: a view with the largest requests that a host lets through fits in.
 pub(super) const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
-/// From the app to its windows. What the windows only pass on is not read on the way, however deep it is.
+/// From the app to its windows.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ToWindows {
+pub(super) enum ToWindows {
+    /// Something for the screen.
+    Screen(OnScreen),
+    /// What an [`FromWindows::Ask`] came to.
+    Answer {
+        /// Of the wish.
+        id: u64,
+        /// What it came to.
+        answer: Result<Box<RawValue>, Problem>,
+    },
+}
+
+/// What the windows are to do. What they only pass on is not read on the way, however deep it is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnScreen {
     /// Make a window, or bring it to the front.
     Show {
         /// Which.
@@ -29,19 +44,12 @@ pub enum ToWindows {
         /// What comes with it.
         payload: Box<RawValue>,
     },
-    /// What an [`FromWindows::Ask`] came to.
-    Answer {
-        /// Of the wish.
-        id: u64,
-        /// What it came to.
-        answer: Result<Box<RawValue>, Problem>,
-    },
 }
 
 /// From the windows to the app.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FromWindows {
+pub(super) enum FromWindows {
     /// A wish.
     Ask {
         /// To answer it by.

@@ -12,5 +12,5 @@ mod owner;
 mod tests;
 
 pub use front::Front;
-pub use message::{FromWindows, ToWindows};
+pub use message::OnScreen;
 pub use owner::{Ends, WindowsOwner, WindowsProcess};

@@ -1,6 +1,6 @@
 //! The app's end: starts the process of the windows when one is wanted and ends it when none is left.
 
-use super::message::{FromWindows, LONGEST_LINE, ToWindows};
+use super::message::{FromWindows, LONGEST_LINE, OnScreen, ToWindows};
 use crate::{Handle, Problem, Window};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
@@ -239,18 +239,18 @@ impl WindowsOwner {
                     opened.number = number;
                     opened.unanswered.get_or_insert(now);
                     opened.again = again.then_some(now);
-                    self.say(ToWindows::Show { window, number });
+                    self.screen(OnScreen::Show { window, number });
                 }
             }
             Wish::Close(window) => {
                 if self.has(Some(window)) {
-                    self.say(ToWindows::Close(window));
+                    self.screen(OnScreen::Close(window));
                 }
             }
             // Who is not there asks for everything when it comes, and is told then what it missed.
             Wish::Event(window, event, payload) => {
                 if self.has(window) {
-                    self.say(ToWindows::Event {
+                    self.screen(OnScreen::Event {
                         window,
                         event: event.to_owned(),
                         payload,
@@ -295,6 +295,10 @@ impl WindowsOwner {
         }
     }
 
+    fn screen(&mut self, wish: OnScreen) {
+        self.say(ToWindows::Screen(wish));
+    }
+
     fn say(&mut self, message: ToWindows) {
         let Some(process) = &self.process else { return };
         match process.hears.try_send(message) {
@@ -308,8 +312,14 @@ impl WindowsOwner {
         let Some(process) = &mut self.process else { return };
         match message {
             FromWindows::Ask { id, label, ask } => {
-                // What a window asked for that is gone by now is nobody's wish.
+                // What a window asked for that is gone by now is nobody's wish; but who asked counts it as
+                // one that waits.
                 if Window::of_label(&label).is_some_and(|window| !process.open.contains_key(&window)) {
+                    let gone = Problem::new("window_closed", "the window that asked for this is closed");
+                    self.say(ToWindows::Answer {
+                        id,
+                        answer: Err(gone),
+                    });
                     return;
                 }
                 // Each has a deadline in the controller.

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
-use super::{Ends, Front, ToWindows, WindowsProcess};
+use super::{Ends, Front, OnScreen, WindowsProcess};
 use crate::controller::tests_handle;
 use crate::{Ask, EnrollForm, Handle, Problem, Window};
 use drawbridge_wire::Secret;
@@ -101,6 +101,14 @@ impl App {
         }
     }
 
+    /// The process that is started for this window, which it shows.
+    async fn shows(&mut self, window: Window) -> Process {
+        self.windows.show(window);
+        let mut process = self.process().await;
+        process.is_shown(window).await;
+        process
+    }
+
     async fn sees(&mut self) -> Seen {
         timeout(SOON, self.seen.recv()).await.unwrap().unwrap()
     }
@@ -112,7 +120,7 @@ impl App {
 
 struct Process {
     front: Front,
-    shown: mpsc::UnboundedReceiver<ToWindows>,
+    shown: mpsc::UnboundedReceiver<OnScreen>,
     ended: tokio::task::JoinHandle<()>,
     /// Of the last wish for each window.
     numbers: HashMap<Window, u64>,
@@ -128,7 +136,7 @@ impl Process {
     /// The same without an answer.
     async fn is_asked(&mut self, window: Window) {
         let message = timeout(SOON, self.shown.recv()).await.unwrap().unwrap();
-        let ToWindows::Show {
+        let OnScreen::Show {
             window: which,
             number,
         } = message
@@ -161,9 +169,7 @@ async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
     // Nobody is there to be told, so nobody is started for it.
     app.windows.tell(None, "view", &json!({"early": true}));
     app.windows.close(Window::Main);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let mut one = app.shows(Window::Main).await;
     app.windows.show(Window::Approval);
     one.is_shown(Window::Approval).await;
     app.windows.tell(Some(Window::Main), "go", &"threads");
@@ -186,17 +192,13 @@ async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
     timeout(SOON, one.ended).await.unwrap().unwrap();
     assert_eq!(app.failed(), Vec::<String>::new(), "that is how it should be");
 
-    app.windows.show(Window::Main);
-    let mut two = app.process().await;
-    two.is_shown(Window::Main).await;
+    let _two = app.shows(Window::Main).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_process_without_a_window_is_kept_for_a_moment() {
     let mut app = app(nothing);
-    app.windows.show(Window::Approval);
-    let mut one = app.process().await;
-    one.is_shown(Window::Approval).await;
+    let mut one = app.shows(Window::Approval).await;
     one.closes(Window::Approval);
     assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
     app.windows.show(Window::Approval);
@@ -251,9 +253,7 @@ async fn what_a_window_asks_for_is_answered_by_the_controller_alone() {
 #[tokio::test]
 async fn a_process_that_crashes_closes_its_windows_and_the_next_one_starts_anew() {
     let mut app = app(nothing);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let one = app.shows(Window::Main).await;
     let asks = one.front.clone();
     one.ended.abort();
     drop(one.shown);
@@ -263,17 +263,13 @@ async fn a_process_that_crashes_closes_its_windows_and_the_next_one_starts_anew(
         asks.ask("main", Ask::Snapshot).await.unwrap_err().code,
         "quitting"
     );
-    app.windows.show(Window::Main);
-    let mut two = app.process().await;
-    two.is_shown(Window::Main).await;
+    let _two = app.shows(Window::Main).await;
 }
 
 #[tokio::test]
 async fn a_window_that_is_asked_for_while_its_process_ends_comes_from_the_next() {
     let mut app = app(nothing);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let mut one = app.shows(Window::Main).await;
     app.windows.show(Window::Approval);
     one.is_shown(Window::Approval).await;
     one.ended.abort();
@@ -318,9 +314,7 @@ async fn a_process_that_cannot_be_started_is_told_to_the_person_and_asked_for_ag
     app.windows.show(Window::Main);
     assert_eq!(app.sees().await, Seen::Lost(Window::Main));
     assert_eq!(app.failed(), ["no such file"]);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let _one = app.shows(Window::Main).await;
 }
 
 #[tokio::test]
@@ -357,16 +351,14 @@ async fn a_process_that_stands_still_is_ended() {
 #[tokio::test]
 async fn depth_is_no_reason_to_lose_a_view() {
     let mut app = app(nothing);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let mut one = app.shows(Window::Main).await;
     let mut deep = json!(1);
     for _ in 0..125 {
         deep = json!([deep]);
     }
     app.windows.tell(None, "view", &deep);
     let message = timeout(SOON, one.shown.recv()).await.unwrap().unwrap();
-    let ToWindows::Event { payload, .. } = message else {
+    let OnScreen::Event { payload, .. } = message else {
         panic!("{message:?}");
     };
     assert_eq!(payload.get(), deep.to_string());
@@ -376,9 +368,7 @@ async fn depth_is_no_reason_to_lose_a_view() {
 #[tokio::test(start_paused = true)]
 async fn what_is_said_of_a_window_is_not_taken_for_the_next_of_its_name() {
     let mut app = app(nothing);
-    app.windows.show(Window::Approval);
-    let mut one = app.process().await;
-    one.is_shown(Window::Approval).await;
+    let mut one = app.shows(Window::Approval).await;
     let first = one.numbers[&Window::Approval];
     app.windows.close(Window::Approval);
     app.windows.show(Window::Approval);
@@ -403,17 +393,13 @@ async fn a_window_that_does_not_come_is_given_up_and_told_of() {
     one.is_asked(Window::Main).await;
     assert_eq!(app.sees().await, Seen::Lost(Window::Main));
     assert_eq!(app.failed(), ["it stands still"]);
-    app.windows.show(Window::Main);
-    let mut two = app.process().await;
-    two.is_shown(Window::Main).await;
+    let _two = app.shows(Window::Main).await;
 }
 
 #[tokio::test]
 async fn a_page_that_crashes_is_told_of() {
     let mut app = app(nothing);
-    app.windows.show(Window::Approval);
-    let mut one = app.process().await;
-    one.is_shown(Window::Approval).await;
+    let one = app.shows(Window::Approval).await;
     one.front.closed("approval", one.numbers[&Window::Approval], true);
     assert_eq!(app.sees().await, Seen::Lost(Window::Approval));
     assert_eq!(app.failed(), ["its page crashed"]);
@@ -422,9 +408,7 @@ async fn a_page_that_crashes_is_told_of() {
 #[tokio::test]
 async fn stopping_ends_the_process_without_a_word() {
     let mut app = app(nothing);
-    app.windows.show(Window::Main);
-    let mut one = app.process().await;
-    one.is_shown(Window::Main).await;
+    let one = app.shows(Window::Main).await;
     timeout(SOON, app.windows.stop()).await.unwrap();
     timeout(SOON, one.ended).await.unwrap().unwrap();
     assert_eq!(app.failed(), Vec::<String>::new());
@@ -446,9 +430,10 @@ async fn a_window_that_is_gone_asks_for_nothing() {
     let late = one.front.clone();
     let late = tokio::spawn(async move { late.ask("approval", Ask::Snapshot).await });
     assert_eq!(app.sees().await, Seen::Closed(Window::Approval));
+    let answer = timeout(SOON, late).await.unwrap().unwrap();
+    assert_eq!(answer.unwrap_err().code, "window_closed", "nobody waits for it");
     one.front.ask("main", Ask::Snapshot).await.unwrap();
     assert_eq!(app.sees().await, Seen::Asked(Window::Main, "Snapshot".to_owned()));
-    late.abort();
     assert!(
         app.seen.try_recv().is_err(),
         "only the one that is there was heard"

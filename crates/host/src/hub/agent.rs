@@ -106,10 +106,11 @@ impl Hub {
                 generation,
                 thread,
                 changes,
+                told,
                 result,
             } => {
                 if generation == self.app_server.generation {
-                    self.on_observed(&thread, changes, result.as_ref());
+                    self.on_observed(&thread, changes, told, result.as_ref());
                 }
             }
             AgentEvent::Released { generation, thread } => {
@@ -169,6 +170,7 @@ impl Hub {
                 let idle = word == "idle" || word == "system_error";
                 let entry = self.threads.entry(id);
                 entry.status = word;
+                entry.told += 1;
                 if idle {
                     entry.turn = None;
                     let untold = self.approvals.thread_idle(id);
@@ -206,7 +208,9 @@ impl Hub {
                     .pointer("/turn/id")
                     .and_then(Value::as_str)
                     .map(str::to_owned);
-                self.threads.entry(id).turn = turn;
+                let entry = self.threads.entry(id);
+                entry.turn = turn;
+                entry.told += 1;
                 self.thread_changed(id);
             }
             ("turn/completed", Some(id)) => {
@@ -215,7 +219,10 @@ impl Hub {
                 if let Some(turn) = turn {
                     self.on_turn_ended(id, turn, status == Some("interrupted"));
                 }
-                self.threads.entry(id).turn = None;
+                let entry = self.threads.entry(id);
+                entry.turn = None;
+                entry.ended = turn.map(str::to_owned);
+                entry.told += 1;
                 self.thread_changed(id);
             }
             ("item/started" | "item/completed", Some(id)) => {
@@ -255,7 +262,7 @@ impl Hub {
             return;
         }
         entry.observed = true;
-        let changes = entry.changes;
+        let (changes, told) = (entry.changes, entry.told);
         let mcp = match &entry.origin {
             Origin::Local => None,
             Origin::Remote { bus, .. } => Some(bus.clone()),
@@ -268,16 +275,30 @@ impl Hub {
                 generation,
                 thread,
                 changes,
+                told,
                 result,
             }))
         });
     }
 
-    fn on_observed(&mut self, id: &str, changes: u64, result: Option<&Value>) {
+    fn on_observed(&mut self, id: &str, changes: u64, told: u64, result: Option<&Value>) {
         match result {
-            // Asked before a client's request changed the thread, it says nothing of now.
-            Some(_) if self.threads.get(id).is_none_or(|t| t.changes != changes) => {}
-            Some(result) => self.learn_thread(result, None),
+            Some(result) => {
+                let Some(known) = self.threads.get(id) else { return };
+                let status = (known.told != told).then(|| known.status.clone());
+                // Asked before a client's request changed the thread, it says nothing of its settings now.
+                if known.changes == changes {
+                    self.learn_thread(result, None);
+                }
+                let known = self.threads.entry(id);
+                if let Some(status) = status {
+                    known.status = status;
+                }
+                if let Some(turn) = observer::running_turn(result) {
+                    known.found_running(turn);
+                }
+                self.thread_changed(id);
+            }
             // It may have ended, or be ephemeral after all; the next change of status tries again.
             None => {
                 if let Some(known) = self.threads.get_mut(id) {

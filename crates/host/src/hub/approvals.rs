@@ -5,7 +5,7 @@ use crate::event::{AgentEvent, Caller, ConnectionId, Event, ToConnection};
 use drawbridge_audit::Entry;
 use drawbridge_codex_wire::{ErrorObject, RequestId};
 use drawbridge_core::approvals::{
-    ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
+    AnswerError, ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
 };
 use drawbridge_wire::control::{ApprovalKind, Change};
 use drawbridge_wire::{AnswerSource, Decision, Role};
@@ -242,12 +242,26 @@ impl Hub {
             );
         }
         match decision {
-            Some(decision) if allowed => {
-                if let Err(error) = self.give_answer(id, None, decision, by) {
+            Some(decision) if allowed => match self.give_answer(id, None, decision, by.clone()) {
+                Ok(()) => {}
+                Err(error @ AnswerError::BadReply(_)) => {
+                    tracing::info!(%error, approval = %id, "a client's replies do not fit; declined");
+                    self.dropped(
+                        connection,
+                        id.to_string(),
+                        "not an answer to what was asked; declined",
+                    );
+                    self.answer_by_itself(id, by);
+                }
+                // Another surface may know more of it, e.g. the changes of files.
+                Err(AnswerError::NotOffered) => {
+                    self.dropped(connection, id.to_string(), "not offered for this request");
+                }
+                Err(error) => {
                     tracing::debug!(%error, approval = %id, "an answer came too late");
                     self.dropped(connection, id.to_string(), "came too late");
                 }
-            }
+            },
             _ => self.dropped(connection, id.to_string(), "not this client's to give"),
         }
     }
@@ -268,7 +282,7 @@ impl Hub {
         seen: Option<&str>,
         decision: Decision,
         by: AnswerSource,
-    ) -> Result<(), drawbridge_core::approvals::AnswerError> {
+    ) -> Result<(), AnswerError> {
         let entry = Entry::ApprovalAnswered {
             approval: id.to_string(),
             decision: decision.word().to_owned(),

@@ -67,7 +67,7 @@ impl Hub {
             choices: choices(card.kind, &card.params, card.item.as_ref())
                 .into_iter()
                 .map(|decision| Choice {
-                    label: label(card.kind, &decision).to_owned(),
+                    label: label(card, &decision).to_owned(),
                     decision,
                 })
                 .collect(),
@@ -196,8 +196,11 @@ fn part(part: drawbridge_consent::Part) -> Part {
 }
 
 /// A verb with its consequence.
-fn label(kind: ApprovalKind, decision: &Decision) -> &'static str {
-    match (kind, decision) {
+fn label(card: &Approval, decision: &Decision) -> &'static str {
+    match (card.kind, decision) {
+        (ApprovalKind::Elicitation, Decision::Accept) if card.params.get("url").is_some() => {
+            "Agree, and open the address yourself"
+        }
         (ApprovalKind::Command, Decision::Accept) => "Run once",
         (ApprovalKind::Command, Decision::AcceptForSession) => "Run, and do not ask again in this thread",
         (ApprovalKind::FileChange, Decision::Accept) => "Change these files",

@@ -26,6 +26,12 @@ impl Place {
     pub fn open(&self) -> Vault {
         Vault::open(&self.dir(), &self.source()).unwrap()
     }
+    /// Puts a folder in the place of a file of the vault: that can neither be replaced by a file nor read.
+    pub fn block(&self, file: &str) {
+        let path = self.dir().join(file);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+    }
     pub fn key(&self) -> String {
         std::fs::read_to_string(self.0.path().join("key")).unwrap()
     }

@@ -218,3 +218,97 @@ fn ids_read_back_as_they_are_written() {
     }
     assert!("x".parse::<ApprovalId>().is_err());
 }
+
+const QUESTION: &str = "item/tool/requestUserInput";
+const ELICITATION: &str = "mcpServer/elicitation/request";
+
+fn replies(replies: &Value) -> Decision {
+    Decision::Answers(replies.as_object().unwrap().clone())
+}
+
+/// What one decision on one request sends.
+fn sent(method: &str, params: &Value, decision: Decision) -> Result<Option<Value>, AnswerError> {
+    let mut queue = Queue::default();
+    queue.raise(raised(method, params.clone()), 0);
+    let sent = queue.answer(&id(1, 0), None, decision, user())?;
+    Ok(sent.result)
+}
+
+#[test]
+fn a_form_goes_out_filled_in_or_not_at_all() {
+    let form = json!({"mode": "form", "requestedSchema": {"type": "object", "required": ["n"],
+        "properties": {"n": {"type": "integer"}}}});
+    assert_eq!(
+        sent(ELICITATION, &form, replies(&json!({"n": "5"}))),
+        Ok(Some(
+            json!({"action": "accept", "content": {"n": 5}, "_meta": null})
+        ))
+    );
+    assert_eq!(
+        sent(ELICITATION, &form, Decision::Accept),
+        Err(AnswerError::NotOffered)
+    );
+    for wrong in [json!({}), json!({"n": "five"}), json!({"n": 5, "m": 1})] {
+        let error = sent(ELICITATION, &form, replies(&wrong)).unwrap_err();
+        assert_eq!(error.code(), "bad_reply");
+    }
+    let error = sent(
+        QUESTION,
+        &json!({"questions": [{"id": "a"}]}),
+        replies(&json!({})),
+    );
+    assert_eq!(error.unwrap_err().code(), "bad_reply");
+}
+
+#[test]
+fn a_wrong_reply_leaves_the_question_open() {
+    let mut queue = Queue::default();
+    queue.raise(raised(QUESTION, json!({"questions": [{"id": "a"}]})), 0);
+    queue
+        .answer(&id(1, 0), None, replies(&json!({"b": "x"})), user())
+        .unwrap_err();
+    assert_eq!(queue.get(&id(1, 0)).unwrap().state, ApprovalState::Open);
+    let sent = queue
+        .answer(&id(1, 0), None, replies(&json!({"a": "x"})), user())
+        .unwrap();
+    assert_eq!(sent.result, Some(json!({"answers": {"a": {"answers": ["x"]}}})));
+    let state = &queue.get(&id(1, 0)).unwrap().state;
+    let word = Decision::Answers(serde_json::Map::new());
+    assert!(
+        matches!(state, ApprovalState::Sent { decision, .. } if *decision == word),
+        "what was typed is nobody else's: {state:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_given_cannot_be_agreed_to() {
+    let proof = json!({"mode": "openai/userVerification", "challenge": "c"});
+    let visit = json!({"mode": "url", "url": "https://example.org", "elicitationId": "e"});
+    assert_eq!(
+        sent(ELICITATION, &proof, Decision::Accept),
+        Err(AnswerError::NotOffered)
+    );
+    assert_eq!(
+        sent(ELICITATION, &visit, replies(&json!({"a": "b"}))),
+        Err(AnswerError::NotOffered)
+    );
+    assert_eq!(
+        sent(ELICITATION, &visit, Decision::Accept),
+        Ok(Some(json!({"action": "accept", "content": null, "_meta": null})))
+    );
+    let decline = json!({"action": "decline", "content": null, "_meta": null});
+    assert_eq!(sent(ELICITATION, &proof, Decision::Decline), Ok(Some(decline)));
+}
+
+#[test]
+fn our_cancel_of_a_servers_question_stops_the_turn_and_that_of_a_client_does_not() {
+    let params = json!({"threadId": "t", "turnId": "u", "mode": "form"});
+    let cancel = json!({"action": "cancel", "content": null, "_meta": null});
+    let client = AnswerSource::LocalClient { connection: 1 };
+    for (by, interrupt) in [(user(), Some(("t".into(), "u".into()))), (client, None)] {
+        let mut queue = Queue::default();
+        queue.raise(raised(ELICITATION, params.clone()), 0);
+        let sent = queue.answer(&id(1, 0), None, Decision::Cancel, by).unwrap();
+        assert_eq!((sent.result, sent.interrupt), (Some(cancel.clone()), interrupt));
+    }
+}
