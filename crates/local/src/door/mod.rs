@@ -8,4 +8,4 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
-pub use system::{Listener, Stream, connect, foreign_owner, is_too_long, try_write};
+pub use system::{LONGEST_PATH, Listener, Stream, connect, foreign_owner, is_too_long, try_write};

@@ -7,7 +7,7 @@ use std::path::Path;
 use tokio::net::{UnixListener, UnixStream};
 
 /// Longest path of a socket that every Unix takes (macOS has 104 bytes with the terminator).
-const LONGEST_PATH: usize = 103;
+pub const LONGEST_PATH: usize = 103;
 
 /// One connection.
 pub type Stream = UnixStream;

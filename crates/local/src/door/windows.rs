@@ -40,6 +40,9 @@ const NAME: usize = 32;
 /// What a pipe keeps for a reader that is slow.
 const BUFFER: u32 = 64 * 1024;
 
+/// Longest path of a door: any will do, as only a digest of it is used.
+pub const LONGEST_PATH: usize = usize::MAX;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Stream(DuplexPipeStream<Bytes>);

@@ -4,4 +4,4 @@
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
-pub use system::{close, make_folder, no_link, private};
+pub use system::{close, make_closed_folder, make_folder, no_link, private};

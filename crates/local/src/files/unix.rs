@@ -30,3 +30,12 @@ pub fn close(file: &File) -> io::Result<()> {
 pub fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
+
+/// As [`make_folder`], and closes one that is there already.
+///
+/// # Errors
+/// When it is not ours.
+pub fn make_closed_folder(path: &Path) -> io::Result<()> {
+    make_folder(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+}

@@ -48,6 +48,14 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// As [`make_folder`]. One that is there already keeps the list it has.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn make_closed_folder(path: &Path) -> io::Result<()> {
+    make_folder(path)
+}
+
 fn in_profile(path: &Path) -> bool {
     let profile = std::env::var_os("USERPROFILE").filter(|profile| !profile.is_empty());
     let whole = |path: &Path| path.canonicalize().ok();
