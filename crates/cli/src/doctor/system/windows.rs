@@ -31,7 +31,6 @@ pub(in crate::doctor) fn free(folder: &Path) -> Result<u64, DiskError> {
     let disks = Disks::new_with_refreshed_list_specifics(DiskRefreshKind::nothing().with_storage())
         .map_err(io::Error::other)?;
     disks
-        .list()
         .iter()
         .filter(|disk| plain.starts_with(disk.mount_point()))
         .max_by_key(|disk| disk.mount_point().as_os_str().len())
