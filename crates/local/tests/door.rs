@@ -132,15 +132,23 @@ async fn where_nobody_listens_nobody_answers() {
 
 #[cfg(windows)]
 #[tokio::test]
-async fn a_second_listener_is_refused_and_the_caller_is_known() {
+async fn the_caller_is_known() {
     let dir = folder();
     let path = dir.path().join("e.sock");
     let listener = Listener::bind(&path).unwrap();
+    let (came, _went) = both(&listener, &path).await;
+    assert_eq!(came.client_process_id().unwrap(), std::process::id());
+}
+
+/// Wine 8 lets several processes be the first of a name; Windows does not.
+#[cfg(windows)]
+#[tokio::test]
+async fn a_second_listener_is_refused() {
+    let dir = folder();
+    let path = dir.path().join("f.sock");
+    let _listener = Listener::bind(&path).unwrap();
     assert_eq!(
         Listener::bind(&path).expect_err("taken").kind(),
         ErrorKind::AddrInUse
     );
-    let (came, _went) = both(&listener, &path).await;
-    assert_eq!(came.client_process_id().unwrap(), std::process::id());
-    assert!(door::try_write(&mut both(&listener, &path).await.0, b"x").is_ok());
 }
