@@ -2,7 +2,7 @@
 
 use crate::proc::{self, Process};
 use crate::sweep::end_all;
-use crate::{Child, Ladder, StopReport, StopStep};
+use crate::{Child, Ended, Ladder, StopReport, StopStep};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -30,26 +30,33 @@ pub async fn stop(child: &Child, ladder: Ladder) -> StopReport {
         (None, Some(_)) => StopStep::Forced,
         (None, None) => StopStep::Stuck,
     };
-    let mut rest = end_all(|_| BTreeSet::new(), kin, GOING, ladder.force).await;
-    for ended in &mut rest.ended {
-        ended.forced = true;
-    }
+    let identities = kin.iter().map(Process::identity).collect();
+    let left = end_all(|_| BTreeSet::new(), identities, GOING, ladder.force)
+        .await
+        .left;
+    // The job has ended them all together with the child.
+    let ended = kin
+        .into_iter()
+        .filter(|process| !left.contains(&process.pid))
+        .map(|process| Ended {
+            pid: process.pid,
+            name: process.name,
+            forced: true,
+        })
+        .collect();
     StopReport {
         step,
         status,
-        ended: rest.ended,
-        left: rest.left,
+        ended,
+        left,
     }
 }
 
 /// Everything that the child has started, but the child itself.
-fn kin(child: &Child) -> BTreeSet<(u32, u64)> {
-    let table = proc::table();
+fn kin(child: &Child) -> Vec<Process> {
+    let mut table = proc::table();
     let mut pids = proc::descendants(&table, &BTreeSet::from([child.pid()]));
     pids.extend(child.hold().members());
     pids.remove(&child.pid());
-    pids.iter()
-        .filter_map(|pid| table.get(pid))
-        .map(Process::identity)
-        .collect()
+    pids.iter().filter_map(|pid| table.remove(pid)).collect()
 }
