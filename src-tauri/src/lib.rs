@@ -3,6 +3,9 @@
 mod commands;
 mod desk;
 mod desktop;
+#[cfg_attr(unix, path = "ending/unix.rs")]
+#[cfg_attr(windows, path = "ending/windows.rs")]
+mod ending;
 mod icon;
 mod os;
 #[cfg(test)]
@@ -149,32 +152,13 @@ fn start(app: &AppHandle) -> Result<(), StartError> {
     let (mut controller, desk) = Controller::new(|desk| TauriDesktop::new(app.clone(), desk), settings);
     app.manage(desk.clone());
     tauri::async_runtime::spawn(os::watch_tray_host(desk.clone()));
-    tauri::async_runtime::spawn(until_told_to_end(desk));
+    tauri::async_runtime::spawn(ending::until_told_to_end(desk));
     tauri::async_runtime::spawn(async move {
         controller.look_for_programs_in(login_search_path(std::env::var_os("SHELL")).await);
         controller.run().await;
     });
     Ok(())
 }
-
-/// The session ends, or somebody asks politely.
-#[cfg(unix)]
-async fn until_told_to_end(desk: Handle) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    desk.terminate();
-}
-
-#[cfg(not(unix))]
-async fn until_told_to_end(_: Handle) {}
 
 /// The configuration file, as the command finds it.
 fn config_file() -> Option<PathBuf> {

@@ -1,5 +1,5 @@
 //! Everything a person or CI runs: `cargo xtask setup | test | demo | desktop | package | schema | fuzz |
-//! bench`.
+//! check-windows | bench`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,6 +20,7 @@ mod schema;
 mod setup;
 mod system;
 mod test;
+mod windows;
 
 use clap::{Parser, Subcommand};
 use error::Error;
@@ -85,6 +86,8 @@ enum Task {
     },
     /// Write the JSON Schema of the protocols anew (docs/schema)
     Schema,
+    /// Type-check everything for Windows, with Debian's packages for it
+    CheckWindows,
     /// Run every parser of foreign bytes under libFuzzer (needs cargo-fuzz)
     Fuzz {
         /// How long each runs
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
             to,
         }),
         Task::Schema => schema::schema(),
+        Task::CheckWindows => windows::check(),
         Task::Fuzz { seconds, targets } => fuzz::fuzz(seconds, &targets),
     };
     match done {

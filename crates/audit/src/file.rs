@@ -1,6 +1,7 @@
 //! The file.
 
 use crate::{Entry, Record};
+use drawbridge_local::files;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -57,11 +58,8 @@ impl Audit {
     fn open_file(path: &Path, largest: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        let mut file = files::private(&mut options).open(path)?;
+        files::close(&file)?;
         let mut last = [b'\n'];
         let len = file.metadata()?.len();
         if len > 0 {

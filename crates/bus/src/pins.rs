@@ -142,9 +142,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drawbridge_local::files::private(options.write(true));
     options
 }
 

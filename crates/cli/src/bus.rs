@@ -1,8 +1,8 @@
 //! `bus`: the control plane, one process; and what is asked of one that runs.
 
 use crate::args::BusArgs;
-use crate::connect::StopSignal;
 use crate::secrets::Secrets;
+use crate::system::StopSignal;
 use crate::{CliError, Exit, log, screen};
 use drawbridge_bus::{Bus, BusError, BusOptions, ClientToken};
 

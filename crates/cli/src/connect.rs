@@ -4,6 +4,7 @@ use crate::args::ConnectArgs;
 use crate::args::setup::host_setup;
 use crate::place::Place;
 use crate::secrets::Secrets;
+use crate::system::StopSignal;
 use crate::{CliError, Exit, screen};
 use drawbridge_control::ControlClient;
 use drawbridge_control::spawn::start;
@@ -12,7 +13,6 @@ use drawbridge_wire::WhoMayAnswer;
 use std::time::Duration;
 use terminal::Terminal;
 use tokio::process::Child;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 pub(crate) mod prompt;
@@ -30,28 +30,6 @@ const RESTART_WINDOW: Duration = Duration::from_secs(600);
 const HOST_ENDS: Duration = Duration::from_secs(15);
 /// Longest from the end of a host's socket to its own, when it breaks down.
 const HOST_GOES: Duration = Duration::from_secs(2);
-
-/// Ctrl-C or a polite request to end.
-pub(crate) struct StopSignal {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignal {
-    pub(crate) fn listen() -> Result<Self, CliError> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(CliError::Runtime)?,
-            terminate: signal(SignalKind::terminate()).map_err(CliError::Runtime)?,
-        })
-    }
-
-    pub(crate) async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
 
 pub(crate) async fn run(place: &Place, args: &ConnectArgs, secrets: &Secrets) -> Result<Exit, CliError> {
     if let Some(who @ (WhoMayAnswer::Remote | WhoMayAnswer::Both)) = args.answer {

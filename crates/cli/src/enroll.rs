@@ -4,6 +4,7 @@ use crate::args::EnrollArgs;
 use crate::connect::report;
 use crate::place::{Place, absolute};
 use crate::secrets::Secrets;
+use crate::system::Unseen;
 use crate::visit::Visit;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
@@ -12,8 +13,6 @@ use drawbridge_wire::buses::{BusSource, Enroll, LinkView, McpSetting, Permission
 use drawbridge_wire::control::Request;
 use drawbridge_wire::enroll::normal_code;
 use drawbridge_wire::pipe::LinkState;
-use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -160,31 +159,6 @@ async fn typed(api: &str) -> Result<Permission, CliError> {
         Some(code) => Permission::Code(code),
         None => Permission::Token(typed),
     })
-}
-
-/// The terminal shows nothing of what is typed, from before the prompt stands: who pastes the token at
-/// once is faster than a prompt that is shown first.
-struct Unseen {
-    terminal: File,
-    before: Termios,
-}
-
-impl Unseen {
-    fn begin() -> std::io::Result<Self> {
-        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
-        let before = tcgetattr(&terminal)?;
-        let mut unseen = before.clone();
-        unseen.local_flags.remove(LocalFlags::ECHO);
-        tcsetattr(&terminal, SetArg::TCSANOW, &unseen)?;
-        Ok(Self { terminal, before })
-    }
-}
-
-impl Drop for Unseen {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
-    }
 }
 
 /// The lines of stdin.

@@ -28,6 +28,9 @@ pub mod secrets;
 mod skills;
 mod status;
 mod stop;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 mod threads;
 mod vault;
 mod visit;
@@ -49,10 +52,12 @@ const LAST_WORK: Duration = Duration::from_millis(200);
 #[must_use]
 pub fn main() -> ExitCode {
     // Before anything else, so that no process that stays shows a token to `ps`.
-    let outcome = secrets::take_over().map_err(CliError::from).and_then(|secrets| {
-        let arguments = Arguments::parse();
-        start(arguments, secrets)
-    });
+    let outcome = secrets::take_over()
+        .map_err(CliError::from)
+        .and_then(|(secrets, arguments)| {
+            let arguments = Arguments::parse_from(arguments);
+            start(arguments, secrets)
+        });
     match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -1,8 +1,8 @@
 //! `remote`: driving a host through its bus, as any app-server client would.
 
 use crate::args::{RemoteAction, RemoteArgs, SendArgs};
-use crate::connect::StopSignal;
 use crate::secrets::Secrets;
+use crate::system::StopSignal;
 use crate::{CliError, Exit, screen};
 use drawbridge_connector::{ConnectorError, Socket};
 use drawbridge_consent::{inert, visible_line};

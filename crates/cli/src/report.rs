@@ -16,7 +16,6 @@ use gather::Contents;
 use redact::Redactor;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -60,10 +59,8 @@ fn bundle(contents: &Contents, redactor: &mut Redactor) -> Result<String, CliErr
 }
 
 fn write(file: &Path, text: &str) -> Result<(), CliError> {
-    let mut made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
+    let mut options = OpenOptions::new();
+    let mut made = drawbridge_local::files::private(options.write(true).create_new(true))
         .open(file)
         .map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => taken(file),

@@ -5,17 +5,13 @@
 //! (same pid) by the same program without it. The new image reads the pipe before it does anything else.
 
 use drawbridge_wire::Secret;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{IntoRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::process::CommandExt;
 use zeroize::Zeroizing;
+
+#[cfg_attr(unix, path = "secrets/unix.rs")]
+#[cfg_attr(windows, path = "secrets/windows.rs")]
+mod system;
 
 /// Flags whose value is a token, or good for one.
 const SECRET_FLAGS: [&str; 3] = ["token", "mcp-token", "code"];
@@ -93,24 +89,21 @@ impl SecretsError {
     }
 }
 
-/// Takes the secrets of this process. Does not return when there were any in arguments or variables:
-/// the process is then replaced, and the call in the new image returns them.
+/// Takes the secrets of this process, and gives them and the arguments without them. Does not return on Unix when
+/// there were any in arguments or variables: the process is then replaced, and the call in the new image returns.
 ///
 /// # Errors
 /// When a secret has an impossible form or the system refuses the pipe or the new image.
-pub fn take_over() -> Result<Secrets, SecretsError> {
+pub fn take_over() -> Result<(Secrets, Vec<OsString>), SecretsError> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let carried = match arguments.get(1).filter(|argument| *argument == PIPE_FLAG) {
-        Some(_) => Some(read_pipe(arguments.get(2).map(OsString::as_os_str))?),
-        None => None,
-    };
+    let carried = system::carried(&arguments)?;
     let found = Found::take(&mut arguments, std::env::vars_os())?;
     match carried {
         // Whoever passes both is not us: the replaced image has none left.
         Some(_) if found.anything() => Err(SecretsError::Pipe("there are tokens besides it".to_owned())),
-        Some(carried) => Ok(carried),
-        None if found.anything() => Err(found.restart(&arguments)),
-        None => Ok(Secrets::default()),
+        Some(carried) => Ok((carried, arguments)),
+        None if found.anything() => system::without(found, arguments),
+        None => Ok((Secrets::default(), arguments)),
     }
 }
 
@@ -146,7 +139,7 @@ impl Found {
                         .insert(flag.to_owned(), checked(&format!("--{flag}"), value)?);
                 }
                 // Without a value that looks like one, the argument parser says what is missing.
-                Some((flag, None)) => match rest.next_if(|next| !next.as_bytes().starts_with(b"-")) {
+                Some((flag, None)) => match rest.next_if(|next| !next.as_encoded_bytes().starts_with(b"-")) {
                     Some(value) => {
                         found
                             .secrets
@@ -178,47 +171,22 @@ impl Found {
     fn anything(&self) -> bool {
         !self.names.is_empty() || !self.secrets.flags.is_empty()
     }
-
-    /// Replaces the process; returns only with the reason why it could not.
-    fn restart(self, arguments: &[OsString]) -> SecretsError {
-        match self.exec(arguments) {
-            Err(error) => SecretsError::Restart(error),
-            Ok(never) => match never {},
-        }
-    }
-
-    fn exec(self, arguments: &[OsString]) -> std::io::Result<std::convert::Infallible> {
-        let program = std::env::current_exe()?;
-        let pipe = write_pipe(&self.secrets)?;
-        let mut command = std::process::Command::new(program);
-        if let Some(own_name) = arguments.first() {
-            command.arg0(own_name);
-        }
-        command
-            .arg(PIPE_FLAG)
-            .arg(pipe.into_raw_fd().to_string())
-            .args(arguments.iter().skip(1));
-        for name in &self.names {
-            command.env_remove(name);
-        }
-        Err(command.exec())
-    }
 }
 
 /// The flag, and its value if it is part of the argument.
 fn secret_flag(argument: &OsStr) -> Option<(&'static str, Option<OsString>)> {
-    let text = argument.as_bytes().strip_prefix(b"--")?;
+    let text = argument.as_encoded_bytes().strip_prefix(b"--")?;
     SECRET_FLAGS
         .into_iter()
         .find_map(|flag| match text.strip_prefix(flag.as_bytes())? {
             [] => Some((flag, None)),
-            [b'=', value @ ..] => Some((flag, Some(OsString::from_vec(value.to_vec())))),
+            [b'=', ..] => Some((flag, Some(system::rest_of(argument, "--=".len() + flag.len())))),
             _ => None,
         })
 }
 
 fn is_secret_variable(name: &OsStr) -> bool {
-    let name = name.as_bytes();
+    let name = system::as_compared(name);
     let between = |prefix: &[u8]| name.starts_with(prefix) && name.ends_with(b"TOKEN");
     between(b"FORGE_CODEX_CONNECTOR_")
         || between(b"CODEX_APP_CONNECTOR_")
@@ -227,7 +195,7 @@ fn is_secret_variable(name: &OsStr) -> bool {
 }
 
 fn checked(place: &str, value: OsString) -> Result<Secret, SecretsError> {
-    let bytes = Zeroizing::new(value.into_vec());
+    let bytes = Zeroizing::new(value.into_encoded_bytes());
     if bytes.len() > LONGEST {
         return Err(SecretsError::TooLong(place.to_owned()));
     }
@@ -237,80 +205,10 @@ fn checked(place: &str, value: OsString) -> Result<Secret, SecretsError> {
     }
 }
 
-/// What travels through the pipe.
-#[derive(Serialize)]
-struct Outgoing<'a> {
-    flags: BTreeMap<&'a str, &'a str>,
-    variables: BTreeMap<&'a str, &'a str>,
-}
-
-/// The same, read.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Incoming {
-    flags: BTreeMap<String, Secret>,
-    variables: BTreeMap<String, Secret>,
-}
-
-/// Writes the secrets to a new pipe and gives the end to read from, which a new image inherits.
-fn write_pipe(secrets: &Secrets) -> std::io::Result<OwnedFd> {
-    let (read, write) = nix::unistd::pipe()?;
-    // Nobody reads yet: a pipe that does not take everything must fail, not wait for ever.
-    fcntl(&write, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    let reveal = |map: &'_ BTreeMap<String, Secret>| -> Vec<(String, Zeroizing<String>)> {
-        map.iter()
-            .map(|(name, secret)| (name.clone(), Zeroizing::new(secret.reveal().to_owned())))
-            .collect()
-    };
-    let (flags, variables) = (reveal(&secrets.flags), reveal(&secrets.variables));
-    let outgoing = Outgoing {
-        flags: flags
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect(),
-        variables: variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect(),
-    };
-    let text = Zeroizing::new(serde_json::to_vec(&outgoing)?);
-    File::from(write).write_all(&text)?;
-    Ok(read)
-}
-
-/// Reads the secrets from an inherited pipe and closes it, so that no child inherits it too.
-fn read_pipe(number: Option<&OsStr>) -> Result<Secrets, SecretsError> {
-    let wrong = |why: &str| SecretsError::Pipe(why.to_owned());
-    let number: i32 = number
-        .and_then(OsStr::to_str)
-        .and_then(|text| text.parse().ok())
-        .filter(|number| *number > 2)
-        .ok_or_else(|| wrong("it takes the number of a pipe"))?;
-    let file = File::open(format!("/dev/fd/{number}")).map_err(|_| wrong("there is no such pipe"))?;
-    if !file
-        .metadata()
-        .is_ok_and(|metadata| metadata.file_type().is_fifo())
-    {
-        return Err(wrong("it is not a pipe"));
-    }
-    // The writer has closed its end; should another process hold one, nothing is there to wait for.
-    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|_| wrong("the pipe cannot be read"))?;
-    nix::unistd::close(number).map_err(|_| wrong("the pipe cannot be closed"))?;
-    let mut text = Zeroizing::new(Vec::new());
-    let most = (LONGEST * (WANTED.len() + SECRET_FLAGS.len()) * 2) as u64;
-    file.take(most)
-        .read_to_end(&mut text)
-        .map_err(|_| wrong("the pipe cannot be read"))?;
-    let incoming: Incoming = serde_json::from_slice(&text).map_err(|_| wrong("the pipe holds no secrets"))?;
-    Ok(Secrets {
-        flags: incoming.flags,
-        variables: incoming.variables,
-    })
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Found, Secrets, is_secret_variable, read_pipe, write_pipe};
+    use super::system::{read_pipe, write_pipe};
+    use super::{Found, Secrets, is_secret_variable};
     use drawbridge_wire::Secret;
     use std::ffi::{OsStr, OsString};
     use std::os::fd::IntoRawFd;

@@ -13,7 +13,6 @@ use drawbridge_wire::buses::{VaultCondition, VaultView};
 use drawbridge_wire::control::{Exported, Import, Imported, Request};
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -155,10 +154,8 @@ fn identity_of(bytes: &[u8]) -> Result<Zeroizing<String>, CliError> {
 }
 
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
+    let mut options = OpenOptions::new();
+    drawbridge_local::files::private(options.write(true).create_new(true))
         .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .map_err(|source| CliError::File {

@@ -225,9 +225,5 @@ pub(crate) fn replace(
 
 /// Makes a folder for its owner only.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), FileError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(FileError::files(folder, "made"))
+    drawbridge_local::files::make_folder(folder).map_err(FileError::files(folder, "made"))
 }

@@ -9,8 +9,6 @@ mod ask;
 mod backoff;
 mod client;
 mod dial;
-#[cfg_attr(unix, path = "unix.rs")]
-#[cfg_attr(windows, path = "windows.rs")]
 mod door;
 mod error;
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! A client of `control.sock`: requests with deadlines, and the numbered changes after a snapshot.
 
+use drawbridge_local::door::{self, Stream};
 use drawbridge_wire::control::{
     Answer, AnswerResult, Delta, HostView, Initialize, MAX_FRAME, Notification, Request, VERSION,
 };
@@ -12,7 +13,6 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
@@ -40,7 +40,7 @@ fn app_server_path(data_dir: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When no host runs there, or it refuses or does not answer.
-pub async fn dial_app_server(data_dir: &Path) -> Result<WebSocketStream<UnixStream>, ControlError> {
+pub async fn dial_app_server(data_dir: &Path) -> Result<WebSocketStream<Stream>, ControlError> {
     let path = app_server_path(data_dir);
     tokio::time::timeout(ANSWER, open(data_dir, &path, "ws://localhost/rpc"))
         .await
@@ -118,7 +118,7 @@ impl ControlError {
 /// One connection to a host.
 #[derive(Debug)]
 pub struct ControlClient {
-    pub(crate) socket: WebSocketStream<UnixStream>,
+    pub(crate) socket: WebSocketStream<Stream>,
     pub(crate) last_id: u64,
     /// Number of the last change, once there was a snapshot.
     pub(crate) seq: Option<u64>,
@@ -349,11 +349,7 @@ pub(crate) fn lost(error: SocketError) -> ControlError {
     }
 }
 
-async fn open(
-    data_dir: &Path,
-    path: &Path,
-    address: &str,
-) -> Result<WebSocketStream<UnixStream>, ControlError> {
+async fn open(data_dir: &Path, path: &Path, address: &str) -> Result<WebSocketStream<Stream>, ControlError> {
     let unreachable = |why: String| ControlError::Unreachable {
         path: path.to_owned(),
         why,
@@ -367,10 +363,9 @@ async fn open(
         | ErrorKind::NotConnected => ControlError::Lost(error.to_string()),
         _ => unreachable(error.to_string()),
     };
-    let stream = UnixStream::connect(path).await.map_err(failed)?;
+    let stream = door::connect(path).await.map_err(failed)?;
     // An answer typed here must reach a host of this user, whoever could put a socket there.
-    let owner = stream.peer_cred().map_err(failed)?.uid();
-    if owner != nix::unistd::Uid::effective().as_raw() {
+    if let Some(owner) = door::foreign_owner(&stream).map_err(failed)? {
         return Err(unreachable(format!("it belongs to another user ({owner})")));
     }
     let config = WebSocketConfig::default()

@@ -7,6 +7,9 @@ mod channel;
 mod client;
 mod mirror;
 pub mod spawn;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 
 pub use channel::{Channel, Happening, Requests};
 pub use client::{ControlClient, ControlError, dial_app_server, socket_path};

@@ -1,10 +1,10 @@
 //! Starting a host: the slim program, away from the signals of this terminal, its settings on stdin.
 
-use crate::ControlError;
+use crate::{ControlError, system};
+use drawbridge_local::files;
 use drawbridge_wire::pipe::{HostReady, HostSetup};
 use std::ffi::OsString;
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -94,15 +94,15 @@ pub async fn host(program: &Program, data_dir: &Path, setup: &HostSetup) -> Resu
     if let Some(path) = &program.search_path {
         command.env("PATH", path);
     }
-    let mut child = command
+    command
         .arg("--data-dir")
         .arg(data_dir)
         .args(["host", "--setup-stdin"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(log)
-        // Ctrl-C here ends this client; the host ends when nobody uses it any more.
-        .process_group(0)
+        .stderr(log);
+    // Ctrl-C here ends this client; the host ends when nobody uses it any more.
+    let mut child = system::apart(&mut command)
         .spawn()
         .map_err(|error| failed("spawn", &error.to_string()))?;
     let outcome = tokio::time::timeout(STANDS, talk(&mut child, setup)).await;
@@ -243,17 +243,11 @@ fn open_log(data_dir: &Path) -> Result<Stdio, SpawnError> {
         source,
     };
     if let Some(dir) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(file)?;
+        files::make_folder(dir).map_err(file)?;
     }
     put_aside(&path).map_err(file)?;
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
+    let mut options = OpenOptions::new();
+    let log = files::private(options.create(true).append(true))
         .open(&path)
         .map_err(file)?;
     Ok(log.into())

@@ -14,6 +14,9 @@ mod pause;
 mod places;
 mod problem;
 mod supervisor;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 mod threads;
 pub mod typescript;
 mod view;

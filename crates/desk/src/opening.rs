@@ -1,13 +1,11 @@
 //! What a window may have opened of the skills: what the host named, and only as a text or a folder.
 
-use crate::{Opening, Problem};
+use crate::{Opening, Problem, system};
 use drawbridge_consent::visible_line;
+use drawbridge_local::files;
 use drawbridge_wire::skills::SkillsView;
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The path of the skill a window means. The window's own words go no further than this comparison.
@@ -109,17 +107,16 @@ fn text(file: &Path) -> Result<(), Problem> {
     }
     // What is judged from here on is one and the same file, whatever its name means meanwhile. Should it have
     // become a pipe, that does not hold this up.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let opened = File::options().read(true).custom_flags(flags.bits()).open(file);
-    let opened = opened.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ELOOP) => not_a_file(file),
-        _ => away(file, &error),
+    let opened = files::no_link(File::options().read(true)).open(file);
+    let opened = opened.map_err(|error| match system::is_link(&error) {
+        true => not_a_file(file),
+        false => away(file, &error),
     })?;
     let found = opened.metadata().map_err(|error| away(file, &error))?;
     if !found.is_file() {
         return Err(not_a_file(file));
     }
-    if found.permissions().mode() & 0o111 != 0 {
+    if system::may_be_run(&found) {
         return Err(Problem::new(
             "executable",
             format!(
@@ -232,7 +229,7 @@ fn away(path: &Path, error: &std::io::Error) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn code(opening: &Opening) -> String {
         opening

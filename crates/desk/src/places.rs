@@ -1,22 +1,12 @@
 //! Where things are for an app that was not started from a terminal.
 
+use crate::system;
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
 /// Name of the slim program.
 const HOST: &str = "drawbridge";
-/// Longest a login shell may take.
-const SHELL: Duration = Duration::from_secs(3);
-/// Most that is read of what a login shell says.
-const MOST: u64 = 256 * 1024;
-/// What stands around the answer, so that greetings of the shell are told apart from it.
-const MARK: &[u8] = b"\x01drawbridge\x01";
-
 /// The data directory: named, or that of the user.
 #[must_use]
 pub fn data_dir(named: Option<OsString>, local: Option<PathBuf>) -> Option<PathBuf> {
@@ -39,7 +29,7 @@ pub async fn login_search_path(shell: Option<OsString>) -> Option<OsString> {
     if std::io::stdin().is_terminal() {
         return None;
     }
-    let login = ask_shell(&shell.unwrap_or_else(|| "/bin/sh".into())).await?;
+    let login = system::search_path(shell).await?;
     Some(with_ours(login, std::env::var_os("PATH")))
 }
 
@@ -55,49 +45,10 @@ fn with_ours(login: OsString, ours: Option<OsString>) -> OsString {
     std::env::join_paths(all).unwrap_or(login)
 }
 
-async fn ask_shell(shell: &OsString) -> Option<OsString> {
-    let mut child = tokio::process::Command::new(shell)
-        .args(["-l", "-i", "-c"])
-        .arg("printf '\\001drawbridge\\001%s\\001drawbridge\\001' \"$PATH\"")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .ok()?;
-    let mut said = Vec::new();
-    let mut stdout = child.stdout.take()?.take(MOST);
-    let read = async {
-        let mut chunk = [0_u8; 4096];
-        // Until the answer is whole: what the shell started may keep the pipe open.
-        while between_marks(&said).is_none() {
-            match stdout.read(&mut chunk).await {
-                Ok(count) if count > 0 => said.extend_from_slice(&chunk[..count]),
-                _ => break,
-            }
-        }
-    };
-    let _ = tokio::time::timeout(SHELL, read).await;
-    let _ = child.start_kill();
-    between_marks(&said).filter(|path| !path.is_empty())
-}
-
-fn between_marks(said: &[u8]) -> Option<OsString> {
-    let find = |from: usize| {
-        let rest = said.get(from..)?;
-        rest.windows(MARK.len())
-            .position(|window| window == MARK)
-            .map(|at| from + at)
-    };
-    let begin = find(0)? + MARK.len();
-    let end = find(begin)?;
-    Some(OsString::from_vec(said[begin..end].to_vec()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::ask_shell;
 
     #[test]
     fn the_data_directory_is_the_one_that_was_named() {

@@ -1,7 +1,7 @@
 //! Who may come through which door. Decided by the kernel's word about the peer, never by the peer's.
 
+use drawbridge_local::door::Stream;
 use drawbridge_process::peer::{Family, PeerVerdict, classify, peer_identity};
-use tokio::net::UnixStream;
 
 /// Why a connection to a socket of ours is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +39,11 @@ impl TurnedAway {
 }
 
 /// The user's own process, at `control.sock` and `app-server.sock`. Its pid where known.
-pub(crate) fn the_user(stream: &UnixStream) -> Result<Option<u32>, (TurnedAway, Option<u32>)> {
+pub(crate) fn the_user(stream: &Stream) -> Result<Option<u32>, (TurnedAway, Option<u32>)> {
     let Ok(peer) = peer_identity(stream) else {
         return Err((TurnedAway::Unresolved, None));
     };
-    if peer.uid != nix::unistd::geteuid().as_raw() {
+    if !peer.is_of_this_user() {
         return Err((TurnedAway::OtherUser, peer.pid));
     }
     let family = Family {
@@ -58,11 +58,11 @@ pub(crate) fn the_user(stream: &UnixStream) -> Result<Option<u32>, (TurnedAway, 
 }
 
 /// A connector of ours, at `tunnel.sock`: which of these processes it is.
-pub(crate) fn the_connector(stream: &UnixStream, ours: &[u32]) -> Result<u32, (TurnedAway, Option<u32>)> {
+pub(crate) fn the_connector(stream: &Stream, ours: &[u32]) -> Result<u32, (TurnedAway, Option<u32>)> {
     let Ok(peer) = peer_identity(stream) else {
         return Err((TurnedAway::Unresolved, None));
     };
-    if peer.uid != nix::unistd::geteuid().as_raw() {
+    if !peer.is_of_this_user() {
         return Err((TurnedAway::OtherUser, peer.pid));
     }
     match peer.pid.filter(|pid| *pid != 0 && ours.contains(pid)) {

@@ -9,13 +9,13 @@ use crate::doors::{Doors, config, no_origin};
 use crate::event::{ControlEvent, ControlReply, Event};
 use drawbridge_codex_wire::RequestId;
 use drawbridge_codex_wire::strict::parse_object;
+use drawbridge_local::door::Stream;
 use drawbridge_wire::control::{MAX_FRAME, Notification, Request};
 use drawbridge_wire::link::TunnelEnd;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
@@ -31,7 +31,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const SLOW_AT_ONCE: usize = 4;
 
 /// Serves one client until it goes.
-pub(crate) async fn serve(stream: UnixStream, pid: Option<u32>, doors: &Doors) {
+pub(crate) async fn serve(stream: Stream, pid: Option<u32>, doors: &Doors) {
     let check = |upgrade: &Upgrade, response: Response| no_origin(upgrade).map_err(|e| *e).map(|()| response);
     let accept = Box::pin(accept_hdr_async_with_config(
         stream,

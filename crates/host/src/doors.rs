@@ -13,13 +13,11 @@ use crate::layout::Layout;
 use crate::policy::Policy;
 use crate::room::{KnownBus, KnownBuses, Limits, Room, Rooms};
 use crate::{HostError, control};
+use drawbridge_local::door::{self, Listener, Stream};
 use drawbridge_wire::link::{MAX_APP_SERVER_MESSAGE, MAX_REMOTE_MESSAGE, SOCKET_BUFFER};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -75,24 +73,11 @@ pub(crate) fn open(layout: &Layout, doors: &Doors) -> Result<Vec<tokio::task::Jo
         (layout.app_server_socket(), Door::AppServer),
         (layout.tunnel_socket(), Door::Tunnel),
     ] {
-        let listener = bind(&path)?;
+        // A file that is in the way is a leftover: whoever made it held the lock that we hold now.
+        let listener = Listener::bind(&path).map_err(HostError::files(&path))?;
         tasks.push(tokio::spawn(serve(listener, door, doors.clone())));
     }
     Ok(tasks)
-}
-
-/// Binds a socket of ours. A file that is in the way is a leftover: whoever made it held the lock that
-/// we hold now.
-fn bind(path: &Path) -> Result<UnixListener, HostError> {
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(HostError::files(path)(error)),
-    }
-    let listener = UnixListener::bind(path).map_err(HostError::files(path))?;
-    // The directory is 0700 already; this is for those who look at the file.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(HostError::files(path))?;
-    Ok(listener)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +111,10 @@ impl Door {
     }
 }
 
-async fn serve(listener: UnixListener, door: Door, doors: Doors) {
+async fn serve(listener: Listener, door: Door, doors: Doors) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let mut stream = match listener.accept().await {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, door = door.word(), "a connection could not be accepted");
                 // Out of file descriptors, most likely: give others time to close some.
@@ -143,7 +128,7 @@ async fn serve(listener: UnixListener, door: Door, doors: Doors) {
                 "all its places are taken; a connection is turned away"
             );
             // Said without waiting: whoever is turned away here must not cost a task.
-            let _ = stream.try_write(FULL.as_bytes());
+            let _ = door::try_write(&mut stream, FULL.as_bytes());
             continue;
         };
         let doors = doors.clone();
@@ -159,7 +144,7 @@ const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicatio
     connection: close\r\ncontent-length: 103\r\n\r\n\
     {\"error\":{\"code\":\"too_many_connections\",\"message\":\"this socket has no room; close another connection\"}}";
 
-async fn come_in(stream: UnixStream, door: Door, doors: Doors) {
+async fn come_in(stream: Stream, door: Door, doors: Doors) {
     let connectors = || doors.buses.borrow().connectors();
     let allowed = match door {
         Door::Control | Door::AppServer => the_user(&stream),
@@ -186,14 +171,14 @@ async fn come_in(stream: UnixStream, door: Door, doors: Doors) {
 }
 
 /// Answers the upgrade with the reason, so that the other side can show it.
-async fn turn_away(stream: UnixStream, why: TurnedAway) {
+async fn turn_away(stream: Stream, why: TurnedAway) {
     let refuse = |_: &Request, _: Response| Err(http_error(403, why.code(), why.message()));
     let handshake = accept_hdr_async_with_config(stream, refuse, None);
     // It fails by design; what matters is that the answer was written.
     let _ = tokio::time::timeout(HANDSHAKE_DEADLINE, Box::pin(handshake)).await;
 }
 
-async fn gate(stream: UnixStream, door: Door, pid: Option<u32>, doors: &Doors) {
+async fn gate(stream: Stream, door: Door, pid: Option<u32>, doors: &Doors) {
     let status = doors.agent.borrow().clone();
     let Some(endpoint) = status.endpoint else {
         let refuse = |_: &Request, _: Response| {
@@ -318,7 +303,7 @@ pub(crate) fn config(limit: usize) -> WebSocketConfig {
         .max_frame_size(Some(limit))
 }
 
-async fn close(mut client: WebSocketStream<UnixStream>, end: drawbridge_wire::link::TunnelEnd) {
+async fn close(mut client: WebSocketStream<Stream>, end: drawbridge_wire::link::TunnelEnd) {
     use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
     let frame = CloseFrame {
         code: CloseCode::Error,

@@ -10,7 +10,6 @@ use drawbridge_wire::link::{signed_bytes, valid_host_id};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -145,21 +144,16 @@ fn store(path: &Path, host_id: &str, key: &SigningKey) -> std::io::Result<()> {
     };
     let text = Zeroizing::new(serde_json::to_vec(&stored)?);
     let temporary = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&temporary)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(true).write(true);
+    let mut file = drawbridge_local::files::private(&mut options).open(&temporary)?;
     file.write_all(&text)?;
     file.sync_all()?;
     std::fs::rename(&temporary, path)
 }
 
 fn computer_name() -> String {
-    nix::unistd::gethostname()
-        .ok()
-        .and_then(|n| n.into_string().ok())
+    crate::system::computer_name()
         .filter(|n| !n.is_empty())
         .unwrap_or_else(|| "host".to_owned())
 }

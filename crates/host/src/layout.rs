@@ -1,8 +1,8 @@
 //! Where a host keeps its things: lock, sockets, records.
 
 use crate::HostError;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use drawbridge_local::{door, files};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Name of the file with the host's own key.
@@ -12,9 +12,6 @@ const IDENTITY: &str = "host-identity.json";
 pub(crate) fn identity_in(data_dir: &Path) -> PathBuf {
     data_dir.join(IDENTITY)
 }
-
-/// Longest socket path every Unix takes (macOS has 104 bytes with the terminator).
-const LONGEST_SOCKET_PATH: usize = 103;
 
 /// The data directory, held by a kernel lock that disappears with the process.
 #[derive(Debug)]
@@ -29,30 +26,18 @@ impl Layout {
     /// # Errors
     /// When another host holds it, it cannot be made, or it lies where a sandboxed agent may write.
     pub(crate) fn claim(data_dir: &Path) -> Result<Self, HostError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data_dir)
-            .map_err(HostError::files(data_dir))?;
+        files::make_folder(data_dir).map_err(HostError::files(data_dir))?;
         let root = data_dir.canonicalize().map_err(HostError::files(data_dir))?;
         refuse_temporary(&root)?;
         let run = root.join("run");
         let logs = root.join("logs");
         for dir in [&run, &logs] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(dir)
-                .map_err(HostError::files(dir))?;
-            std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-                .map_err(HostError::files(dir))?;
+            files::make_closed_folder(dir).map_err(HostError::files(dir))?;
         }
         let lock_path = root.join("host.lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let lock = files::private(&mut options)
             .open(&lock_path)
             .map_err(HostError::files(&lock_path))?;
         match lock.try_lock() {
@@ -71,7 +56,7 @@ impl Layout {
             layout.app_server_socket(),
             layout.tunnel_socket(),
         ] {
-            if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
+            if door::is_too_long(&socket) {
                 return Err(HostError::SocketPath(socket));
             }
         }

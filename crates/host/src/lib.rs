@@ -24,6 +24,9 @@ mod room;
 mod run;
 mod settings;
 mod skills;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 
 pub use config::{security_here, why_not};
 pub use error::HostError;

@@ -286,19 +286,12 @@ fn make_policy(security: &Security, cwd: &Path, skills: &Places) -> Policy {
 
 /// A polite signal stops the host in order.
 fn watch_signals(events: &mpsc::Sender<Event>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    for (kind, reason) in [
-        (SignalKind::terminate(), "terminated"),
-        (SignalKind::interrupt(), "interrupted"),
-        (SignalKind::hangup(), "hung up"),
-    ] {
-        let Ok(mut signals) = signal(kind) else { continue };
+    let events = events.clone();
+    crate::system::on_signals(move |reason| {
         let events = events.clone();
-        tokio::spawn(async move {
-            if signals.recv().await.is_some() {
-                // The loop may be stopping already.
-                let _ = events.send(Event::Stop(reason)).await;
-            }
-        });
-    }
+        async move {
+            // The loop may be stopping already.
+            let _ = events.send(Event::Stop(reason)).await;
+        }
+    });
 }

@@ -16,17 +16,22 @@ pub fn scrub_environment(vars: impl IntoIterator<Item = (OsString, OsString)>) -
 fn is_ours(name: &OsStr) -> bool {
     // A name that is no Unicode cannot be one of ours as a whole, but its readable start can.
     let name = name.to_string_lossy();
-    // Windows looks variables up without regard to case, so `codex_bus_x` is the same variable there.
-    let name = if cfg!(windows) {
-        name.to_ascii_uppercase()
-    } else {
-        name.into_owned()
-    };
+    let name = as_compared(&name);
     name == MARKER_VARIABLE
         || OURS.iter().any(|prefix| name.starts_with(prefix))
         || name
             .strip_prefix("DRAWBRIDGE_")
             .is_some_and(|rest| rest.contains("TOKEN"))
+}
+
+/// A variable's name as the system compares it: Windows looks variables up without regard to case, so
+/// `codex_bus_x` is the same variable there.
+pub(crate) fn as_compared(name: &str) -> String {
+    if cfg!(windows) {
+        name.to_ascii_uppercase()
+    } else {
+        name.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -144,9 +144,9 @@ impl Ledger {
         let written = || -> io::Result<()> {
             let mut options = OpenOptions::new();
             options.create(true).write(true).truncate(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&new)?.write_all(text.as_bytes())?;
+            drawbridge_local::files::private(&mut options)
+                .open(&new)?
+                .write_all(text.as_bytes())?;
             std::fs::rename(&new, &self.path)
         };
         written().map_err(|e| self.error(e))

@@ -12,8 +12,12 @@
 //!
 //! What escapes all four: a process with a cleared environment that detached while no host was alive.
 //! Only a guard process can end that one.
+//!
+//! On Windows a job does this: the host puts itself into one ([`become_subreaper`]) that ends with it, so
+//! whatever is started below it, at whatever distance, is in it from its first instant and never gets out.
 
 mod ansi;
+mod child;
 mod environment;
 #[doc(hidden)]
 pub mod fuzz;
@@ -21,6 +25,7 @@ mod ledger;
 mod log;
 mod log_file;
 mod marker;
+mod output;
 pub mod peer;
 mod seen;
 mod spec;
@@ -31,29 +36,30 @@ mod weight;
 #[path = "unix/mod.rs"]
 mod platform;
 #[cfg(windows)]
-#[path = "windows.rs"]
+#[path = "windows/mod.rs"]
 mod platform;
 
 #[cfg(target_os = "linux")]
 #[path = "proc_linux.rs"]
 pub mod proc;
 #[cfg(not(target_os = "linux"))]
-#[path = "proc_elsewhere.rs"]
+#[path = "proc_system.rs"]
 pub mod proc;
 
 #[cfg(target_os = "linux")]
 #[path = "memory_linux.rs"]
 mod memory;
 #[cfg(not(target_os = "linux"))]
-#[path = "memory_elsewhere.rs"]
+#[path = "memory_system.rs"]
 mod memory;
 
+pub use child::Child;
 pub use environment::scrub_environment;
 pub use ledger::{Ledger, LedgerError, Leftovers};
 pub use log::{LogFollower, LogRing};
 pub use marker::{MARKER_VARIABLE, Marker, MarkerRole, NoRandomness, new_nonce};
 pub use memory::memory;
-pub use platform::{Child, Reaper, Spawner, become_subreaper, stop};
+pub use platform::{Reaper, Spawner, become_subreaper, stop};
 pub use spec::{ChildSpec, Ladder, SpawnError, StopReport, StopStep};
 pub use sweep::{Ended, SweepReport, sweep, sweep_where};
 pub use weight::{Weight, weigh};

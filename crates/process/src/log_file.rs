@@ -1,5 +1,6 @@
 //! The same lines on disk: bounded, private, rotated once.
 
+use drawbridge_local::files;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -45,32 +46,9 @@ impl LogFile {
 
 fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    restrict(&mut options);
-    let file = options.open(path)?;
-    restrict_existing(&file)?;
+    let file = files::private(options.create(true).append(true)).open(path)?;
+    files::close(&file)?;
     Ok(file)
-}
-
-#[cfg(unix)]
-fn restrict(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600);
-}
-
-#[cfg(unix)]
-fn restrict_existing(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
-}
-
-// On Windows the data directory's access list is inherited; there is no mode to set.
-#[cfg(not(unix))]
-fn restrict(_options: &mut OpenOptions) {}
-
-#[cfg(not(unix))]
-fn restrict_existing(_file: &File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What `/proc` says about processes. Every read may find its process gone; that is an answer, no error.
 
 use crate::MARKER_VARIABLE;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
-pub use crate::seen::{MarkerSeen, Process};
+pub use crate::seen::{MarkerSeen, Process, ancestors, descendants};
 
 /// Environments larger than this are not read to the end; the kernel's own limit is lower by default.
 const MAX_ENVIRON: u64 = 8 * 1024 * 1024;
@@ -87,37 +87,6 @@ fn find_marker(environ: &[u8]) -> MarkerSeen {
             .map(String::from_utf8_lossy)
     });
     value.map_or(MarkerSeen::Absent, |v| MarkerSeen::Value(v.into_owned()))
-}
-
-/// Every process below one of the roots, the roots not included.
-#[must_use]
-pub fn descendants(table: &BTreeMap<u32, Process>, roots: &BTreeSet<u32>) -> BTreeSet<u32> {
-    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for p in table.values() {
-        children.entry(p.parent).or_default().push(p.pid);
-    }
-    let mut found = BTreeSet::new();
-    let mut open: Vec<u32> = roots.iter().copied().collect();
-    while let Some(pid) = open.pop() {
-        for child in children.get(&pid).into_iter().flatten() {
-            if found.insert(*child) {
-                open.push(*child);
-            }
-        }
-    }
-    found
-}
-
-/// The chain of parents of a process, nearest first, as far as it can be seen.
-#[must_use]
-pub fn ancestors(table: &BTreeMap<u32, Process>, pid: u32) -> Vec<u32> {
-    let mut chain = Vec::new();
-    let mut at = table.get(&pid).map_or(0, |p| p.parent);
-    while at != 0 && !chain.contains(&at) {
-        chain.push(at);
-        at = table.get(&at).map_or(0, |p| p.parent);
-    }
-    chain
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! What a look at a process finds, on every system.
+//! What a look at processes finds, on every system.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A process as the kernel sees it at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,4 +36,35 @@ pub enum MarkerSeen {
     Value(String),
     /// The environment cannot be read: not ours, protected, or gone.
     Unreadable,
+}
+
+/// Every process below one of the roots, the roots not included.
+#[must_use]
+pub fn descendants(table: &BTreeMap<u32, Process>, roots: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for p in table.values() {
+        children.entry(p.parent).or_default().push(p.pid);
+    }
+    let mut found = BTreeSet::new();
+    let mut open: Vec<u32> = roots.iter().copied().collect();
+    while let Some(pid) = open.pop() {
+        for child in children.get(&pid).into_iter().flatten() {
+            if found.insert(*child) {
+                open.push(*child);
+            }
+        }
+    }
+    found
+}
+
+/// The chain of parents of a process, nearest first, as far as it can be seen.
+#[must_use]
+pub fn ancestors(table: &BTreeMap<u32, Process>, pid: u32) -> Vec<u32> {
+    let mut chain = Vec::new();
+    let mut at = table.get(&pid).map_or(0, |p| p.parent);
+    while at != 0 && !chain.contains(&at) {
+        chain.push(at);
+        at = table.get(&at).map_or(0, |p| p.parent);
+    }
+    chain
 }

@@ -63,9 +63,6 @@ pub enum SpawnError {
     /// The thread that spawns is not there.
     #[error("the thread that starts child processes is gone ({0}); restart drawbridge")]
     SpawnerGone(&'static str),
-    /// Not on this platform yet.
-    #[error("starting child processes is not supported on this system yet; run drawbridge on Linux or macOS")]
-    Unsupported,
 }
 
 impl SpawnError {
@@ -77,7 +74,6 @@ impl SpawnError {
             SpawnError::Cwd { .. } => "cwd_invalid",
             SpawnError::LogFile { .. } => "log_file_unwritable",
             SpawnError::SpawnerGone(_) => "spawner_gone",
-            SpawnError::Unsupported => "unsupported",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One connection of `connect` to its host: follows the state, asks, and gives the lease back.
 
 use super::terminal::{Terminal, forget_typed};
-use super::{HOST_ENDS, StopSignal, prompt, report};
+use super::{HOST_ENDS, prompt, report};
+use crate::system::StopSignal;
 use crate::{CliError, screen};
 use drawbridge_control::{ControlClient, ControlError};
 use drawbridge_wire::control::{

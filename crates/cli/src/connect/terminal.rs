@@ -88,7 +88,7 @@ impl Drop for Terminal {
 /// Forgets what was typed before now: it was not meant for a question that had not been put yet.
 pub(crate) fn forget_typed(lines: &mut mpsc::Receiver<String>) {
     // What is typed but not yet ended with Enter lies in the terminal, the rest with us.
-    let _ = nix::sys::termios::tcflush(std::io::stdin(), nix::sys::termios::FlushArg::TCIFLUSH);
+    crate::system::forget_typed();
     while lines.try_recv().is_ok() {}
 }
 

@@ -380,9 +380,7 @@ pub(super) fn others(home: &Path, ours: Option<u32>) -> Others {
     let locks = home.join("thread-writer-locks");
     let locks = locks.canonicalize().unwrap_or(locks);
     let socket = home.join("app-server-control/app-server-control.sock");
-    let daemon = std::os::unix::net::UnixStream::connect(&socket)
-        .is_ok()
-        .then_some(socket);
+    let daemon = super::system::is_listened_at(&socket).then_some(socket);
     let table = drawbridge_process::proc::table();
     let own = ours.map(|host| drawbridge_process::proc::descendants(&table, &[host].into()));
     let own = own.unwrap_or_default();

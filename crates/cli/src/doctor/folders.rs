@@ -1,20 +1,20 @@
 //! Folders and files: whose, how open, how full.
 
 use super::finding::{Check, Finding, Level};
+use super::system;
+use crate::system::mode;
 use drawbridge_codex::HomeError;
 use drawbridge_config::{Problem, check_codex_config, has_errors};
 use drawbridge_host::HostError;
-use nix::sys::statvfs::statvfs;
-use nix::unistd::{AccessFlags, Uid, access};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use drawbridge_local::door;
 use std::path::{Path, PathBuf};
 
-/// Longest socket path every Unix takes.
-const LONGEST_SOCKET_PATH: usize = 103;
 /// Less room than this is none.
 const NO_ROOM: u64 = 100 * 1024 * 1024;
 /// Less room than this is soon none.
 const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
+/// Said where access lists count, which are not read here.
+pub(super) const NOT_LOOKED_AT: &str = "closed as the folder it lies in is; access lists are not looked at";
 /// Entries of a folder that are looked at.
 const MOST: usize = 1000;
 
@@ -26,7 +26,8 @@ pub(super) enum DataDir {
     NotAFolder,
     Unreadable(std::io::Error),
     There {
-        mode: u32,
+        /// Where the system has one.
+        mode: Option<u32>,
         ours: bool,
         /// The folder any sandboxed command may write to, when it lies below it.
         temporary: Option<PathBuf>,
@@ -44,8 +45,8 @@ pub(super) fn data_dir(path: &Path) -> DataDir {
             let temporary =
                 [PathBuf::from("/tmp"), std::env::temp_dir()].map(|dir| dir.canonicalize().unwrap_or(dir));
             DataDir::There {
-                mode: found.mode() & 0o7777,
-                ours: found.uid() == Uid::effective().as_raw(),
+                mode: mode(&found),
+                ours: system::is_ours(&found),
                 temporary: temporary.into_iter().find(|dir| real.starts_with(dir)),
             }
         }
@@ -55,10 +56,11 @@ pub(super) fn data_dir(path: &Path) -> DataDir {
 pub(super) fn of_data_dir(path: &Path, found: &DataDir) -> Finding {
     let at = path.display();
     let fail = |what: String, remedy: String| Finding::fail(Check::DataDir, what, remedy);
-    let socket = path.join("run/app-server.sock").as_os_str().len();
-    if socket > LONGEST_SOCKET_PATH {
+    let socket = path.join("run/app-server.sock");
+    if door::is_too_long(&socket) {
+        let (socket, most) = (socket.as_os_str().len(), door::LONGEST_PATH);
         return fail(
-            format!("{at} is too long for sockets in it ({socket} bytes, at most {LONGEST_SOCKET_PATH})"),
+            format!("{at} is too long for sockets in it ({socket} bytes, at most {most})"),
             "choose a shorter one with --data-dir".to_owned(),
         );
     }
@@ -88,11 +90,14 @@ pub(super) fn of_data_dir(path: &Path, found: &DataDir) -> Finding {
             ),
             "choose another with --data-dir".to_owned(),
         ),
-        DataDir::There { mode, .. } if mode & 0o077 != 0 => fail(
+        DataDir::There { mode: Some(mode), .. } if mode & 0o077 != 0 => fail(
             format!("{at} is open to others (mode {mode:04o})"),
             format!("close it: `chmod 700 '{at}'`"),
         ),
-        DataDir::There { mode, .. } => Finding::ok(Check::DataDir, format!("{at} (mode {mode:04o}, yours)")),
+        DataDir::There { mode: Some(mode), .. } => {
+            Finding::ok(Check::DataDir, format!("{at} (mode {mode:04o}, yours)"))
+        }
+        DataDir::There { mode: None, .. } => Finding::ok(Check::DataDir, format!("{at} ({NOT_LOOKED_AT})")),
     }
 }
 
@@ -114,6 +119,8 @@ pub(super) fn of_identity(trouble: Option<&HostError>) -> Finding {
 pub(super) struct Insides {
     pub sockets: usize,
     pub files: usize,
+    /// The system has no modes to look at.
+    pub unseen: bool,
     /// Path, mode, whether a folder.
     pub open: Vec<(PathBuf, u32, bool)>,
 }
@@ -134,11 +141,13 @@ pub(super) fn insides(data_dir: &Path) -> Insides {
             if kind.is_symlink() {
                 continue;
             }
-            let mode = meta.mode() & 0o7777;
+            let mode = mode(&meta);
+            found.unseen |= mode.is_none();
+            let mode = mode.unwrap_or_default();
             if kind.is_dir() && depth == 0 {
                 folders.push((entry.path(), 1));
             }
-            if kind.is_socket() {
+            if system::is_socket(kind) {
                 found.sockets += 1;
             } else if kind.is_file() {
                 found.files += 1;
@@ -156,6 +165,7 @@ pub(super) fn of_insides(found: &Insides) -> Finding {
     if found.open.is_empty() {
         let what = match (found.sockets, found.files) {
             (0, 0) => "none yet".to_owned(),
+            (_, files) if found.unseen => format!("{files} files ({NOT_LOOKED_AT})"),
             (sockets, files) => format!("{sockets} sockets and {files} files, all closed to others"),
         };
         return Finding::ok(Check::Sockets, what);
@@ -190,9 +200,7 @@ pub(super) fn codex_home(found: Result<PathBuf, HomeError>) -> CodexHome {
     match found {
         Err(error) => CodexHome::Bad(error),
         Ok(path) if !path.is_dir() => CodexHome::WillBeMade(path),
-        Ok(path) if access(&path, AccessFlags::W_OK | AccessFlags::X_OK).is_err() => {
-            CodexHome::NotWritable(path)
-        }
+        Ok(path) if !system::is_writable(&path) => CodexHome::NotWritable(path),
         Ok(path) => CodexHome::Good(path),
     }
 }
@@ -285,15 +293,13 @@ fn of_problems(id: Check, well: &str, problems: &[Problem], remedy: &str) -> Fin
 #[derive(Debug)]
 pub(super) struct Room {
     pub path: PathBuf,
-    pub free: Result<u64, nix::Error>,
+    pub free: Result<u64, system::DiskError>,
 }
 
 /// Asks the disk that the folder is or will be on. Blocks.
-#[allow(clippy::useless_conversion, reason = "macOS counts blocks in 32 bits")]
 pub(super) fn room(path: &Path) -> Room {
     let there = path.ancestors().find(|at| at.exists()).unwrap_or(path);
-    let free =
-        statvfs(there).map(|disk| u64::from(disk.blocks_available()).saturating_mul(disk.fragment_size()));
+    let free = system::free(there);
     Room {
         path: path.to_owned(),
         free,

@@ -9,6 +9,9 @@ mod enrolled;
 mod finding;
 mod folders;
 mod host;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 #[cfg(test)]
 mod tests;
 mod vault;

@@ -146,7 +146,7 @@ fn facts_about_codex_become_lines() {
 #[test]
 fn facts_about_folders_become_lines() {
     let there = |mode, ours, temporary| DataDir::There {
-        mode,
+        mode: Some(mode),
         ours,
         temporary,
     };
@@ -159,6 +159,7 @@ fn facts_about_folders_become_lines() {
             (at().join("run"), 0o755, true),
             (at().join("audit.jsonl"), 0o644, false),
         ],
+        ..Insides::default()
     };
     let of_dir = |found: &DataDir| folders::of_data_dir(&at(), found);
     check(vec![
@@ -258,17 +259,17 @@ fn facts_about_the_vault_become_lines() {
         (vault::of_place(&file(None), false), Level::Ok, "makes it"),
         (vault::of_place(&file(None), true), Level::Fail, "put it back"),
         (
-            vault::of_place(&file(Some((0o600, true))), true),
+            vault::of_place(&file(Some((Some(0o600), true))), true),
             Level::Ok,
             "0600",
         ),
         (
-            vault::of_place(&file(Some((0o640, true))), true),
+            vault::of_place(&file(Some((Some(0o640), true))), true),
             Level::Fail,
             "chmod 600",
         ),
         (
-            vault::of_place(&file(Some((0o400, false))), true),
+            vault::of_place(&file(Some((Some(0o400), false))), true),
             Level::Warn,
             "chown",
         ),

@@ -1,11 +1,12 @@
 //! The vault and the place of its key. Nothing is unlocked, no key is read.
 
 use super::finding::{Check, Finding, Level};
+use super::folders::NOT_LOOKED_AT;
+use super::system::is_ours;
+use crate::system::mode;
 use drawbridge_vault::{Glance, KeyError, glance};
 use drawbridge_wire::buses::{VaultCondition, VaultView};
 use drawbridge_wire::pipe::VaultKey;
-use nix::unistd::Uid;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ pub(super) enum Place {
     Keyring(Result<Glance, KeyError>),
     File {
         path: PathBuf,
-        found: Option<(u32, bool)>,
+        /// Its mode, where the system has one, and whether it is the user's.
+        found: Option<(Option<u32>, bool)>,
     },
 }
 
@@ -30,7 +32,7 @@ pub(super) async fn place(key: &VaultKey) -> Place {
         VaultKey::Credential { directory, name } => directory.join(name),
     };
     let found = tokio::fs::symlink_metadata(&path).await.ok();
-    let found = found.map(|meta| (meta.mode() & 0o7777, meta.uid() == Uid::effective().as_raw()));
+    let found = found.map(|meta| (mode(&meta), is_ours(&meta)));
     Place::File { path, found }
 }
 
@@ -70,7 +72,11 @@ pub(super) fn of_place(place: &Place, kept: bool) -> Finding {
         ),
         Place::File {
             path,
-            found: Some((mode, ours)),
+            found: Some((None, _)),
+        } => Finding::ok(id, format!("the key file {} ({NOT_LOOKED_AT})", path.display())),
+        Place::File {
+            path,
+            found: Some((Some(mode), ours)),
         } => {
             let at = path.display();
             if mode & 0o077 != 0 {

@@ -266,15 +266,17 @@ fn names(data_dir: &Path) -> Vec<String> {
         .take(100)
         .map(|entry| {
             let meta = entry.metadata();
-            let mode = meta
-                .as_ref()
-                .map(|meta| std::os::unix::fs::MetadataExt::mode(meta) & 0o7777);
+            let mode = meta.as_ref().ok().map(crate::system::mode);
             let size = meta.as_ref().map(std::fs::Metadata::len).unwrap_or_default();
-            format!(
-                "{} (mode {:04o}, {size} bytes)",
-                entry.file_name().to_string_lossy(),
-                mode.unwrap_or_default()
-            )
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            match mode {
+                Some(None) => format!("{name} ({size} bytes)"),
+                mode => format!(
+                    "{name} (mode {:04o}, {size} bytes)",
+                    mode.flatten().unwrap_or_default()
+                ),
+            }
         })
         .collect();
     names.sort();

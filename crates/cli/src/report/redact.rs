@@ -74,15 +74,13 @@ impl Redactor {
             .map(|(_, value)| value)
             .collect();
         tokens.extend(secrets.all().map(|secret| secret.reveal().to_owned()));
-        let home = std::env::var("HOME").ok();
+        let home = crate::system::home();
         let user = ["USER", "LOGNAME", "USERNAME"].map(|name| std::env::var(name).ok());
         let last = home
             .as_deref()
-            .and_then(|home| home.rsplit('/').next())
+            .and_then(|home| home.rsplit(std::path::is_separator).next())
             .map(str::to_owned);
-        let computer = nix::unistd::gethostname()
-            .ok()
-            .and_then(|name| name.into_string().ok());
+        let computer = crate::system::computer_name();
         Self::new(tokens, home, user.into_iter().flatten().chain(last), computer)
     }
 

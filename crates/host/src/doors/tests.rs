@@ -8,6 +8,7 @@ use drawbridge_wire::WhoMayAnswer;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::path::PathBuf;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::client_async;
@@ -78,7 +79,7 @@ async fn house(limits: Limits) -> House {
     );
     let serving = [Door::Control, Door::AppServer, Door::Tunnel]
         .map(|door| {
-            let listener = bind(&dir.path().join(door.word())).unwrap();
+            let listener = Listener::bind(&dir.path().join(door.word())).unwrap();
             tokio::spawn(serve(listener, door, doors.clone()))
         })
         .into();

@@ -1,14 +1,13 @@
 //! Unix: process groups, signals, the kernel's parent-death signal.
 
-mod child;
-mod output;
+mod hold;
 mod peer;
 mod reaper;
 mod registry;
 mod spawner;
 mod stop;
 
-pub use child::Child;
+pub(crate) use hold::Hold;
 pub use peer::{PeerIdentity, peer_identity};
 pub use reaper::Reaper;
 pub use spawner::Spawner;
@@ -28,6 +27,22 @@ pub fn become_subreaper() -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_child_subreaper(true)?;
     Ok(())
+}
+
+/// What came back to this process without being its child by birth: nothing that the table does not say.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "one signature on all systems")]
+pub(crate) fn adopted() -> Option<std::collections::BTreeSet<u32>> {
+    Some(std::collections::BTreeSet::new())
+}
+
+/// The process group of a process; 0 when that cannot be told.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn group_of(pid: u32) -> u32 {
+    let group = as_pid(pid).and_then(|pid| nix::unistd::getpgid(Some(pid)).ok());
+    group
+        .and_then(|group| u32::try_from(group.as_raw()).ok())
+        .unwrap_or_default()
 }
 
 /// A pid as the system calls take it; `None` for those that would mean a group or everybody.

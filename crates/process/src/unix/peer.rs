@@ -15,6 +15,12 @@ pub struct PeerIdentity {
 }
 
 impl PeerIdentity {
+    /// Whether it is a process of this user.
+    #[must_use]
+    pub fn is_of_this_user(&self) -> bool {
+        self.uid == nix::unistd::geteuid().as_raw()
+    }
+
     /// Whether the very process that connected still lives. Where the kernel has no handle for it
     /// (before Linux 6.5), `true`: then only its id and start time speak for it.
     #[must_use]

@@ -1,8 +1,8 @@
 //! The thread that spawns.
 
-use super::{child, output, registry};
+use super::{Hold, registry};
 use crate::log_file::LogFile;
-use crate::{Child, ChildSpec, Marker, SpawnError};
+use crate::{Child, ChildSpec, Marker, SpawnError, child, output};
 use std::io;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -82,7 +82,7 @@ impl Spawner {
             program: spec.program.clone(),
             source,
         })?;
-        child::adopt(process, spec, self.clone(), |stderr, log| {
+        child::adopt(process, spec, Hold::new(self.clone()), |stderr, log| {
             output::pump(stderr, log, log_file)
         })
     }

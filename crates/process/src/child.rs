@@ -1,8 +1,7 @@
 //! A running child.
 
-use super::{as_pid, end_by_force, end_politely, registry};
-use crate::{ChildSpec, LogRing, Marker, SpawnError, Spawner, proc};
-use nix::sys::signal::{Signal, killpg};
+use crate::platform::Hold;
+use crate::{ChildSpec, LogRing, Marker, SpawnError, proc};
 use std::future::Future;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,15 +24,14 @@ struct Inner {
     stdout: Mutex<Option<ChildStdout>>,
     log: LogRing,
     exited: watch::Receiver<Option<ExitStatus>>,
-    // The thread must not end before the child does, or the kernel kills the child.
-    _spawner: Spawner,
+    hold: Hold,
 }
 
 /// Takes over a process that was just spawned: one task collects it, one reads its standard error.
-pub(super) fn adopt<P>(
+pub(crate) fn adopt<P>(
     mut process: tokio::process::Child,
     spec: ChildSpec,
-    spawner: Spawner,
+    hold: Hold,
     pump: impl FnOnce(ChildStderr, LogRing) -> P,
 ) -> Result<Child, SpawnError>
 where
@@ -51,10 +49,10 @@ where
     let stdout = Mutex::new(process.stdout.take());
     let start_time = proc::start_time(pid).unwrap_or_default();
     let (ended, exited) = watch::channel(None);
-    let keep = spawner.clone();
+    let keep = hold.clone();
     tokio::spawn(async move {
         let status = process.wait().await;
-        registry::remove(pid);
+        keep.collected(pid);
         drop(keep);
         match status {
             Ok(status) => drop(ended.send(Some(status))),
@@ -70,7 +68,7 @@ where
         stdout,
         log,
         exited,
-        _spawner: spawner,
+        hold,
     };
     Ok(Child {
         inner: Arc::new(inner),
@@ -145,27 +143,20 @@ impl Child {
             .and_then(|status| *status)
     }
 
-    /// Asks the child itself, not its group, to end. Nothing happens when it has ended.
+    /// Asks the child itself, not its group, to end. Nothing happens when it has ended, nor on Windows, where
+    /// a program without a window cannot be asked.
     pub fn signal_term(&self) {
-        if registry::contains(self.inner.pid) {
-            end_politely(self.inner.pid);
-        }
+        self.inner.hold.ask(self.inner.pid);
     }
 
-    /// Ends everything in the child's process group at once.
+    /// Ends everything in the child's process group (on Windows: its job) at once.
     pub fn kill_group(&self) {
-        if registry::contains(self.inner.pid) {
-            if let Some(group) = as_pid(self.inner.pid) {
-                // No such group any more is what we want.
-                let _ = killpg(group, Signal::SIGKILL);
-            }
-            return;
-        }
-        // The child is collected: its number may by now name another group, so only members that are
-        // no older than it are ended, one by one.
-        let members = proc::table().into_values().filter(|p| p.group == self.inner.pid);
-        for member in members.filter(|p| p.start_time >= self.inner.start_time && !p.ended) {
-            end_by_force(member.pid);
-        }
+        self.inner.hold.force(self.inner.pid, self.inner.start_time);
+    }
+
+    /// What keeps it.
+    #[cfg(windows)]
+    pub(crate) fn hold(&self) -> &Hold {
+        &self.inner.hold
     }
 }

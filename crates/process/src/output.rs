@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStderr;
 
 /// Reads until the end, whoever holds the other side, so that the child never blocks on a full pipe.
-pub(super) async fn pump(mut stderr: ChildStderr, log: LogRing, mut file: Option<LogFile>) {
+pub(crate) async fn pump(mut stderr: ChildStderr, log: LogRing, mut file: Option<LogFile>) {
     let mut chunk = vec![0_u8; 8 * 1024];
     let mut line = Vec::new();
     loop {

@@ -1,0 +1,81 @@
+//! Starting a child in a job of its own.
+
+use super::{Hold, job};
+use crate::log_file::LogFile;
+use crate::{Child, ChildSpec, SpawnError, child, output};
+use std::io;
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// `CREATE_NO_WINDOW`: a child has a console that nobody sees.
+const NO_WINDOW: u32 = 0x0800_0000;
+
+/// Starts children.
+#[derive(Debug, Clone)]
+pub struct Spawner(());
+
+impl Spawner {
+    /// Starts nothing: no thread has to stay for a child's sake here.
+    ///
+    /// # Errors
+    /// None.
+    pub fn start() -> Result<Self, SpawnError> {
+        Ok(Self(()))
+    }
+
+    /// Starts a child in a job of its own, within that of this process. It is collected when it ends, whether
+    /// anybody looks or not.
+    ///
+    /// # Errors
+    /// When the program, its directory or its log file cannot be used.
+    #[allow(clippy::unused_async, reason = "one signature on all systems")]
+    pub async fn spawn(&self, spec: ChildSpec) -> Result<Child, SpawnError> {
+        if !spec.cwd.is_dir() {
+            return Err(SpawnError::Cwd {
+                name: spec.name,
+                cwd: spec.cwd,
+            });
+        }
+        let log_file = match &spec.log_file {
+            Some(path) => Some(LogFile::open(path).map_err(|source| SpawnError::LogFile {
+                name: spec.name.clone(),
+                path: path.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let failed = |source| SpawnError::Start {
+            name: spec.name.clone(),
+            program: spec.program.clone(),
+            source,
+        };
+        let job = job::new().map_err(|error| failed(io::Error::other(error)))?;
+        let process = command(&spec).spawn().map_err(failed)?;
+        // What it started before this line is in the job of this process, and found below it.
+        if let Some(handle) = process.raw_handle()
+            && let Err(error) = job.assign_process(handle.expose_provenance().cast_signed())
+        {
+            tracing::warn!(%error, child = spec.name, "a child has no job of its own");
+        }
+        child::adopt(process, spec, Hold::new(job), |stderr, log| {
+            output::pump(stderr, log, log_file)
+        })
+    }
+}
+
+fn command(spec: &ChildSpec) -> Command {
+    let pipe_or_null = |piped: bool| if piped { Stdio::piped() } else { Stdio::null() };
+    let mut command = Command::new(&spec.program);
+    command
+        .args(&spec.args)
+        .env_clear()
+        .envs(spec.env.iter().map(|(name, value)| (name, value)))
+        .envs([spec.marker.variable()])
+        .current_dir(&spec.cwd)
+        .stdin(pipe_or_null(spec.stdin_piped))
+        .stdout(pipe_or_null(spec.stdout_piped))
+        .stderr(Stdio::piped())
+        .creation_flags(NO_WINDOW)
+        .kill_on_drop(true);
+    command
+}
