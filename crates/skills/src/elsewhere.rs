@@ -11,9 +11,13 @@ pub(crate) fn identity(_found: &Metadata) -> Option<Identity> {
     None
 }
 
-/// Opens a file.
+/// Opens a file that is no link.
 pub(crate) fn open(path: &Path) -> std::io::Result<File> {
-    File::open(path)
+    let file = drawbridge_local::files::no_link(File::options().read(true)).open(path)?;
+    if file.metadata()?.is_symlink() {
+        return Err(std::io::Error::other("it is a link"));
+    }
+    Ok(file)
 }
 
 /// Where an administrator puts skills.

@@ -10,8 +10,9 @@ use std::os::windows::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// `FILE_FLAG_OPEN_REPARSE_POINT`: a link is opened itself.
-const NOT_FOLLOWED: u32 = 0x0020_0000;
+/// `FILE_FLAG_OPEN_REPARSE_POINT`: a link is opened itself. `FILE_FLAG_BACKUP_SEMANTICS`: a folder, too, so that who
+/// opens sees what it is.
+const NOT_FOLLOWED: u32 = 0x0020_0000 | 0x0200_0000;
 /// `CREATE_NO_WINDOW`.
 const NO_WINDOW: u32 = 0x0800_0000;
 

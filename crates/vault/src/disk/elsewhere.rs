@@ -1,13 +1,15 @@
 //! Files where there are no modes and owners as on Unix. On Windows a user's own folders are closed to other
-//! users by the access lists they inherit; these are not checked here.
+//! users by the access lists they inherit, and a folder made elsewhere gets one of its own
+//! (`drawbridge_local::files`); what stands in the lists of others is not checked here.
 
 use crate::{KeyError, KeyFileFault};
+use drawbridge_local::files;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
 pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)
+    files::make_closed_folder(path)
 }
 
 pub(super) fn create_private(path: &Path) -> io::Result<File> {
@@ -22,10 +24,11 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens for reading what is a file itself.
 pub(crate) fn open_plain(path: &Path) -> io::Result<Option<File>> {
-    match std::fs::symlink_metadata(path) {
-        Ok(about) if about.is_symlink() => Err(io::Error::other("it is a link")),
-        Ok(_) => File::open(path).map(Some),
+    match files::no_link(OpenOptions::new().read(true)).open(path) {
+        Ok(file) if file.metadata()?.is_symlink() => Err(io::Error::other("it is a link")),
+        Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
