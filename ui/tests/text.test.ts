@@ -31,7 +31,7 @@ describe("markdown", () => {
       const groups = growing.update(words(count));
       for (const group of groups) {
         const length = group.flatMap((block) => ("spans" in block ? block.spans : [])).reduce((sum, one) => sum + one.text.length, 0);
-        expect(length).toBeLessThan(24_000);
+        expect(length).toBeLessThan(8000);
       }
       expect(groups.slice(0, before.length).every((group, n) => group === before[n]), `after ${count}`).toBe(true);
       before = groups.slice(0, -1);

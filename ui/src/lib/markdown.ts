@@ -5,15 +5,18 @@ import { inert } from "./inert";
 
 export type Span = { mark: "plain" | "strong" | "em" | "code"; text: string };
 export type Block =
-  | { block: "text"; spans: Span[] }
+  /** `cut` says that it goes on in the next block. */
+  | { block: "text"; spans: Span[]; cut?: true }
   | { block: "heading"; level: number; spans: Span[] }
   | { block: "quote"; spans: Span[] }
   | { block: "item"; sign: string; depth: number; spans: Span[] }
   | { block: "code"; language: string; text: string }
   | { block: "rule" };
 
-/** A paragraph longer than this is split, so that the page never lays out one endless line. */
-const LONGEST = 4000;
+/** A paragraph longer than this is split: the page lays the one that grows out anew with every frame. */
+const LONGEST = 1500;
+/** In a text longer than this nobody looks for pairs of signs. */
+const PAIRED = 8000;
 /** The same for code, in lines. */
 const MOST_LINES = 200;
 
@@ -22,7 +25,7 @@ const INLINE = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s
 export function spans(raw: string): Span[] {
   const text = inert(raw);
   // Looking for pairs in a line without end would take its square.
-  if (text.length > 2 * LONGEST) return [{ mark: "plain", text }];
+  if (text.length > PAIRED) return [{ mark: "plain", text }];
   const out: Span[] = [];
   let end = 0;
   for (const found of text.matchAll(INLINE)) {
@@ -124,7 +127,7 @@ function read(text: string, from: number): Read {
     if (stop - at > LONGEST) {
       const space = text.lastIndexOf(" ", at + LONGEST);
       stop = space > at ? space + 1 : at + LONGEST;
-      blocks.push({ block: "text", spans: spans(text.slice(at, stop)) });
+      blocks.push({ block: "text", spans: spans(text.slice(at, stop)), cut: true });
       at = stop;
       continue;
     }
@@ -142,7 +145,7 @@ export function markdown(text: string): Block[] {
 /** How many blocks make a group, at the most. */
 const GROUP = 40;
 /** From how many characters on it is full before: the page lays the last group out with every frame. */
-const FULL = 12_000;
+const FULL = 4000;
 
 function length(block: Block): number {
   if (block.block === "rule") return 0;
