@@ -50,12 +50,18 @@ impl Spawner {
             source,
         };
         let job = job::new().map_err(|error| failed(io::Error::other(error)))?;
-        let process = command(&spec).spawn().map_err(failed)?;
-        // What it started before this line is in the job of this process, and found below it.
-        if let Some(handle) = process.raw_handle()
-            && let Err(error) = job.assign_process(handle.expose_provenance().cast_signed())
+        let mut process = command(&spec).spawn().map_err(failed)?;
+        // What it started before this line is in the job of this process, and found below it. One that has ended
+        // already has no handle, or one that no job takes any more.
+        let handle = process
+            .raw_handle()
+            .map(|handle| handle.expose_provenance().cast_signed());
+        if let Some(Err(error)) = handle.map(|handle| job.assign_process(handle))
+            && matches!(process.try_wait(), Ok(None))
         {
-            tracing::warn!(%error, child = spec.name, "a child has no job of its own");
+            // Without a job it could not be ended with all that is its own.
+            let _ = process.start_kill();
+            return Err(failed(io::Error::other(error)));
         }
         child::adopt(process, spec, Hold::new(job), |stderr, log| {
             output::pump(stderr, log, log_file)
