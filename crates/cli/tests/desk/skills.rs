@@ -84,6 +84,7 @@ async fn the_window_shows_an_edit_switches_through_codex_and_opens_what_is_wrong
 }
 
 // proves S5.33
+#[allow(clippy::print_stdout, reason = "a figure that is asked for")]
 #[tokio::test]
 async fn ten_thousand_files_reach_the_window_in_ten_tellings_at_most() {
     let world = World::start().await;

@@ -94,6 +94,7 @@ fn with_few_watches(test: &str) -> Option<Output> {
 }
 
 // proves S5.33: the system really lets nobody watch more
+#[allow(clippy::print_stderr, reason = "who runs it is told what was not shown")]
 #[tokio::test]
 async fn the_limit_of_the_system_is_said_and_changes_show_all_the_same() {
     if std::env::var_os(LIMITED).is_none() {

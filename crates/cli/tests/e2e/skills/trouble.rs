@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 // proves S5.33
+#[allow(clippy::print_stdout, reason = "a figure that is asked for")]
 #[tokio::test]
 async fn ten_thousand_files_are_told_in_ten_changes_at_most_and_listed_right() {
     let world = world().await;
