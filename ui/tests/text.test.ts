@@ -23,6 +23,23 @@ describe("markdown", () => {
     expect(growing.update(text).flat()).toEqual(markdown(text));
   });
 
+  test("that becomes another text keeps the groups before the difference and reads as it would in one piece", () => {
+    const growing = new Growing();
+    const text = "# T\n\n" + "word ".repeat(4000) + "\n\n```\n" + "code\n".repeat(900) + "```\n- a\n- b\n\n" + "more ".repeat(3000);
+    const before = growing.update(text + " ");
+    expect(before.length).toBeGreaterThan(5);
+    const after = growing.update(text);
+    expect(after.flat()).toEqual(markdown(text));
+    expect(after.slice(0, -3).every((group, n) => group === before[n])).toBe(true);
+    let state = 7;
+    for (let n = 0; n < 60; n += 1) {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      const at = state % text.length;
+      const other = text.slice(0, at) + ["", "\n\n# x\n", "x", "\n```\n"][n % 4] + text.slice(at + (n % 3));
+      expect(growing.update(other).flat(), `other at ${at}`).toEqual(markdown(other));
+    }
+  });
+
   test("that is long is laid out in small parts, and a part that is full is never made anew", () => {
     const growing = new Growing();
     const words = (count: number) => Array.from({ length: count }, (_, n) => `tok${n} `).join("");

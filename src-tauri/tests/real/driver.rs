@@ -126,12 +126,15 @@ impl Browser {
 
     /// Begins to note how long the main thread of the page is busy in one piece, in milliseconds.
     pub(crate) async fn note_busy(&self) {
-        // A message to itself every few milliseconds; what comes late was held up by a task that was long.
+        // A message to itself every few milliseconds; what comes late was held up by a task that was long. A
+        // frame begins a task of its own and goes before messages, so each frame is a look, too.
         let script = "const pause = 4; const busy = { longest: 0, over: 0 }; window.__busy = busy; \
             let at = performance.now(); \
-            const again = () => { const now = performance.now(); const late = now - at - pause; at = now; \
-              if (late > busy.longest) busy.longest = late; if (late > 50) busy.over += 1; setTimeout(again, pause); }; \
-            setTimeout(again, pause);";
+            const look = () => { const now = performance.now(); const late = now - at - pause; at = now; \
+              if (late > busy.longest) busy.longest = late; if (late > 50) busy.over += 1; }; \
+            const again = () => { look(); setTimeout(again, pause); }; \
+            const frame = () => { look(); requestAnimationFrame(frame); }; \
+            setTimeout(again, pause); requestAnimationFrame(frame);";
         self.script(script, json!([])).await.unwrap();
     }
 

@@ -41,11 +41,15 @@ export function spans(raw: string): Span[] {
   return out;
 }
 
-type Read = { blocks: Block[]; /** Where the last block begins, which more text may change. */ tail: number };
+type Read = { blocks: Block[]; /** Where each ends; none for one that goes on in the same fence. */ ends: (number | null)[]; /** Where the last block begins, which more text may change. */ tail: number };
 
 /** Reads blocks from `from` on. */
 function read(text: string, from: number): Read {
   const blocks: Block[] = [];
+  const ends: (number | null)[] = [];
+  const ended = () => {
+    while (ends.length < blocks.length) ends.push(ends.length === blocks.length - 1 ? at : null);
+  };
   let tail = from;
   let at = from;
   const line = (start: number) => {
@@ -53,6 +57,7 @@ function read(text: string, from: number): Read {
     return end < 0 ? text.length : end;
   };
   while (at < text.length) {
+    ended();
     const end = line(at);
     const one = text.slice(at, end);
     if (one.trim() === "") {
@@ -134,7 +139,8 @@ function read(text: string, from: number): Read {
     blocks.push({ block: "text", spans: spans(text.slice(at, stop)) });
     at = stop + 1;
   }
-  return { blocks, tail };
+  ended();
+  return { blocks, ends, tail };
 }
 
 /** All blocks of a text. */
@@ -147,6 +153,21 @@ const GROUP = 40;
 /** From how many characters on it is full before: the page lays the last group out with every frame. */
 const FULL = 4000;
 
+/** How far before a difference a block may end and still be the same: it ends where the next one begins, or
+ *  where it is too long. */
+const LOOKED_AT = 2 * LONGEST;
+
+/** How many characters two texts have in common at the beginning. */
+function common(one: string, other: string): number {
+  let [low, high] = [0, Math.min(one.length, other.length)];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (one.slice(low, middle) === other.slice(low, middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
 function length(block: Block): number {
   if (block.block === "rule") return 0;
   return block.block === "code" ? block.text.length : block.spans.reduce((sum, span) => sum + span.text.length, 0);
@@ -156,6 +177,8 @@ function length(block: Block): number {
  *  is full is the same array from then on, so that a page need not look at it. */
 export class Growing {
   #full: Block[][] = [];
+  /** Where each of these ends. */
+  #ends: (number | null)[] = [];
   #done: Block[] = [];
   /** Characters of these. */
   #size = 0;
@@ -163,22 +186,18 @@ export class Growing {
   #text = "";
 
   update(text: string): Block[][] {
-    if (text.length < this.#text.length || !text.startsWith(this.#text.slice(0, this.#from))) {
-      this.#full = [];
-      this.#done = [];
-      this.#size = 0;
-      this.#from = 0;
-    }
+    if (text.length < this.#text.length || !text.startsWith(this.#text.slice(0, this.#from))) this.#back(text);
     this.#text = text;
-    const { blocks, tail } = read(text, this.#from);
+    const { blocks, ends, tail } = read(text, this.#from);
     // A fence makes several blocks from one place, and stays open to its end: all of those are the last.
     const settled = tail > this.#from ? blocks.length - read(text, tail).blocks.length : 0;
     if (settled > 0) {
-      for (const block of blocks.splice(0, settled)) {
+      for (const [n, block] of blocks.splice(0, settled).entries()) {
         this.#done.push(block);
         this.#size += length(block);
         if (this.#done.length >= GROUP || this.#size >= FULL) {
           this.#full.push(this.#done);
+          this.#ends.push(ends[n] ?? null);
           this.#done = [];
           this.#size = 0;
         }
@@ -187,5 +206,19 @@ export class Growing {
     }
     const last = [...this.#done, ...blocks];
     return last.length === 0 ? [...this.#full] : [...this.#full, last];
+  }
+
+  /** Another text: the groups before the difference stay. An item that is told whole at its end often differs
+   *  from what was told in pieces by a blank at the end. */
+  #back(text: string): void {
+    const same = common(text, this.#text);
+    const stays = (end: number | null | undefined) => typeof end === "number" && end + LOOKED_AT <= same;
+    while (this.#full.length > 0 && !stays(this.#ends.at(-1))) {
+      this.#full.pop();
+      this.#ends.pop();
+    }
+    this.#done = [];
+    this.#size = 0;
+    this.#from = this.#ends.at(-1) ?? 0;
   }
 }
