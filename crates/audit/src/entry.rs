@@ -59,6 +59,16 @@ pub enum Entry {
         #[serde(serialize_with = "short_reason")]
         reason: String,
     },
+    /// A person had the app-server or a connector started again.
+    RestartAsked {
+        /// `app-server` or `connector:<id>`.
+        process: String,
+        /// Who asked, as it called itself.
+        #[serde(serialize_with = "short_name")]
+        client: String,
+        /// Whether turns that ran were interrupted for it.
+        interrupt: bool,
+    },
     /// Somebody was let in.
     ConnectionOpened {
         /// Number of the connection in this run of the host.

@@ -102,13 +102,19 @@ impl Audit {
     /// too many is better than one that is missing.
     fn turn_over(&mut self) {
         let turned = || -> io::Result<Self> {
-            for n in (1..KEPT).rev() {
+            // Without it the files before were moved already, and this one is the first of them.
+            let there = self.path.try_exists()?;
+            for n in (1..KEPT).rev().filter(|_| there) {
                 match std::fs::rename(aside(&self.path, n), aside(&self.path, n + 1)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
             }
-            std::fs::rename(&self.path, aside(&self.path, 1))?;
+            match std::fs::rename(&self.path, aside(&self.path, 1)) {
+                // Put aside before, when no new one could be opened.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
             Self::open_file(&self.path, self.largest)
         };
         match turned() {
@@ -145,6 +151,10 @@ pub fn newest(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let new = end(path, most)?;
     let left = most.saturating_sub(u64::try_from(new.len()).unwrap_or(u64::MAX));
     let mut bytes = end(&aside(path, 1), left)?;
+    // One that was cut ends with a part of a line.
+    if !new.is_empty() && bytes.last().is_some_and(|last| *last != b'\n') {
+        bytes.push(b'\n');
+    }
     bytes.extend(new);
     Ok(bytes)
 }

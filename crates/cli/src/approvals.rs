@@ -106,7 +106,7 @@ fn print_card(view: &ApprovalView) -> Result<(), CliError> {
     }
 }
 
-async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result<Exit, CliError> {
+async fn answer(data_dir: &Path, args: AnswerArgs, mut decision: Decision) -> Result<Exit, CliError> {
     let mut client = ControlClient::connect(data_dir, CLIENT, false).await?;
     let view = find(&mut client, &args.id).await?;
     if let Some(digest) = &args.digest {
@@ -125,6 +125,9 @@ async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result
             args.id,
             report::state(&view.state)
         )));
+    }
+    if decision == Decision::Accept && takes_replies(&view) && !needs_replies(&view) {
+        decision = Decision::Answers(serde_json::Map::new());
     }
     if let Some(missing) = replies_missing(&view, &decision) {
         return Err(CliError::Usage(missing));
@@ -154,8 +157,7 @@ async fn answer(data_dir: &Path, args: AnswerArgs, decision: Decision) -> Result
 
 /// What to write instead, where a bare yes is no answer.
 fn replies_missing(view: &ApprovalView, decision: &Decision) -> Option<String> {
-    let wants = |choice: &Choice| matches!(choice.decision, Decision::Answers(_));
-    if *decision != Decision::Accept || !view.choices.iter().any(wants) {
+    if *decision != Decision::Accept || !takes_replies(view) {
         return None;
     }
     let ids = view.form.iter().flatten().map(|field| visible_line(&field.id));
@@ -169,6 +171,18 @@ fn replies_missing(view: &ApprovalView, decision: &Decision) -> Option<String> {
         "approval {} asks for replies: give each as --reply QUESTION=TEXT; {of}",
         view.id
     ))
+}
+
+fn takes_replies(view: &ApprovalView) -> bool {
+    let takes = |choice: &Choice| matches!(choice.decision, Decision::Answers(_));
+    view.choices.iter().any(takes)
+}
+
+/// Whether a form cannot be sent empty. One that is not understood needs what nobody here knows.
+fn needs_replies(view: &ApprovalView) -> bool {
+    view.form
+        .as_ref()
+        .is_none_or(|fields| fields.iter().any(|field| field.required))
 }
 
 fn check_digest(view: &ApprovalView, digest: &str) -> Result<(), CliError> {

@@ -11,7 +11,8 @@ mod common;
 use common::{approval, drawbridge, ended, view};
 use drawbridge_testkit::fake_host::FakeHost;
 use drawbridge_wire::control::{
-    AnswerResult, ApprovalState, Change, HostView, ItemOutcome, LeaseView, Request,
+    AnswerResult, ApprovalState, Change, Choice, FieldKind, FormField, HostView, ItemOutcome, LeaseView,
+    Request,
 };
 use drawbridge_wire::{AnswerSource, Decision};
 use nix::sys::signal::{Signal, kill};
@@ -120,6 +121,56 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
             "{}",
             ended.stdout
         );
+    }
+}
+
+/// A form without a field that must be filled in is sent empty; one with such a field is asked for.
+#[tokio::test]
+async fn a_bare_yes_to_a_form_sends_it_empty_where_that_is_an_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    for required in [false, true] {
+        let child = start(dir.path(), &["approvals", "accept", "1-0"]);
+        let mut state = with_approvals(dir.path(), &["1-0"]);
+        let card = &mut state.approvals[0];
+        card.choices = vec![Choice {
+            label: "Answer".to_owned(),
+            decision: Decision::Answers(serde_json::Map::new()),
+        }];
+        card.form = Some(vec![FormField {
+            id: "age".to_owned(),
+            label: "Age".to_owned(),
+            about: None,
+            kind: FieldKind::Text,
+            options: Vec::new(),
+            other: false,
+            required,
+            value: None,
+        }]);
+        let mut client = host.ready_client(&state).await;
+        if required {
+            let ended = ended(child).await;
+            assert_ne!(ended.code, Some(0));
+            assert!(ended.stderr.contains("the questions are age"), "{}", ended.stderr);
+            continue;
+        }
+        let (id, request) = client.request().await;
+        let Request::Answer(answer) = request else {
+            panic!("{request:?}")
+        };
+        assert_eq!(answer.decision, Decision::Answers(serde_json::Map::new()));
+        let by = AnswerSource::Control {
+            client: "drawbridge approvals".to_owned(),
+        };
+        let result = AnswerResult {
+            state: ApprovalState::Sent {
+                by,
+                decision: answer.decision,
+            },
+            won: true,
+        };
+        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        assert_eq!(ended(child).await.code, Some(0));
     }
 }
 

@@ -65,13 +65,16 @@ enum Order {
     Restart,
 }
 
-/// The order to start the app-server anew, to be given later.
+/// The order to start the app-server anew.
 pub(crate) struct Restarting(mpsc::Sender<Order>);
 
 impl Restarting {
-    /// Gives it. Where nothing is kept running any more it means nothing.
-    pub(crate) async fn send(self) {
-        let _ = tokio::time::timeout(CALL_DEADLINE, self.0.send(Order::Restart)).await;
+    /// Gives it; false where nothing is kept running any more. One that waits already is enough.
+    pub(crate) fn give(&self) -> bool {
+        !matches!(
+            self.0.try_send(Order::Restart),
+            Err(mpsc::error::TrySendError::Closed(_))
+        )
     }
 }
 
@@ -184,6 +187,11 @@ impl Task {
                 Life::Ended(trouble) => trouble,
             };
             let expected = matches!(trouble, Trouble::Asked);
+            // Asked for again while it was ending: this start is the answer to both.
+            if expected && let Ok(Order::Stop(done)) = self.orders.try_recv() {
+                let _ = done.send(());
+                return;
+            }
             let pause = if expected {
                 failures = 0;
                 0

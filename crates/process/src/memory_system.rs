@@ -7,8 +7,11 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 #[must_use]
 pub fn memory(pid: u32) -> Option<u64> {
     let pid = Pid::from_u32(pid);
-    let mut system = System::new();
+    let mut system = System::new().ok()?;
     let what = ProcessRefreshKind::nothing().with_memory();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
-    system.process(pid).map(sysinfo::Process::memory).filter(|bytes| *bytes > 0)
+    system
+        .process(pid)
+        .map(sysinfo::Process::memory)
+        .filter(|bytes| *bytes > 0)
 }

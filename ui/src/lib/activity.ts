@@ -47,6 +47,8 @@ function words(entry: Entry): string {
       return `Codex started: ${t("user_agent")}`;
     case "app_server_ended":
       return `Codex ended${entry["expected"] === true ? "" : " unasked"}: ${t("reason")}`;
+    case "restart_asked":
+      return `${t("process") === "app-server" ? "Codex" : "A connector"} was started again as ${t("client")} asked`;
     case "swept":
       return `${t("ended")} processes left behind were ended`;
     default: {

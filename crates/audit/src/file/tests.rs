@@ -83,6 +83,32 @@ fn a_record_that_cannot_be_put_aside_goes_on() {
 }
 
 #[test]
+fn a_record_whose_next_file_could_not_be_opened_finds_its_place_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let mut audit = Audit::open_as(&path, 120).unwrap();
+    for n in 0..2 {
+        audit.append(n, &stopped(&format!("r{n}"))).unwrap();
+    }
+    // As it is when the file was put aside and no new one could be made.
+    std::fs::rename(&path, aside(&path, 1)).unwrap();
+    for n in 2..4 {
+        audit.append(n, &stopped(&format!("r{n}"))).unwrap();
+    }
+    assert_eq!(reasons(&path, 1), [vec!["r2", "r3"], vec!["r0", "r1"]]);
+}
+
+#[test]
+fn a_line_that_was_cut_does_not_swallow_the_next_file_for_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    std::fs::write(aside(&path, 1), "{\"cut").unwrap();
+    std::fs::write(&path, "{\"whole\":1}\n").unwrap();
+    let text = String::from_utf8(newest(&path, 1000).unwrap()).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["{\"cut", "{\"whole\":1}"]);
+}
+
+#[test]
 fn lines_are_whole_in_order_and_survive_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.jsonl");

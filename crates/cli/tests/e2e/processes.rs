@@ -1,7 +1,7 @@
 //! What runs is shown with its memory, and is started anew when a person asks.
 
 use crate::world::{SOON, World};
-use drawbridge_wire::control::AppServerState;
+use drawbridge_wire::control::{AppServerState, ApprovalState};
 use drawbridge_wire::pipe::LinkState;
 use drawbridge_wire::processes::{ProcessState, ProcessView, ProcessesView};
 use tokio::time::Instant;
@@ -107,6 +107,17 @@ async fn an_app_server_is_started_anew_when_asked_and_turns_keep_it() {
         .await;
     assert_eq!(ready.app_server.generation, 2);
     let record = world.record();
+    let asked = record
+        .lines()
+        .find(|line| line.contains("restart_asked"))
+        .unwrap();
+    for said in [
+        "\"process\":\"app-server\"",
+        "\"client\":\"drawbridge processes\"",
+        "\"interrupt\":true",
+    ] {
+        assert!(asked.contains(said), "{asked}");
+    }
     let ended = record
         .lines()
         .find(|line| line.contains("app_server_ended"))
@@ -116,6 +127,48 @@ async fn an_app_server_is_started_anew_when_asked_and_turns_keep_it() {
         !std::path::Path::new(&format!("/proc/{}", before.pid.unwrap())).exists(),
         "the one before is gone"
     );
+    world.stop().await;
+}
+
+/// Whoever waits for an answer has a turn that would end.
+#[tokio::test]
+async fn what_waits_for_an_answer_keeps_the_app_server_and_is_cancelled_in_the_name_of_who_asked() {
+    let world = World::start().await;
+    let mut remote = world.remote().await;
+    let thread = remote.thread(&world.work, "on-request", "read-only").await;
+    remote
+        .turn(&thread, "ESC: printf yes > made.txt\nSAY: end")
+        .await
+        .unwrap();
+    let card = world.open_approval().await;
+    let refused = world.cli(&["processes", "restart", "app-server"]).await;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("[turns_running]") && said.contains("1 running turn "),
+        "{said}"
+    );
+    let view = world.view().await.unwrap();
+    assert!(
+        view.approvals
+            .iter()
+            .any(|one| one.id == card.id && one.state == ApprovalState::Open)
+    );
+
+    let done = world
+        .cli(&["processes", "restart", "app-server", "--interrupt"])
+        .await;
+    assert!(done.status.success(), "{done:?}");
+    until(&world, "app-server", |process| {
+        runs(process) && process.starts == 2
+    })
+    .await;
+    let record = world.record();
+    let answered = record
+        .lines()
+        .find(|line| line.contains("approval_answered"))
+        .unwrap();
+    assert!(answered.contains("drawbridge processes"), "{answered}");
+    assert!(!world.work.join("made.txt").exists());
     world.stop().await;
 }
 

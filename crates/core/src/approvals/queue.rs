@@ -46,8 +46,8 @@ pub struct Dispatch {
     pub id: ApprovalId,
     /// The result; `None` = answer with a JSON-RPC error.
     pub result: Option<Value>,
-    /// Thread and turn to interrupt as well.
-    pub interrupt: Option<(String, String)>,
+    /// Thread and turn to interrupt as well. Not every request names its turn; it is the one that runs then.
+    pub interrupt: Option<(String, Option<String>)>,
 }
 
 /// Why an answer does not count.
@@ -170,10 +170,10 @@ impl Queue {
         // answer.
         let theirs = matches!(by, AnswerSource::LocalClient { .. } | AnswerSource::Remote { .. });
         let interrupt = interrupt && !(theirs && card.kind == ApprovalKind::Elicitation);
-        let interrupt = match (interrupt, card.thread(), card.turn()) {
-            (true, Some(thread), Some(turn)) => Some((thread.to_owned(), turn.to_owned())),
-            _ => None,
-        };
+        let interrupt = card
+            .thread()
+            .filter(|_| interrupt)
+            .map(|thread| (thread.to_owned(), card.turn().map(str::to_owned)));
         let decision = match decision {
             // Everybody sees the state, and what was typed may be a secret.
             Decision::Answers(_) => Decision::Answers(serde_json::Map::new()),

@@ -211,6 +211,7 @@ impl Hub {
         let Some(card) = self.approvals.get(id) else {
             return;
         };
+        let card_kind = card.kind;
         let mut decision = decision_from_client(card.kind, &card.params, result);
         // The client's dialog is closed: what it said that we cannot pass on counts as a no. So does a
         // grant of more, or of something else, than what was asked.
@@ -250,6 +251,18 @@ impl Hub {
                         connection,
                         id.to_string(),
                         "not an answer to what was asked; declined",
+                    );
+                    self.answer_by_itself(id, by);
+                }
+                // Its dialog is closed, and no other surface could give what it gave.
+                Err(AnswerError::NotOffered)
+                    if card_kind == ApprovalKind::Elicitation
+                        && matches!(by, AnswerSource::LocalClient { .. }) =>
+                {
+                    self.dropped(
+                        connection,
+                        id.to_string(),
+                        "not offered for this request; declined",
                     );
                     self.answer_by_itself(id, by);
                 }
@@ -294,6 +307,10 @@ impl Hub {
             interrupt,
         } = self.approvals.answer(id, seen, decision, by)?;
         self.record(&entry);
+        let interrupt = interrupt.and_then(|(thread, turn)| {
+            let turn = turn.or_else(|| self.threads.get(&thread)?.turn.clone())?;
+            Some((thread, turn))
+        });
         self.respond(&id, result, interrupt);
         self.approval_changed(&id);
         Ok(())

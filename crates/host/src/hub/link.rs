@@ -9,6 +9,8 @@ use drawbridge_wire::buses::BusSource;
 use drawbridge_wire::control::{AppServerState, Change};
 use drawbridge_wire::pipe::{FromConnector, LinkState, ToConnector};
 
+/// Code of a link whose connector ended unasked.
+pub(super) const ENDED: &str = "connector_ended";
 /// Codes of links that end an enrollment: the bus does not take this host any more.
 const ENDS_ENROLLMENT: [&str; 2] = ["revoked", "unauthorized"];
 
@@ -48,7 +50,7 @@ impl Hub {
                 if bus.view.wanted && !matches!(bus.view.link, LinkState::Failed { .. }) {
                     let state = LinkState::Waiting {
                         retry_in_ms: 1000,
-                        code: "connector_ended".to_owned(),
+                        code: ENDED.to_owned(),
                         message,
                     };
                     self.link_is(id, state);

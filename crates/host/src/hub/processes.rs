@@ -3,8 +3,11 @@
 use super::control::error;
 use super::{Hub, now_ms};
 use crate::event::{ControlReply, Reply};
+use drawbridge_audit::Entry;
 use drawbridge_process::{Weight, weigh};
+use drawbridge_wire::AnswerSource;
 use drawbridge_wire::control::AppServerState;
+use drawbridge_wire::pipe::LinkState;
 use drawbridge_wire::processes::{ProcessEnd, ProcessState, ProcessView, ProcessesView, Restart};
 use std::sync::atomic::Ordering;
 
@@ -89,7 +92,7 @@ impl Hub {
             let state = match (pid, bus.view.wanted && !self.visit) {
                 (Some(_), _) => ProcessState::Running,
                 (None, false) => ProcessState::Off,
-                (None, true) if bus.lives.last_end.is_some() => ProcessState::Waiting,
+                (None, true) if ended(&bus.view.link) => ProcessState::Waiting,
                 (None, true) => ProcessState::Starting,
             };
             bus.lives.view(&format!("connector:{}", bus.view.id), state, pid)
@@ -100,7 +103,7 @@ impl Hub {
     /// Ends the app-server or a connector, which is started again at once.
     pub(super) fn restart(&mut self, asked: &Restart, by: &str, reply: Reply) {
         let refused = match (asked.id.as_str(), asked.id.strip_prefix("connector:")) {
-            ("app-server", _) => return self.restart_app_server(asked.interrupt, reply),
+            ("app-server", _) => return self.restart_app_server(asked.interrupt, by, reply),
             (_, Some(bus)) => self.restart_connector(bus, by),
             _ => Err(error(
                 "bad_request",
@@ -128,21 +131,26 @@ impl Hub {
         }
         bus.view.link = first;
         bus.view.since_ms = now_ms();
-        bus.lives.ended(&format!("started again as {by} asked"));
+        if bus.handle.pid().load(Ordering::SeqCst) != 0 {
+            bus.lives.ended(&format!("started again as {by} asked"));
+        }
         bus.handle.want(true);
         self.bus_changed(id);
+        self.record_restart(&format!("connector:{id}"), by, false);
         Ok(())
     }
 
-    fn restart_app_server(&mut self, interrupt: bool, reply: Reply) {
+    fn restart_app_server(&mut self, interrupt: bool, by: &str, reply: Reply) {
+        // The asker may be gone.
+        let answer = |reply: Reply, given: bool| {
+            drop(reply.send(if given {
+                ControlReply::Done
+            } else {
+                no_app_server()
+            }))
+        };
         if self.visit {
-            let none = error(
-                "not_running",
-                "this host was started for a short command and has no app-server; `drawbridge connect` starts one",
-            );
-            // The asker may be gone.
-            let _ = reply.send(none);
-            return;
+            return answer(reply, false);
         }
         let turns = self.turns_running();
         if turns > 0 && !interrupt {
@@ -157,13 +165,39 @@ impl Hub {
             let _ = reply.send(error("turns_running", &said));
             return;
         }
-        self.cancel_pending();
-        let (quiet, order) = (self.quieten_all(), self.agent.restarting());
+        self.record_restart("app-server", by, interrupt);
+        let order = self.agent.restarting();
+        if turns == 0 {
+            // At once, so that no turn begins between the look and the order.
+            return answer(reply, order.give());
+        }
+        self.cancel_pending(&AnswerSource::Control {
+            client: by.to_owned(),
+        });
+        let quiet = self.quieten_all();
         tokio::spawn(async move {
             quiet.await;
-            order.send().await;
-            // The asker may be gone.
-            let _ = reply.send(ControlReply::Done);
+            answer(reply, order.give());
         });
     }
+
+    fn record_restart(&mut self, process: &str, by: &str, interrupt: bool) {
+        self.record(&Entry::RestartAsked {
+            process: process.to_owned(),
+            client: by.to_owned(),
+            interrupt,
+        });
+    }
+}
+
+/// Whether a link is down because its connector ended unasked.
+fn ended(link: &LinkState) -> bool {
+    matches!(link, LinkState::Waiting { code, .. } if code == super::link::ENDED)
+}
+
+fn no_app_server() -> ControlReply {
+    error(
+        "not_running",
+        "this host has no app-server to start again; `drawbridge connect` starts a host with one",
+    )
 }

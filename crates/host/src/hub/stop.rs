@@ -39,7 +39,7 @@ impl Hub {
                 .outbox
                 .try_send(ToConnection::Close(TunnelEnd::HostStopping));
         }
-        self.cancel_pending();
+        self.cancel_pending(&AnswerSource::Shutdown);
         self.bring_to_an_end(&mut events).await;
         self.changed(Change::Stopping {
             reason: reason.to_owned(),
@@ -64,7 +64,7 @@ impl Hub {
     }
 
     /// Refuses what is open, so that nothing more happens in those turns.
-    pub(super) fn cancel_pending(&mut self) {
+    pub(super) fn cancel_pending(&mut self, by: &AnswerSource) {
         let open: Vec<ApprovalId> = self
             .approvals
             .iter()
@@ -72,7 +72,7 @@ impl Hub {
             .map(|card| card.id.clone())
             .collect();
         for id in open {
-            if let Err(error) = self.give_answer(&id, None, Decision::Cancel, AnswerSource::Shutdown) {
+            if let Err(error) = self.give_answer(&id, None, Decision::Cancel, by.clone()) {
                 tracing::warn!(%error, approval = %id, "cannot cancel");
             }
         }
@@ -99,7 +99,7 @@ impl Hub {
                         | AgentEvent::Request { .. }
                         | AgentEvent::AnswerFailed { .. }))) => {
                         self.on_agent(event);
-                        self.cancel_pending();
+                        self.cancel_pending(&AnswerSource::Shutdown);
                     }
                     // The app-server is gone, and with it what could be told.
                     Some(Event::Agent(AgentEvent::Ended { .. })) | None => return,
@@ -124,10 +124,11 @@ impl Hub {
         }
     }
 
-    /// How many threads have a turn that runs.
+    /// How many turns run or wait for an answer. Not every question names its turn.
     pub(super) fn turns_running(&self) -> usize {
         let runs = |running: &&Running| !matches!(running, Running::Nothing);
-        self.running().values().filter(runs).count()
+        let running = self.running().values().filter(runs).count();
+        running.max(self.approvals.open_count())
     }
 
     fn waits_for_an_end(&self) -> bool {

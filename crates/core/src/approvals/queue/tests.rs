@@ -159,7 +159,7 @@ fn permissions_have_no_cancel_so_the_turn_is_interrupted_too() {
     queue.raise(raised("item/permissions/requestApproval", params), 0);
     let sent = queue.answer(&id(1, 0), None, Decision::Cancel, user()).unwrap();
     assert_eq!(sent.result, Some(json!({"permissions":{},"scope":"turn"})));
-    assert_eq!(sent.interrupt, Some(("t".into(), "u".into())));
+    assert_eq!(sent.interrupt, Some(("t".into(), Some("u".into()))));
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn our_cancel_of_a_servers_question_stops_the_turn_and_that_of_a_client_does_not
     let params = json!({"threadId": "t", "turnId": "u", "mode": "form"});
     let cancel = json!({"action": "cancel", "content": null, "_meta": null});
     let client = AnswerSource::LocalClient { connection: 1 };
-    for (by, interrupt) in [(user(), Some(("t".into(), "u".into()))), (client, None)] {
+    for (by, interrupt) in [(user(), Some(("t".into(), Some("u".into())))), (client, None)] {
         let mut queue = Queue::default();
         queue.raise(raised(ELICITATION, params.clone()), 0);
         let sent = queue.answer(&id(1, 0), None, Decision::Cancel, by).unwrap();
