@@ -147,7 +147,7 @@ impl Hub {
                 ControlReply::Done
             } else {
                 no_app_server()
-            }))
+            }));
         };
         if self.visit {
             return answer(reply, false);

@@ -17,6 +17,9 @@ fn times() -> Times {
     }
 }
 
+/// What happens while something is under way.
+type Midway = Box<dyn FnOnce() + Send>;
+
 /// What a test does to the system's watches.
 #[derive(Default)]
 struct Hand {
@@ -31,7 +34,7 @@ struct Hand {
     /// How often something that watches was made.
     begun: AtomicUsize,
     /// A folder, and what happens just before it is watched, in the midst of a look.
-    midway: Mutex<Option<(PathBuf, Box<dyn FnOnce() + Send>)>>,
+    midway: Mutex<Option<(PathBuf, Midway)>>,
     /// A folder, and what is written into it just before it is watched.
     late: Mutex<Option<(PathBuf, PathBuf)>>,
 }
