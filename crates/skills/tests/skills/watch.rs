@@ -143,6 +143,52 @@ fn a_root_that_becomes_a_link_is_followed_to_where_it_leads() {
     eyes.skill(&path, |_| true);
 }
 
+// proves S5.30: links above roots, as dotfiles have them
+#[cfg(unix)]
+#[test]
+fn a_link_above_a_root_is_followed_to_where_it_leads_whenever_it_is_replaced() {
+    use std::os::unix::fs::symlink;
+    for (above, root) in [
+        ("home/.agents", "home/.agents/skills"),
+        ("project/.codex", "project/.codex/skills"),
+        // The folder that holds the folder that holds the root.
+        ("project", "project/.agents/skills"),
+    ] {
+        let world = World::new();
+        let base = world.base();
+        let (above, root) = (base.join(above), base.join(root));
+        let rest = root.strip_prefix(&above).unwrap();
+        for (name, text) in [("one", "1"), ("two", "2")] {
+            put(&base.join("dotfiles").join(name).join(rest), "a", text);
+        }
+        let lead = |to: &Path| {
+            let new = base.join("new-link");
+            symlink(to, &new).unwrap();
+            std::fs::rename(&new, &above).unwrap();
+        };
+        // By a second link, and by a path that is not absolute.
+        symlink("one", base.join("dotfiles/now")).unwrap();
+        let _ = std::fs::remove_dir(&above);
+        lead(&base.join("dotfiles/now"));
+        let path = root.join("a/SKILL.md");
+        let mut eyes = world.watch();
+        let first = eyes.skill(&path, |_| true);
+        // The second link is led elsewhere.
+        symlink("two", base.join("dotfiles/next")).unwrap();
+        std::fs::rename(base.join("dotfiles/next"), base.join("dotfiles/now")).unwrap();
+        let second = eyes.skill(&path, |skill| skill.hash != first.hash);
+        // The first one is.
+        lead(&base.join("dotfiles/one"));
+        eyes.skill(&path, |skill| skill.hash == first.hash);
+        // It goes away, and comes back.
+        std::fs::remove_file(&above).unwrap();
+        eyes.without(&path);
+        lead(&base.join("dotfiles/two"));
+        eyes.skill(&path, |skill| skill.hash == second.hash);
+        assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+    }
+}
+
 // proves S5.35: instructions are watched
 #[test]
 fn instructions_are_watched_too() {
