@@ -89,6 +89,14 @@ impl Interest {
         concerns
     }
 
+    /// The roots that a folder has to do with, when it is another or gone.
+    pub(super) fn of_folder<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Root> {
+        let exact = self.exact.get(folder).into_iter().flatten();
+        let within = self.within.iter().filter(|(root, _)| folder.starts_with(root));
+        let numbers = exact.chain(within.map(|(_, number)| number));
+        numbers.filter_map(|number| self.roots.get(*number))
+    }
+
     pub(super) fn same_roots(&self, other: &Interest) -> bool {
         self.roots == other.roots
     }
@@ -130,6 +138,7 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         plan.interest.instructions.extend(way);
     }
     plan.interest.switches = plan.way_of_file(&places.codex_home.join("config.toml"));
+    plan.all_above();
     plan
 }
 
@@ -186,6 +195,27 @@ impl Plan {
             self.have(folder, reach);
         }
         way
+    }
+
+    /// A folder that is watched for something else takes the roots below it along when it gets another name: of that
+    /// only it is told itself.
+    fn all_above(&mut self) {
+        let exact = &self.interest.exact;
+        let ways = exact
+            .iter()
+            .flat_map(|(path, roots)| roots.iter().map(move |root| (path, *root)));
+        let within = self.interest.within.iter().map(|(path, root)| (path, *root));
+        let mut above = BTreeSet::new();
+        for (path, root) in ways.chain(within) {
+            let watched = path
+                .ancestors()
+                .skip(1)
+                .filter(|folder| self.folders.contains_key(*folder));
+            above.extend(watched.map(|folder| (folder.to_owned(), root)));
+        }
+        for (folder, root) in above {
+            self.concerns(folder, root);
+        }
     }
 
     fn have(&mut self, folder: PathBuf, reach: Reach) {
