@@ -393,6 +393,34 @@ fn what_is_watched_stays_watched_and_what_is_not_is_named() {
     );
 }
 
+// proves S5.30
+#[test]
+fn as_many_folders_as_the_configuration_takes_are_watched() {
+    let most = (1..=200)
+        .take_while(|count| configured(*count).len() == *count)
+        .count();
+    assert!(most >= 32, "{most}");
+    let extra = configured(most);
+    let places = Places {
+        extra: extra.clone(),
+        ..places()
+    };
+    let roots = places.roots().into_iter();
+    let watched = roots.filter(|root| root.kind == RootKind::Extra);
+    assert_eq!(watched.map(|root| root.path).collect::<Vec<_>>(), extra);
+}
+
+/// What the configuration takes of so many.
+fn configured(count: usize) -> Vec<PathBuf> {
+    let list: Vec<String> = (0..count).map(|n| format!("\"/more/{n:03}\"")).collect();
+    let text = format!("[skills]\nextra_roots = [{}]\n", list.join(", "));
+    let (config, _) = drawbridge_config::parse_bytes(text.as_bytes(), "config.toml");
+    let config = config.unwrap_or_default();
+    let paths = config.values().paths(drawbridge_config::Name::SkillRoots);
+    let paths = paths.into_iter().flatten();
+    paths.filter_map(|path| path.expanded(None)).collect()
+}
+
 #[test]
 fn what_became_of_a_switch_is_told_apart() {
     let refused = drawbridge_codex::CallError::Timeout {
