@@ -31,8 +31,8 @@ pub(crate) fn summary(view: &SkillsView) -> String {
     if bad > 0 {
         line += &format!(", {bad} cannot be used (`drawbridge skills check` says why)");
     }
-    if let CodexSkills::Failed { message } = &view.codex {
-        line += &format!("; codex did not list its own: {}", visible_line(message));
+    if let Some(failed) = codex_failed(&view.codex) {
+        line += &format!("; {failed}");
     }
     if let Some(watching) = watching(&view.watching) {
         line += &format!("; {watching}");
@@ -41,6 +41,25 @@ pub(crate) fn summary(view: &SkillsView) -> String {
         line += &format!("; {}", unwatched(folders));
     }
     line
+}
+
+/// That it is not known which skills Codex uses, and why.
+pub(super) fn codex_failed(codex: &CodexSkills) -> Option<String> {
+    match codex {
+        CodexSkills::Failed { message } => {
+            Some(format!("codex did not list its own: {}", visible_line(message)))
+        }
+        CodexSkills::Unknown | CodexSkills::Refreshing | CodexSkills::Fresh => None,
+    }
+}
+
+/// The same when it is news, or that it is over.
+pub(super) fn codex_news(before: &CodexSkills, now: &CodexSkills) -> Option<String> {
+    if before == now {
+        return None;
+    }
+    let over = codex_failed(before).is_some() && *now == CodexSkills::Fresh;
+    codex_failed(now).or_else(|| over.then(|| "codex has listed its own again".to_owned()))
 }
 
 /// Which folders nobody looks at.
@@ -124,6 +143,7 @@ pub(super) fn list(view: &SkillsView) -> String {
     if lines.is_empty() {
         lines.push("there are no skills; `drawbridge skills roots` says where they would be".to_owned());
     }
+    lines.extend(codex_failed(&view.codex));
     lines.join("\n") + "\n"
 }
 

@@ -77,6 +77,8 @@ pub(crate) struct Ask {
     /// Have live threads read its configuration anew, too: what is switched there counts for them only then, while
     /// its list has it at once (observed, 0.169.0).
     pub reload: bool,
+    /// How often it was asked just this in vain.
+    pub tries: u32,
 }
 
 impl Ask {
@@ -92,6 +94,7 @@ impl Ask {
             cwds: self.cwds,
             force: self.force || other.force,
             reload: self.reload || other.reload,
+            tries: other.tries,
         }
     }
 }
