@@ -274,6 +274,36 @@ mod tests {
     }
 
     #[test]
+    fn a_skill_is_shown_with_when_it_changed_whatever_its_file_says() {
+        let changed = |at: Option<u64>| {
+            let skill = SkillView {
+                name: "a".to_owned(),
+                description: String::new(),
+                scope: "user".to_owned(),
+                root: "/a".into(),
+                path: "/a/SKILL.md".into(),
+                enabled: None,
+                hash: None,
+                size: 0,
+                changed_at_ms: at,
+                problems: Vec::new(),
+                next_turn: Vec::new(),
+            };
+            let shown = text::whole(&skill);
+            let mut lines = shown.lines().filter_map(|line| line.strip_prefix("Changed: "));
+            lines.next().unwrap().to_owned()
+        };
+        assert_eq!(changed(Some(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(
+            changed(Some(253_402_300_799_999)),
+            "Fri, 31 Dec 9999 23:59:59 GMT"
+        );
+        for unknown in [None, Some(253_402_300_800_000), Some(u64::MAX)] {
+            assert_eq!(changed(unknown), "not known");
+        }
+    }
+
+    #[test]
     fn that_codex_did_not_list_its_own_is_told_once_and_that_it_has() {
         let failed = CodexSkills::Failed {
             message: "too \u{1b}late".to_owned(),

@@ -8,6 +8,7 @@ use drawbridge_wire::skills::{
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) fn path(path: &Path) -> String {
     visible_line(&path.to_string_lossy())
@@ -198,6 +199,14 @@ pub(super) fn whole(skill: &SkillView) -> String {
         ),
         format!("Size: {} bytes", skill.size),
         format!(
+            "Changed: {}",
+            skill
+                .changed_at_ms
+                .and_then(date)
+                .as_deref()
+                .unwrap_or("not known")
+        ),
+        format!(
             "SHA-256: {}",
             skill.hash.as_deref().unwrap_or("not taken, it is too large")
         ),
@@ -205,6 +214,13 @@ pub(super) fn whole(skill: &SkillView) -> String {
     lines.extend(skill.problems.iter().map(problem));
     lines.extend(later(&skill.next_turn));
     lines.join("\n") + "\n"
+}
+
+/// A moment that a file names, which may be any; past the year 9999 there is no way to write it.
+fn date(at_ms: u64) -> Option<String> {
+    const YEAR_10000_MS: u64 = 253_402_300_800_000;
+    let known = at_ms < YEAR_10000_MS;
+    known.then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at_ms)))
 }
 
 /// All that is wrong, by root.
