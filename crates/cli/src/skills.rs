@@ -223,6 +223,9 @@ fn tell(before: &SkillsView, now: &SkillsView, json: bool) -> Result<(), CliErro
     for skill in text::switched(before, now) {
         screen::line(&text::switch_line(skill))?;
     }
+    if let Some(line) = text::codex_news(&before.codex, &now.codex) {
+        screen::line(&line)?;
+    }
     if before.watching != now.watching {
         screen::line(&watching(&now.watching).unwrap_or_else(|| "changes are noticed again".to_owned()))?;
     }
@@ -248,7 +251,10 @@ fn news<'a>(before: &SkillsView, now: &'a SkillsView) -> (&'a [SkillChangeView],
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
     use super::*;
+    use drawbridge_wire::skills::CodexSkills;
 
     /// After so many changes, each at its own time.
     fn after(changes: u64, next_turn: &[&str]) -> SkillsView {
@@ -265,6 +271,62 @@ mod tests {
             recent: (changes.saturating_sub(50)..changes).map(change).collect(),
             ..SkillsView::default()
         }
+    }
+
+    #[test]
+    fn a_skill_is_shown_with_when_it_changed_whatever_its_file_says() {
+        let changed = |at: Option<u64>| {
+            let skill = SkillView {
+                name: "a".to_owned(),
+                description: String::new(),
+                scope: "user".to_owned(),
+                root: "/a".into(),
+                path: "/a/SKILL.md".into(),
+                enabled: None,
+                hash: None,
+                size: 0,
+                changed_at_ms: at,
+                problems: Vec::new(),
+                next_turn: Vec::new(),
+            };
+            let shown = text::whole(&skill);
+            let mut lines = shown.lines().filter_map(|line| line.strip_prefix("Changed: "));
+            lines.next().unwrap().to_owned()
+        };
+        assert_eq!(changed(Some(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(
+            changed(Some(253_402_300_799_999)),
+            "Fri, 31 Dec 9999 23:59:59 GMT"
+        );
+        for unknown in [None, Some(253_402_300_800_000), Some(u64::MAX)] {
+            assert_eq!(changed(unknown), "not known");
+        }
+    }
+
+    #[test]
+    fn that_codex_did_not_list_its_own_is_told_once_and_that_it_has() {
+        let failed = CodexSkills::Failed {
+            message: "too \u{1b}late".to_owned(),
+        };
+        let view = SkillsView {
+            codex: failed.clone(),
+            ..SkillsView::default()
+        };
+        let listed = text::list(&view);
+        let line = listed
+            .lines()
+            .find(|line| line.contains("codex did not list its own: too "));
+        let line = line.unwrap();
+        assert!(!line.contains('\u{1b}'), "{line}");
+        assert!(!text::list(&SkillsView::default()).contains("codex did not"));
+        let news = |before: &CodexSkills, now: &CodexSkills| text::codex_news(before, now);
+        assert_eq!(news(&CodexSkills::Refreshing, &failed).as_deref(), Some(line));
+        assert_eq!(news(&failed, &failed), None);
+        assert_eq!(
+            news(&failed, &CodexSkills::Fresh).as_deref(),
+            Some("codex has listed its own again")
+        );
+        assert_eq!(news(&CodexSkills::Refreshing, &CodexSkills::Fresh), None);
     }
 
     #[test]

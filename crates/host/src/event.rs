@@ -412,6 +412,8 @@ pub(crate) enum SkillsEvent {
     },
     /// Codex takes its time; what was found by this look is shown without its word.
     Overdue { look: u64 },
+    /// Codex did not answer this question, and may by now.
+    Again { question: u64 },
     /// This one has waited long enough, see [`crate::skills::Waiting`].
     Late { waiting: u64 },
     /// Codex keeps whether a skill is used.

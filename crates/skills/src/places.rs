@@ -4,12 +4,10 @@ use crate::model::{Root, RootKind};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Known folders that are looked at.
+/// Known folders that are looked at, and as many of the configuration, which takes no more.
 pub const MOST_FOLDERS: usize = 64;
 /// Folders from that of a thread up to the top of its project.
 const MOST_ABOVE: usize = 16;
-/// Folders of the configuration that are looked at.
-const MOST_EXTRA: usize = 32;
 /// Files of instructions, the first of which Codex prefers.
 const INSTRUCTIONS: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
 
@@ -41,7 +39,7 @@ impl Places {
         if let Some(home) = &self.home {
             add(home.join(".agents/skills"), RootKind::Home, None);
         }
-        for extra in self.extra.iter().take(MOST_EXTRA) {
+        for extra in self.extra.iter().take(MOST_FOLDERS) {
             add(extra.clone(), RootKind::Extra, None);
         }
         add(self.codex_home.join("skills/.system"), RootKind::System, None);

@@ -8,6 +8,7 @@ use drawbridge_wire::skills::{
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) fn path(path: &Path) -> String {
     visible_line(&path.to_string_lossy())
@@ -31,8 +32,8 @@ pub(crate) fn summary(view: &SkillsView) -> String {
     if bad > 0 {
         line += &format!(", {bad} cannot be used (`drawbridge skills check` says why)");
     }
-    if let CodexSkills::Failed { message } = &view.codex {
-        line += &format!("; codex did not list its own: {}", visible_line(message));
+    if let Some(failed) = codex_failed(&view.codex) {
+        line += &format!("; {failed}");
     }
     if let Some(watching) = watching(&view.watching) {
         line += &format!("; {watching}");
@@ -41,6 +42,25 @@ pub(crate) fn summary(view: &SkillsView) -> String {
         line += &format!("; {}", unwatched(folders));
     }
     line
+}
+
+/// That it is not known which skills Codex uses, and why.
+pub(super) fn codex_failed(codex: &CodexSkills) -> Option<String> {
+    match codex {
+        CodexSkills::Failed { message } => {
+            Some(format!("codex did not list its own: {}", visible_line(message)))
+        }
+        CodexSkills::Unknown | CodexSkills::Refreshing | CodexSkills::Fresh => None,
+    }
+}
+
+/// The same when it is news, or that it is over.
+pub(super) fn codex_news(before: &CodexSkills, now: &CodexSkills) -> Option<String> {
+    if before == now {
+        return None;
+    }
+    let over = codex_failed(before).is_some() && *now == CodexSkills::Fresh;
+    codex_failed(now).or_else(|| over.then(|| "codex has listed its own again".to_owned()))
 }
 
 /// Which folders nobody looks at.
@@ -124,6 +144,7 @@ pub(super) fn list(view: &SkillsView) -> String {
     if lines.is_empty() {
         lines.push("there are no skills; `drawbridge skills roots` says where they would be".to_owned());
     }
+    lines.extend(codex_failed(&view.codex));
     lines.join("\n") + "\n"
 }
 
@@ -178,6 +199,14 @@ pub(super) fn whole(skill: &SkillView) -> String {
         ),
         format!("Size: {} bytes", skill.size),
         format!(
+            "Changed: {}",
+            skill
+                .changed_at_ms
+                .and_then(date)
+                .as_deref()
+                .unwrap_or("not known")
+        ),
+        format!(
             "SHA-256: {}",
             skill.hash.as_deref().unwrap_or("not taken, it is too large")
         ),
@@ -185,6 +214,13 @@ pub(super) fn whole(skill: &SkillView) -> String {
     lines.extend(skill.problems.iter().map(problem));
     lines.extend(later(&skill.next_turn));
     lines.join("\n") + "\n"
+}
+
+/// A moment that a file names, which may be any; past the year 9999 there is no way to write it.
+fn date(at_ms: u64) -> Option<String> {
+    const YEAR_10000_MS: u64 = 253_402_300_800_000;
+    let known = at_ms < YEAR_10000_MS;
+    known.then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at_ms)))
 }
 
 /// All that is wrong, by root.

@@ -164,8 +164,14 @@ impl Hub {
                     Some(again) => self.ask_codex(again),
                     None => self.tell_skills(),
                 }
+                self.ask_again_later();
                 self.answer_who_waits();
                 self.report_skills();
+            }
+            SkillsEvent::Again { question } => {
+                if let Some(again) = self.skills.retry(question) {
+                    self.ask_codex(again);
+                }
             }
             SkillsEvent::Late { waiting } => {
                 if let Some((reply, said)) = self.skills_waiting.late(waiting) {
@@ -238,6 +244,20 @@ impl Hub {
                 result,
             }))
         });
+    }
+
+    /// What Codex did not answer, once. Without a Codex that could answer, nobody wakes for it.
+    fn ask_again_later(&self) {
+        let running = self.observer.as_ref().map(|(generation, _)| *generation);
+        if running.is_none() || running != self.skills.generation {
+            return;
+        }
+        if let Some((question, pause)) = self.skills.retry_after() {
+            self.spawn(async move {
+                tokio::time::sleep(pause).await;
+                Some(Event::Skills(SkillsEvent::Again { question }))
+            });
+        }
     }
 
     fn tell_skills(&mut self) {

@@ -77,6 +77,8 @@ pub(crate) struct Ask {
     /// Have live threads read its configuration anew, too: what is switched there counts for them only then, while
     /// its list has it at once (observed, 0.169.0).
     pub reload: bool,
+    /// How often it was asked just this in vain.
+    pub tries: u32,
 }
 
 impl Ask {
@@ -92,6 +94,7 @@ impl Ask {
             cwds: self.cwds,
             force: self.force || other.force,
             reload: self.reload || other.reload,
+            tries: other.tries,
         }
     }
 }
@@ -181,7 +184,7 @@ impl Listed {
 /// Asks.
 pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
     if ask.reload {
-        reload(peer, CALL_DEADLINE).await?;
+        reload(peer).await;
     }
     if let Some(extra) = &ask.extra {
         let params = json!({ "extraRoots": extra });
@@ -198,11 +201,14 @@ pub(crate) async fn ask(peer: &Peer, ask: &Ask) -> Result<Listed, CodexError> {
     Ok(Listed::read(&answer))
 }
 
-/// Threads that live keep the configuration they began with until they are told to read it anew.
-async fn reload(peer: &Peer, deadline: Duration) -> Result<(), CallError> {
+/// Threads that live keep the configuration they began with until they are told to read it anew. Where that fails it
+/// is no reason to ask or to tell nothing else.
+async fn reload(peer: &Peer) {
     let params = json!({ "edits": [], "reloadUserConfig": true });
-    let answer = peer.request_retrying("config/batchWrite", params, deadline).await;
-    answer.map(drop)
+    let answer = peer.request_retrying("config/batchWrite", params, RELOAD_DEADLINE);
+    if let Err(error) = answer.await {
+        tracing::warn!(%error, "threads that live may go on with a skill as it was");
+    }
 }
 
 /// Has Codex use a skill or not.
@@ -211,12 +217,75 @@ pub(crate) async fn write(peer: &Peer, path: &Path, enabled: bool) -> Result<(),
     let answer = peer
         .request_retrying("skills/config/write", params, WRITE_DEADLINE)
         .await?;
-    if let Err(error) = reload(peer, RELOAD_DEADLINE).await {
-        tracing::warn!(%error, "threads that live may go on with the skill as it was");
-    }
+    reload(peer).await;
     match answer["effectiveEnabled"].as_bool() {
         Some(now) if now == enabled => Ok(()),
         Some(_) => Err(CodexError::Overruled),
         None => Err(CodexError::Answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
+    use super::*;
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::{Message, protocol::Role};
+
+    /// A Codex that has one skill and does not reload. Answers what it was asked, in order.
+    async fn refusing() -> (Peer, tokio::task::JoinHandle<Vec<String>>) {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let (peer, _) = Peer::start(WebSocketStream::from_raw_socket(ours, Role::Client, None).await);
+        let mut codex = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let asked = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            while let Some(Ok(Message::Text(frame))) = codex.next().await {
+                let frame: Value = serde_json::from_str(&frame).unwrap();
+                let method = frame["method"].as_str().unwrap().to_owned();
+                let skill = json!({ "path": "/w/s", "enabled": true });
+                let answer = match &*method {
+                    "config/batchWrite" => {
+                        json!({ "id": frame["id"], "error": { "code": -32600, "message": "read only" } })
+                    }
+                    "skills/list" => {
+                        json!({ "id": frame["id"], "result": { "data": [{ "cwd": "/w", "skills": [skill] }] } })
+                    }
+                    _ => json!({ "id": frame["id"], "result": { "effectiveEnabled": true } }),
+                };
+                asked.push(method);
+                codex.send(Message::text(answer.to_string())).await.unwrap();
+            }
+            asked
+        });
+        (peer, asked)
+    }
+
+    // proves S5.32: what live threads cannot be told does not stop the list
+    #[tokio::test]
+    async fn a_codex_that_does_not_reload_is_asked_for_its_list_all_the_same() {
+        let (peer, asked) = refusing().await;
+        let whole = Ask {
+            cwds: vec!["/w".into()],
+            extra: Some(Vec::new()),
+            reload: true,
+            ..Ask::default()
+        };
+        let listed = ask(&peer, &whole).await.unwrap();
+        assert_eq!(listed.enabled(Path::new("/w/s")), Some(true));
+        write(&peer, Path::new("/w/s"), true).await.unwrap();
+        drop(peer);
+        let asked = tokio::time::timeout(CALL_DEADLINE, asked).await.unwrap().unwrap();
+        assert_eq!(
+            asked,
+            [
+                "config/batchWrite",
+                "skills/extraRoots/set",
+                "skills/list",
+                "skills/config/write",
+                "config/batchWrite"
+            ]
+        );
     }
 }

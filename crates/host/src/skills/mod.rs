@@ -19,7 +19,11 @@ use drawbridge_wire::skills::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// From a question that Codex did not answer to the next; then twice as long each time.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Changes that are kept to be shown.
 const MOST_RECENT: usize = 50;
 
@@ -75,6 +79,8 @@ pub(crate) struct Skills {
     again: Option<Ask>,
     /// What Codex was asked and did not answer. It goes along with what it is asked next.
     failed: Option<Ask>,
+    /// Counts questions to Codex: whoever would ask again what it did not answer finds out whether it was asked since.
+    questions: u64,
     /// Start of the app-server that was told which folders there are besides its own.
     pub(crate) generation: Option<u64>,
     /// Counts looks.
@@ -206,7 +212,7 @@ impl Skills {
             cwds: cwds.map(|(_, cwd)| cwd.clone()).collect(),
             extra: force.then(|| self.places.extra.clone()),
             force: found.switches,
-            reload: false,
+            ..Ask::default()
         };
         self.found = Some(found);
         ask
@@ -300,11 +306,13 @@ impl Skills {
             return None;
         }
         self.asking = true;
+        self.questions += 1;
         let ask = match self.failed.take() {
             Some(before) => self.still_known(before).and(ask),
             None => ask,
         };
-        if ask.extra.is_some() {
+        // Who is told that it failed is not told of each time that it is tried again.
+        if ask.extra.is_some() && ask.tries == 0 {
             self.codex = CodexSkills::Refreshing;
         }
         Some(ask)
@@ -350,6 +358,24 @@ impl Skills {
             }
         }
         self.again.take()
+    }
+
+    /// When to ask again what Codex did not answer, for [`Skills::retry`], unless it is asked before for another reason.
+    pub(crate) fn retry_after(&self) -> Option<(u64, Duration)> {
+        let failed = self.failed.as_ref().filter(|_| !self.asking)?;
+        let pause = FIRST_RETRY.saturating_mul(2_u32.saturating_pow(failed.tries));
+        Some((self.questions, pause.min(LONGEST_RETRY)))
+    }
+
+    /// What to ask again after the question of this number, if that was the last.
+    pub(crate) fn retry(&self, question: u64) -> Option<Ask> {
+        let failed = self.failed.as_ref();
+        let failed = failed.filter(|_| !self.asking && self.questions == question)?;
+        // What was asked goes along by itself.
+        Some(Ask {
+            tries: failed.tries.saturating_add(1),
+            ..Ask::default()
+        })
     }
 
     /// Codex uses a skill from now on, or does not. A turn that runs goes on with what it has.

@@ -203,6 +203,62 @@ fn what_codex_did_not_answer_goes_along_with_the_next_question() {
     assert_eq!(skills.take_turn(Ask::default()), Some(Ask::default()));
 }
 
+// proves S5.32: a Codex that was slow once is asked again
+#[test]
+fn what_codex_did_not_answer_is_asked_again_ever_more_slowly_until_it_answers() {
+    let whole = Ask {
+        cwds: vec!["/work".into()],
+        extra: Some(vec!["/e".into()]),
+        ..Ask::default()
+    };
+    let fail = |skills: &mut Skills, asked: &Ask| {
+        assert_eq!(skills.listed(asked, Err(CodexError::Answer), &[]), None);
+        skills.retry_after().unwrap()
+    };
+    let mut skills = Skills::new(places());
+    assert_eq!(skills.retry_after(), None);
+    let mut asked = skills.take_turn(whole.clone()).unwrap();
+    let mut pauses = Vec::new();
+    let mut last = 0;
+    for _ in 0..40 {
+        let (question, pause) = fail(&mut skills, &asked);
+        pauses.push(pause.as_secs());
+        let again = skills.retry(question).unwrap();
+        asked = skills.take_turn(again).unwrap();
+        assert_eq!((&asked.cwds, &asked.extra), (&whole.cwds, &whole.extra));
+        assert!(
+            matches!(skills.now().codex, CodexSkills::Failed { .. }),
+            "no news"
+        );
+        assert_eq!(
+            (skills.retry(question), skills.retry_after()),
+            (None, None),
+            "it is asked"
+        );
+        last = question;
+    }
+    assert_eq!(pauses[..6], [5, 10, 20, 40, 60, 60]);
+    assert_eq!(pauses[39], 60);
+    // Another question is one of its own, and takes the place of the one that waits.
+    let (question, _) = fail(&mut skills, &asked);
+    assert!(question > last);
+    let asked = skills.take_turn(Ask::default()).unwrap();
+    assert_eq!(skills.now().codex, CodexSkills::Refreshing);
+    let (newer, pause) = fail(&mut skills, &asked);
+    assert_eq!((skills.retry(question), pause.as_secs()), (None, 5));
+    // It answers, and nobody asks any more.
+    let again = skills.retry(newer).unwrap();
+    let asked = skills.take_turn(again).unwrap();
+    skills.listed(&asked, Ok(listed(true)), &[]);
+    assert_eq!(skills.now().codex, CodexSkills::Fresh);
+    assert_eq!((skills.retry(newer), skills.retry_after()), (None, None));
+    // One that ended is not asked.
+    let asked = skills.take_turn(whole).unwrap();
+    let (question, _) = fail(&mut skills, &asked);
+    skills.codex_is_gone();
+    assert_eq!((skills.retry(question), skills.retry_after()), (None, None));
+}
+
 #[test]
 fn the_word_of_codex_is_merged_and_its_errors_are_shown() {
     let (mut skills, ask) = looked(&[]);
@@ -391,6 +447,34 @@ fn what_is_watched_stays_watched_and_what_is_not_is_named() {
         skills.now().unwatched.unwrap().folders.len(),
         room + 4 - (MOST_FOLDERS - 10)
     );
+}
+
+// proves S5.30
+#[test]
+fn as_many_folders_as_the_configuration_takes_are_watched() {
+    let most = (1..=200)
+        .take_while(|count| configured(*count).len() == *count)
+        .count();
+    assert!(most >= 32, "{most}");
+    let extra = configured(most);
+    let places = Places {
+        extra: extra.clone(),
+        ..places()
+    };
+    let roots = places.roots().into_iter();
+    let watched = roots.filter(|root| root.kind == RootKind::Extra);
+    assert_eq!(watched.map(|root| root.path).collect::<Vec<_>>(), extra);
+}
+
+/// What the configuration takes of so many.
+fn configured(count: usize) -> Vec<PathBuf> {
+    let list: Vec<String> = (0..count).map(|n| format!("\"/more/{n:03}\"")).collect();
+    let text = format!("[skills]\nextra_roots = [{}]\n", list.join(", "));
+    let (config, _) = drawbridge_config::parse_bytes(text.as_bytes(), "config.toml");
+    let config = config.unwrap_or_default();
+    let paths = config.values().paths(drawbridge_config::Name::SkillRoots);
+    let paths = paths.into_iter().flatten();
+    paths.filter_map(|path| path.expanded(None)).collect()
 }
 
 #[test]

@@ -38,6 +38,15 @@ struct Polling {
     quiet: u32,
 }
 
+/// What came of having folders watched.
+#[derive(Debug, Default)]
+struct Watched {
+    /// Some were not watched before.
+    added: bool,
+    /// Roots of which a folder is another than it was, or gone.
+    other: Vec<Root>,
+}
+
 pub(super) struct Keeper {
     inbox: Arc<Inbox>,
     times: Times,
@@ -176,7 +185,11 @@ impl Keeper {
             .collect();
         // What came between the look and the watch was seen by neither.
         for look in 0..MOST_LOOKS {
-            if !self.watch() {
+            let watched = self.watch();
+            // What lies in a folder that is another by now, or gone, was never looked at.
+            let known = fresh.len();
+            fresh.extend(watched.other);
+            if !watched.added && fresh.len() == known {
                 break;
             }
             if look + 1 == MOST_LOOKS {
@@ -191,8 +204,8 @@ impl Keeper {
         self.tell(&before, &stale, polled);
     }
 
-    /// Has the folders watched that should be. Whether there are new ones among them.
-    fn watch(&mut self) -> bool {
+    /// Has the folders watched that should be.
+    fn watch(&mut self) -> Watched {
         let now = Instant::now();
         let below = self.notice.as_ref().is_some_and(|notice| notice.reaches_below());
         let mut planned = plan(&self.places, &self.scanned, below);
@@ -204,7 +217,7 @@ impl Keeper {
                 .as_ref()
                 .is_some_and(|p| p.because == Because::Overflow);
             if !retry && !overflow {
-                return false;
+                return Watched::default();
             }
             let inbox = self.inbox.clone();
             match self.noticer.begin(Box::new(move |event| inbox.event(&event))) {
@@ -214,39 +227,50 @@ impl Keeper {
                 }
                 Err(error) => {
                     self.not_watched(error, now);
-                    return false;
+                    return Watched::default();
                 }
             }
         }
+        let replaced = self.no_more_watched(&planned.folders);
+        let other = replaced
+            .iter()
+            .flat_map(|folder| planned.interest.of_folder(folder));
+        let other = other.cloned().collect();
         // First the interest, then the watch: an event in between concerns somebody.
         self.inbox.interested_in(planned.interest);
         let limited = |polling: &Polling| polling.because == Because::Limit && polling.retry > now;
         let new_ones = !self.polling.as_ref().is_some_and(limited);
-        self.have_watched(&planned.folders, new_ones, now)
+        let added = self.have_watched(&planned.folders, new_ones, now);
+        Watched { added, other }
     }
 
+    /// First what goes: a folder that was renamed is the same to the system under both names. Answers the folders
+    /// that are others than they were, or gone.
+    fn no_more_watched(&mut self, folders: &Folders) -> Vec<PathBuf> {
+        let Some(notice) = &mut self.notice else {
+            return Vec::new();
+        };
+        let mut replaced = Vec::new();
+        self.watched.retain(|folder, (reach, was)| {
+            let other = *was != identity(folder);
+            let wanted = folders.get(folder);
+            let stays = !other && wanted.is_some_and(|wanted| wanted.below() == reach.below());
+            if !stays {
+                notice.unwatch(folder);
+            }
+            if other {
+                replaced.push(folder.clone());
+            }
+            stays
+        });
+        replaced
+    }
+
+    /// Whether there are new ones among them.
     fn have_watched(&mut self, folders: &Folders, new_ones: bool, now: Instant) -> bool {
         let Some(notice) = &mut self.notice else {
             return false;
         };
-        let identity = |folder: &Path| {
-            let found = folder.symlink_metadata().ok().filter(std::fs::Metadata::is_dir);
-            found.and_then(|found| crate::unix::identity(&found))
-        };
-        // First what goes: a folder that was renamed is the same to the system under both names.
-        let unwanted: Vec<PathBuf> = self
-            .watched
-            .iter()
-            .filter(|(folder, (reach, was))| {
-                let wanted = folders.get(*folder);
-                wanted.is_none_or(|wanted| wanted.below() != reach.below()) || *was != identity(folder)
-            })
-            .map(|(folder, _)| folder.clone())
-            .collect();
-        for folder in unwanted {
-            notice.unwatch(&folder);
-            self.watched.remove(&folder);
-        }
         let mut added = false;
         let mut failed = None;
         for (folder, reach) in folders {
@@ -364,6 +388,11 @@ impl Keeper {
             self.polling = None;
         }
     }
+}
+
+fn identity(folder: &Path) -> Option<Identity> {
+    let found = folder.symlink_metadata().ok().filter(std::fs::Metadata::is_dir);
+    found.and_then(|found| crate::unix::identity(&found))
 }
 
 fn changes(

@@ -7,10 +7,10 @@ use crate::places::Places;
 use crate::scan::SKILL_FILE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-/// Links that are followed from a root to what it means.
-const MOST_HOPS: usize = 16;
+/// Links that are followed from a root to what it means; Linux itself follows no more.
+const MOST_HOPS: usize = 40;
 
 /// Of what in a folder to be told. The later ones include the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,6 +89,14 @@ impl Interest {
         concerns
     }
 
+    /// The roots that a folder has to do with, when it is another or gone.
+    pub(super) fn of_folder<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Root> {
+        let exact = self.exact.get(folder).into_iter().flatten();
+        let within = self.within.iter().filter(|(root, _)| folder.starts_with(root));
+        let numbers = exact.chain(within.map(|(_, number)| number));
+        numbers.filter_map(|number| self.roots.get(*number))
+    }
+
     pub(super) fn same_roots(&self, other: &Interest) -> bool {
         self.roots == other.roots
     }
@@ -130,26 +138,28 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         plan.interest.instructions.extend(way);
     }
     plan.interest.switches = plan.way_of_file(&places.codex_home.join("config.toml"));
+    plan.all_above();
     plan
 }
 
 impl Plan {
-    /// The folder a root lies in, or the nearest one above that is there; and the same for every link
-    /// between the root and what it means. Never anything below them.
+    /// The folder a root lies in, or the nearest one above that is there; and that of every link on the way
+    /// there, be it the root itself or a folder above it. Never anything below them.
     fn way_to(&mut self, root: &Path, number: usize, reach: Reach) {
         let mut next = root.to_owned();
         for _ in 0..MOST_HOPS {
-            let Some((folder, entry)) = nearest(&next) else {
+            let link = first_link(&next);
+            let here = link.as_ref().map_or(&next, |link| &link.path);
+            let Some((folder, entry)) = nearest(here) else {
                 return;
             };
             self.concerns(folder.clone(), number);
             self.concerns(folder.join(&entry), number);
-            self.have(folder.clone(), reach);
-            let here = folder.join(entry);
-            match std::fs::read_link(&here) {
-                Ok(target) => next = folder.join(target),
-                Err(_) => return,
-            }
+            let Some(link) = link else {
+                return self.have(folder, reach);
+            };
+            next = folder.join(link.target).join(link.rest);
+            self.have(folder, Reach::Way);
         }
     }
 
@@ -187,6 +197,27 @@ impl Plan {
         way
     }
 
+    /// A folder that is watched for something else takes the roots below it along when it gets another name: of that
+    /// only it is told itself.
+    fn all_above(&mut self) {
+        let exact = &self.interest.exact;
+        let ways = exact
+            .iter()
+            .flat_map(|(path, roots)| roots.iter().map(move |root| (path, *root)));
+        let within = self.interest.within.iter().map(|(path, root)| (path, *root));
+        let mut above = BTreeSet::new();
+        for (path, root) in ways.chain(within) {
+            let watched = path
+                .ancestors()
+                .skip(1)
+                .filter(|folder| self.folders.contains_key(*folder));
+            above.extend(watched.map(|folder| (folder.to_owned(), root)));
+        }
+        for (folder, root) in above {
+            self.concerns(folder, root);
+        }
+    }
+
     fn have(&mut self, folder: PathBuf, reach: Reach) {
         let had = self.folders.entry(folder).or_insert(reach);
         *had = reach.max(*had);
@@ -195,6 +226,40 @@ impl Plan {
     fn concerns(&mut self, path: PathBuf, number: usize) {
         self.interest.exact.entry(path).or_default().insert(number);
     }
+}
+
+/// A link that a path leads over.
+struct Link {
+    /// Without links above it.
+    path: PathBuf,
+    target: PathBuf,
+    /// What comes after it.
+    rest: PathBuf,
+}
+
+/// The first link on the way to a path, the path itself included. Those in the topmost folder are the system's own
+/// and lead to the same for ever, while everything on the disk happens below it.
+fn first_link(path: &Path) -> Option<Link> {
+    let mut here = PathBuf::new();
+    let mut parts = path.components();
+    while let Some(part) = parts.next() {
+        match part {
+            // No link lies behind, so it is the folder above by name, too.
+            Component::ParentDir => {
+                here.pop();
+            }
+            part => here.push(part),
+        }
+        let topmost = here.parent().is_none_or(|above| above.parent().is_none());
+        if !topmost && let Ok(target) = std::fs::read_link(&here) {
+            return Some(Link {
+                path: here,
+                target,
+                rest: parts.as_path().to_owned(),
+            });
+        }
+    }
+    None
 }
 
 /// The nearest folder above a path that is there, without links, and the entry in it that leads on.

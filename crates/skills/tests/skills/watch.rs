@@ -143,6 +143,120 @@ fn a_root_that_becomes_a_link_is_followed_to_where_it_leads() {
     eyes.skill(&path, |_| true);
 }
 
+// proves S5.30: links above roots, as dotfiles have them
+#[cfg(unix)]
+#[test]
+fn a_link_above_a_root_is_followed_to_where_it_leads_whenever_it_is_replaced() {
+    use std::os::unix::fs::symlink;
+    for (above, root) in [
+        ("home/.agents", "home/.agents/skills"),
+        ("project/.codex", "project/.codex/skills"),
+        // The folder that holds the folder that holds the root.
+        ("project", "project/.agents/skills"),
+    ] {
+        let world = World::new();
+        let base = world.base();
+        let (above, root) = (base.join(above), base.join(root));
+        let rest = root.strip_prefix(&above).unwrap();
+        for (name, text) in [("one", "1"), ("two", "2")] {
+            put(&base.join("dotfiles").join(name).join(rest), "a", text);
+        }
+        let lead = |to: &Path| {
+            let new = base.join("new-link");
+            symlink(to, &new).unwrap();
+            std::fs::rename(&new, &above).unwrap();
+        };
+        // By a second link, and by a path that is not absolute.
+        symlink("one", base.join("dotfiles/now")).unwrap();
+        let _ = std::fs::remove_dir(&above);
+        lead(&base.join("dotfiles/now"));
+        let path = root.join("a/SKILL.md");
+        let mut eyes = world.watch();
+        let first = eyes.skill(&path, |_| true);
+        // The second link is led elsewhere.
+        symlink("two", base.join("dotfiles/next")).unwrap();
+        std::fs::rename(base.join("dotfiles/next"), base.join("dotfiles/now")).unwrap();
+        let second = eyes.skill(&path, |skill| skill.hash != first.hash);
+        // The first one is.
+        lead(&base.join("dotfiles/one"));
+        eyes.skill(&path, |skill| skill.hash == first.hash);
+        // It goes away, and comes back.
+        std::fs::remove_file(&above).unwrap();
+        eyes.without(&path);
+        lead(&base.join("dotfiles/two"));
+        eyes.skill(&path, |skill| skill.hash == second.hash);
+        assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
+    }
+}
+
+// proves S5.30: a project that gets another name, and one that takes its place
+#[test]
+fn what_lies_in_a_project_that_is_swapped_for_another_is_looked_at_anew() {
+    let world = World::new();
+    let base = world.base();
+    let (project, old, new) = (base.join("project"), base.join("old"), base.join("new"));
+    for (folder, text) in [(&project, "1"), (&new, "2")] {
+        put(&folder.join(".codex/skills"), "a", text);
+        put(&folder.join(".agents/skills"), "b", text);
+    }
+    let paths = [".codex/skills/a", ".agents/skills/b"].map(|one| project.join(one).join("SKILL.md"));
+    // The folder above is not watched.
+    let places = Places {
+        extra: Vec::new(),
+        ..world.places.clone()
+    };
+    let world = World { places, ..world };
+    let mut eyes = world.watch();
+    let first = paths.clone().map(|path| eyes.skill(&path, |_| true));
+    // Both at once, and each by itself.
+    std::fs::rename(&project, &old).unwrap();
+    std::fs::rename(&new, &project).unwrap();
+    let second: Vec<Skill> = paths
+        .iter()
+        .zip(&first)
+        .map(|(path, first)| eyes.skill(path, |skill| skill.hash != first.hash))
+        .collect();
+    std::fs::rename(&project, &new).unwrap();
+    paths.iter().for_each(|path| eyes.without(path));
+    std::fs::rename(&old, &project).unwrap();
+    for (path, first) in paths.iter().zip(&first) {
+        eyes.skill(path, |skill| skill.hash == first.hash);
+    }
+    // The one that is there is watched, and the other is not any more.
+    std::fs::rename(&project, &old).unwrap();
+    std::fs::rename(&new, &project).unwrap();
+    for (path, second) in paths.iter().zip(&second) {
+        eyes.skill(path, |skill| skill.hash == second.hash);
+        std::fs::write(path, text("edited", "3")).unwrap();
+        eyes.skill(path, |skill| skill.name == "edited");
+    }
+}
+
+// proves S5.30: what is swapped far above is told by nobody, and is seen with the next look at anything
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_another_than_was_watched_is_looked_at_anew_with_the_next_look() {
+    let world = World::new();
+    let base = world.base();
+    for (above, text) in [("up", "1"), ("new", "2")] {
+        put(&base.join(above).join("more/project/.codex/skills"), "a", text);
+    }
+    let project = base.join("up/more/project");
+    let path = project.join(".codex/skills/a/SKILL.md");
+    let places = Places {
+        folders: vec![project],
+        extra: Vec::new(),
+        ..world.places.clone()
+    };
+    let world = World { places, ..world };
+    let mut eyes = world.watch();
+    let first = eyes.skill(&path, |_| true);
+    std::fs::rename(base.join("up"), base.join("old")).unwrap();
+    std::fs::rename(base.join("new"), base.join("up")).unwrap();
+    put(&base.join("codex/skills"), "elsewhere", "");
+    eyes.skill(&path, |skill| skill.hash != first.hash);
+}
+
 // proves S5.35: instructions are watched
 #[test]
 fn instructions_are_watched_too() {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+type Deed = Box<dyn FnOnce() + Send>;
+
 fn times() -> Times {
     Times {
         poll: Duration::from_millis(50),
@@ -16,9 +18,6 @@ fn times() -> Times {
         ..Times::default()
     }
 }
-
-/// What happens while something is under way.
-type Midway = Box<dyn FnOnce() + Send>;
 
 /// What a test does to the system's watches.
 #[derive(Default)]
@@ -34,7 +33,7 @@ struct Hand {
     /// How often something that watches was made.
     begun: AtomicUsize,
     /// A folder, and what happens just before it is watched, in the midst of a look.
-    midway: Mutex<Option<(PathBuf, Midway)>>,
+    midway: Mutex<Option<(PathBuf, Deed)>>,
     /// A folder, and what is written into it just before it is watched.
     late: Mutex<Option<(PathBuf, PathBuf)>>,
 }
