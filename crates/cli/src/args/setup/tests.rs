@@ -276,7 +276,7 @@ fn arguments_that_do_not_exist_are_refused() {
         "drawbridge remote send --bus https://b.example",
         "drawbridge remote send --bus https://b.example --sandbox danger-full-access hi",
         "drawbridge host",
-        "drawbridge logs kernel",
+        "drawbridge logs app-server connector",
         "drawbridge bus --listen nowhere",
     ] {
         assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
@@ -288,7 +288,7 @@ fn arguments_that_do_not_exist_are_refused() {
         "drawbridge approvals accept 1-0 --reply a=b --reply c=d",
         "drawbridge remote send --bus https://b.example --sandbox read-only --approval-policy on-request hi",
         "drawbridge host --data-dir /d --setup-stdin --service",
-        "drawbridge logs connector",
+        "drawbridge logs connector:home",
         "drawbridge bus --listen 127.0.0.1:0 --state f --public-origin https://b.example",
         "drawbridge connector",
         "drawbridge stop",
