@@ -22,6 +22,9 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Longest wait for anything in a test.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// A host ends within the deadlines of its parts, which together are longer than [`SOON`] where codex has much to
+/// put away and little of the processor.
+const ENDS: Duration = Duration::from_secs(60);
 /// Tokens of the test's bus; canaries where a test looks for leaks.
 pub(crate) const CONNECT_TOKEN: &str = "canary-connect-4c1f";
 pub(crate) const CLIENT_TOKEN: &str = "canary-client-77ab";
@@ -156,7 +159,7 @@ impl World {
     async fn end_host(&mut self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.connect_pid()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        timeout(SOON, self.host_process.wait()).await.unwrap().unwrap();
+        timeout(ENDS, self.host_process.wait()).await.unwrap().unwrap();
     }
 
     /// Replaces the configuration file; `WORK` is the folder of the host.
