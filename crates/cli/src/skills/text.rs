@@ -63,11 +63,23 @@ pub(super) fn codex_news(before: &CodexSkills, now: &CodexSkills) -> Option<Stri
     codex_failed(now).or_else(|| over.then(|| "codex has listed its own again".to_owned()))
 }
 
+/// How many folders are named; `--json` has all.
+const NAMED: usize = 3;
+
 /// Which folders nobody looks at.
 pub(crate) fn unwatched(what: &UnwatchedFolders) -> String {
-    let folders: Vec<String> = what.folders.iter().map(|folder| path(folder)).collect();
+    let folders: Vec<String> = what
+        .folders
+        .iter()
+        .take(NAMED)
+        .map(|folder| path(folder))
+        .collect();
+    let more = match what.folders.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     format!(
-        "skills are not watched in {}: {} [{}]",
+        "skills are not watched in {}{more}: {} [{}]",
         folders.join(", "),
         visible_line(&what.message),
         what.code

@@ -115,6 +115,8 @@ impl World {
         let host_process = drawbridge()
             .args(&args)
             .envs(env.iter().cloned())
+            // Nobody reads what it says, and a pipe that is full would hold it up.
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let world = Self {
@@ -151,6 +153,7 @@ impl World {
         self.host_process = drawbridge()
             .args(&self.args)
             .envs(self.env.iter().cloned())
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         self.up(true, true).await;
