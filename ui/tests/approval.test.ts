@@ -166,7 +166,31 @@ describe("a long request", () => {
     expect(answers(side), "not yet").toEqual([]);
     body.scrollTop = 800;
     await fireEvent.scroll(body);
+    await pass(50);
     expect(screen.queryByText(/Scroll to its end/)).toBeNull();
+    await fireEvent.click(decision("accept"));
+    expect(answers(side)).toHaveLength(1);
+  });
+
+  test("does not count its end as seen when the end moves away as the rest takes its height", async () => {
+    const side = rust({ approval_current: null });
+    render(ApprovalWindow);
+    await pass(20);
+    await side.emit("approval", card());
+    await tick();
+    const body = tall(900);
+    await side.emit("approval", card({ nonce: "n-2" }));
+    await pass(600);
+    body.scrollTop = 800;
+    await fireEvent.scroll(body);
+    tall(3000);
+    await pass(50);
+    expect(screen.getByText(/Scroll to its end before you can approve/)).toBeTruthy();
+    await fireEvent.click(decision("accept"));
+    expect(answers(side)).toEqual([]);
+    body.scrollTop = 2900;
+    await fireEvent.scroll(body);
+    await pass(50);
     await fireEvent.click(decision("accept"));
     expect(answers(side)).toHaveLength(1);
   });
