@@ -19,6 +19,7 @@ pub(crate) mod prompt;
 pub(crate) mod report;
 mod session;
 mod terminal;
+mod writer;
 
 /// The name under which this client answers.
 const CLIENT: &str = "drawbridge connect";
@@ -54,7 +55,7 @@ pub(crate) async fn run(place: &Place, args: &ConnectArgs, secrets: &Secrets) ->
         let client = bring_up(place, args, secrets, &mut terminal, &mut child).await?;
         match session::run(client, &mut terminal, lines.as_mut(), &mut stop).await? {
             session::End::Released { last } => {
-                terminal.clear();
+                drop(terminal);
                 if last {
                     wait_for_end(child).await;
                 }

@@ -14,11 +14,14 @@ const USUAL_WIDTH: usize = 80;
 
 /// Prints to stdout.
 pub(crate) fn out(text: &str) -> Result<(), CliError> {
+    try_out(text).map_err(CliError::Output)
+}
+
+/// Prints to stdout.
+pub(crate) fn try_out(text: &str) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(CliError::Output)
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// Prints a line to stdout.

@@ -19,6 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::path::Path;
+use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
 fn start(data_dir: &Path, arguments: &[&str]) -> Child {
@@ -371,6 +372,55 @@ async fn connect_without_a_terminal_tells_and_never_answers() {
         "{}",
         ended.stdout
     );
+}
+
+/// A pipe takes some 64 KiB and then nothing until somebody reads it.
+#[tokio::test]
+async fn connect_hears_a_signal_although_nobody_reads_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut child = start(dir.path(), &["connect"]);
+    let pid = child.id().unwrap();
+    let mut state = view(dir.path(), Some(pid));
+    state.leases.push(LeaseView {
+        client: "Desktop".to_owned(),
+        pid: Some(4242),
+    });
+    let mut client = host.ready_client(&state).await;
+    for n in 0..3000 {
+        let id = format!("{n}-{}", "x".repeat(100));
+        client.change(Change::ThreadClosed { id }).await;
+    }
+    kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let (id, request) = client.request().await;
+    assert_eq!(request, Request::ReleaseLease {});
+    state.leases.retain(|lease| lease.pid != Some(pid));
+    client.change(Change::Leases(state.leases)).await;
+    client.reply(id, json!({})).await;
+    let status = tokio::time::timeout(common::SOON, child.wait()).await;
+    assert_eq!(status.expect("it ends").unwrap().code(), Some(0));
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .await
+        .unwrap();
+    assert!(said.len() >= 60_000, "the pipe was full: {}", said.len());
+}
+
+#[tokio::test]
+async fn connect_ends_when_the_reader_of_its_output_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut child = start(dir.path(), &["connect"]);
+    let mut client = host.ready_client(&view(dir.path(), child.id())).await;
+    drop(child.stdout.take());
+    client.change(Change::ThreadClosed { id: "T".to_owned() }).await;
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.stderr, "");
 }
 
 /// Who gave its lease back a moment before does not keep the host up, whatever was read until then.

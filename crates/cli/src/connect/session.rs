@@ -115,6 +115,7 @@ impl Session<'_> {
                 line = typed(&mut self.lines) => Event::Typed(line),
                 () = sleep_until(ready_at.unwrap_or_else(Instant::now)), if ready_at.is_some() => Event::Ready,
                 () = stop.received() => Event::Stop,
+                error = self.terminal.failed() => return Err(error),
             };
             match event {
                 Event::Change(Ok(delta)) => self.changed(&delta)?,
@@ -212,7 +213,10 @@ impl Session<'_> {
         else {
             return;
         };
-        self.terminal.show(&prompt::card(view, screen::width(), now_ms()));
+        if !self.terminal.show(&prompt::card(view, screen::width(), now_ms())) {
+            // Nobody is asked about what they cannot have seen; the next change tries again.
+            return;
+        }
         self.asked = Some(Asked {
             id: view.id.clone(),
             digest: view.digest.clone(),

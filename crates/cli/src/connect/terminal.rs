@@ -1,6 +1,7 @@
 //! The terminal of `connect`: one status line at the bottom, everything else above it, and typed lines.
 
-use crate::screen;
+use super::writer::{Stream, Writer};
+use crate::{CliError, screen};
 use std::io::BufRead;
 use tokio::sync::mpsc;
 
@@ -10,6 +11,7 @@ const TYPED_AHEAD: usize = 16;
 /// Where `connect` writes.
 #[derive(Debug)]
 pub(crate) struct Terminal {
+    writer: Writer,
     live: bool,
     /// Whether the cursor stands behind the status line.
     status_shown: bool,
@@ -21,6 +23,7 @@ impl Terminal {
     /// `live`: a person sees stderr and can type.
     pub(crate) fn new(live: bool) -> Self {
         Self {
+            writer: Writer::start(),
             live,
             status_shown: false,
             asking: false,
@@ -33,39 +36,55 @@ impl Terminal {
 
     /// Shows the state at the bottom, unless a question stands there.
     pub(crate) fn status(&mut self, line: &str) {
-        if self.live && !self.asking {
-            screen::note(&format!("\r\u{1b}[2K{}", screen::cut(line, screen::width())));
+        // To a terminal that stands still it would be old when it is read.
+        if self.live && !self.asking && !self.writer.is_behind() {
+            self.note(format!("\r\u{1b}[2K{}", screen::cut(line, screen::width())));
             self.status_shown = true;
         }
     }
 
     /// Prints a line of news: above the status line for a person, else as a plain line on stdout.
-    pub(crate) fn news(&mut self, line: &str) -> Result<(), crate::CliError> {
+    ///
+    /// # Errors
+    ///
+    /// [`CliError::Output`] when stdout takes nothing any more.
+    pub(crate) fn news(&mut self, line: &str) -> Result<(), CliError> {
         if !self.live {
-            return screen::line(line);
+            self.writer.put(Stream::Out, format!("{line}\n"))?;
+            return Ok(());
         }
         self.clear();
-        screen::note(&screen::wrap(line, screen::width()));
+        self.note(screen::wrap(line, screen::width()));
         Ok(())
     }
 
-    /// Prints text that is laid out already.
-    pub(crate) fn show(&mut self, text: &str) {
+    /// Waits until something could not be written.
+    pub(crate) async fn failed(&mut self) -> CliError {
+        self.writer.failed().await
+    }
+
+    /// What a person sees. Nobody sees what cannot be written. Whether there was room for it.
+    fn note(&mut self, text: String) -> bool {
+        self.writer.put(Stream::Err, text).unwrap_or(false)
+    }
+
+    /// Prints text that is laid out already. `false`: the terminal stands still, and it will not be seen.
+    pub(crate) fn show(&mut self, text: &str) -> bool {
         self.clear();
-        screen::note(text);
+        self.note(text.to_owned())
     }
 
     /// Puts a question. Until [`Terminal::answered`] the status line stays away.
     pub(crate) fn ask(&mut self, question: &str) {
         self.clear();
-        screen::note(question);
+        self.note(question.to_owned());
         self.asking = true;
     }
 
     /// The question has gone; `typed`: by a typed line, which ended the line on the screen too.
     pub(crate) fn answered(&mut self, typed: bool) {
         if self.asking && !typed {
-            screen::note("\n");
+            self.note("\n".to_owned());
         }
         self.asking = false;
     }
@@ -73,7 +92,7 @@ impl Terminal {
     /// Makes room for other output.
     pub(crate) fn clear(&mut self) {
         if self.status_shown {
-            screen::note("\r\u{1b}[2K");
+            self.note("\r\u{1b}[2K".to_owned());
             self.status_shown = false;
         }
     }

@@ -324,6 +324,7 @@ impl ServerSide {
             return inside_roots(desk, id, cwd).await;
         }
         match params.get("threadId") {
+            Some(Value::String(thread)) if needed(method) => self.visible.sees_now(desk, thread).await,
             Some(Value::String(thread)) => self.visible.sees(desk, thread).await,
             Some(Value::Null) | None => OF_NO_THREAD.contains(&method),
             Some(_) => false,
@@ -352,7 +353,7 @@ impl ServerSide {
                 .and_then(Value::as_str)
                 .unwrap_or_default()
                 .to_owned();
-            if !self.visible.sees(desk, &thread).await {
+            if !self.visible.sees_now(desk, &thread).await {
                 return Writes::default();
             }
         }
@@ -511,7 +512,7 @@ impl ServerSide {
                 let mut kept = Vec::new();
                 for id in list {
                     let sees = match id.as_str() {
-                        Some(thread) => self.visible.sees(desk, thread).await,
+                        Some(thread) => self.visible.sees_now(desk, thread).await,
                         None => false,
                     };
                     if sees {

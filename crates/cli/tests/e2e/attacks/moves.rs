@@ -97,6 +97,8 @@ async fn a_thread_whose_folder_became_a_way_out_takes_no_turn() {
         2,
         "no word of them reached the model"
     );
+    // That it is gone is known now, and must not cost the remote the end of its turn below.
+    assert!(!there(&mut remote, &thread).await);
     std::fs::remove_file(&sub).unwrap();
     std::fs::create_dir(&sub).unwrap();
     remote
