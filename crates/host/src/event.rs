@@ -422,6 +422,8 @@ pub(crate) enum SkillsEvent {
         /// The same without links.
         real: PathBuf,
         enabled: bool,
+        /// See [`crate::skills::Skills::switch_begins`].
+        number: u64,
         result: Result<(), crate::skills::CodexError>,
         reply: Reply,
     },

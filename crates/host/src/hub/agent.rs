@@ -290,6 +290,7 @@ impl Hub {
                 if known.changes == changes {
                     self.learn_thread(result, None);
                 }
+                // Told once, when all of it is known.
                 let known = self.threads.entry(id);
                 if let Some(status) = status {
                     known.status = status;

@@ -287,7 +287,10 @@ impl Hub {
             (Outcome::Thread(result), _) if !same(result) => {}
             (Outcome::Thread(result), _) => {
                 let origin = op.remote.then(|| self.origin(connection)).flatten();
-                self.learn_thread(result, if op.kind == OpKind::Resume { None } else { origin });
+                let origin = if op.kind == OpKind::Resume { None } else { origin };
+                if let Some(id) = self.learn_thread(result, origin) {
+                    self.thread_changed(id);
+                }
             }
             (Outcome::Done, _) => {
                 if let (Some(id), Some(after)) = (&op.thread, wide_after) {
@@ -346,12 +349,10 @@ impl Hub {
         }
     }
 
-    /// What the response to start, resume or fork says of a thread.
-    pub(super) fn learn_thread(&mut self, result: &Value, origin: Option<Origin>) {
-        let Some(info) = result.get("thread") else { return };
-        let Some(id) = info.get("id").and_then(Value::as_str) else {
-            return;
-        };
+    /// What the response to start, resume or fork says of a thread. Answers of which, which is not told yet.
+    pub(super) fn learn_thread<'a>(&mut self, result: &'a Value, origin: Option<Origin>) -> Option<&'a str> {
+        let info = result.get("thread")?;
+        let id = info.get("id").and_then(Value::as_str)?;
         let (settings, wide) = effective(result);
         self.learn_info(info, origin);
         let thread = self.threads.entry(id);
@@ -364,7 +365,7 @@ impl Hub {
                 self.a_thread_moves();
             }
         }
-        self.thread_changed(id);
+        Some(id)
     }
 
     /// What a `Thread` object says.

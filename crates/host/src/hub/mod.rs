@@ -17,6 +17,8 @@ mod processes;
 mod refusals;
 mod skills;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod twice;
 mod vault;
 mod view;

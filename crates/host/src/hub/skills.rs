@@ -131,15 +131,7 @@ impl Hub {
                 let ask = self.skills.found(*found, &threads, now_ms());
                 tracing::debug!(look = self.skills.look, ?ask, "skills were looked at");
                 self.ask_codex(ask);
-                if self.skills.asking {
-                    let look = self.skills.look;
-                    self.spawn(async move {
-                        tokio::time::sleep(CODEX_WITHIN).await;
-                        Some(Event::Skills(SkillsEvent::Overdue { look }))
-                    });
-                } else {
-                    self.tell_skills();
-                }
+                self.tell_in_time();
                 if let Some(asked) = asked {
                     self.skills_waiting.looked(asked);
                 }
@@ -161,7 +153,10 @@ impl Hub {
                 }
                 let threads = self.live_threads();
                 match self.skills.listed(&asked, result, &threads) {
-                    Some(again) => self.ask_codex(again),
+                    Some(again) => {
+                        self.ask_codex(again);
+                        self.tell_in_time();
+                    }
                     None => self.tell_skills(),
                 }
                 self.ask_again_later();
@@ -182,9 +177,13 @@ impl Hub {
                 path,
                 real,
                 enabled,
+                number,
                 result,
                 reply,
-            } => self.skill_written((&path, &real), enabled, result, reply),
+            } => {
+                let newest = self.skills.switch_ends(&real, number);
+                self.skill_written((&path, &real), (enabled, newest), result, reply);
+            }
         }
     }
 
@@ -260,6 +259,18 @@ impl Hub {
         }
     }
 
+    /// At once, or with what Codex says next, unless that takes long.
+    fn tell_in_time(&mut self) {
+        if !self.skills.asking {
+            return self.tell_skills();
+        }
+        let look = self.skills.look;
+        self.spawn(async move {
+            tokio::time::sleep(CODEX_WITHIN).await;
+            Some(Event::Skills(SkillsEvent::Overdue { look }))
+        });
+    }
+
     fn tell_skills(&mut self) {
         if let Some(change) = self.skills.news() {
             self.changed(change);
@@ -314,12 +325,14 @@ impl Hub {
             return answer(Some(reply), said);
         };
         let (path, enabled) = (set.path.clone(), set.enabled);
+        let number = self.skills.switch_begins();
         self.spawn(async move {
             let result = skills::write(&peer, &real, enabled).await;
             Some(Event::Skills(SkillsEvent::Written {
                 path,
                 real,
                 enabled,
+                number,
                 result,
                 reply,
             }))
@@ -329,7 +342,7 @@ impl Hub {
     fn skill_written(
         &mut self,
         (path, real): (&Path, &Path),
-        enabled: bool,
+        (enabled, newest): (bool, bool),
         result: Result<(), CodexError>,
         reply: Reply,
     ) {
@@ -351,7 +364,7 @@ impl Hub {
                 by: "local".to_owned(),
             });
         }
-        if outcome == Outcome::Done {
+        if outcome == Outcome::Done && newest {
             let threads = self.live_threads();
             self.skills.switched(real, enabled, &threads);
         }

@@ -81,12 +81,46 @@ pub(crate) struct Skills {
     failed: Option<Ask>,
     /// Counts questions to Codex: whoever would ask again what it did not answer finds out whether it was asked since.
     questions: u64,
+    /// What was switched since Codex was asked what it is being asked: of that its answer may be older than the switch.
+    switched_meanwhile: BTreeMap<PathBuf, bool>,
+    switches: Switches,
     /// Start of the app-server that was told which folders there are besides its own.
     pub(crate) generation: Option<u64>,
     /// Counts looks.
     pub(crate) look: u64,
     /// Words of Codex that skills changed which are about what it was told from here.
     pub(crate) echoes: u32,
+}
+
+/// Switches that Codex has not answered all of: of two for the same skill the one that was asked for later counts,
+/// whichever is answered first.
+#[derive(Debug, Default)]
+struct Switches {
+    /// Number of the last one.
+    last: u64,
+    under_way: usize,
+    /// By path the newest that was answered.
+    answered: BTreeMap<PathBuf, u64>,
+}
+
+impl Switches {
+    fn begin(&mut self) -> u64 {
+        self.last += 1;
+        self.under_way += 1;
+        self.last
+    }
+
+    /// Whether none that was asked for later was answered before.
+    fn end(&mut self, real: &Path, number: u64) -> bool {
+        let newest = self.answered.entry(real.to_owned()).or_default();
+        let counts = *newest < number;
+        *newest = number.max(*newest);
+        self.under_way = self.under_way.saturating_sub(1);
+        if self.under_way == 0 {
+            self.answered.clear();
+        }
+        counts
+    }
 }
 
 impl Skills {
@@ -328,8 +362,13 @@ impl Skills {
         self.asking = false;
         // One that is still to come costs a look at a list that is fresh; one that never comes must cost nothing.
         self.echoes = 0;
+        let newer = std::mem::take(&mut self.switched_meanwhile);
         match result {
-            Ok(listed) => {
+            Ok(mut listed) => {
+                // The list that is asked for after each switch has the last word.
+                for (path, enabled) in &newer {
+                    listed.switched(path, *enabled);
+                }
                 let before = self.listed.clone();
                 self.listed.update(listed);
                 self.listed.keep(&self.places.folders);
@@ -378,8 +417,21 @@ impl Skills {
         })
     }
 
+    /// Codex is asked to use a skill or not. Answers a number for [`Skills::switch_ends`].
+    pub(crate) fn switch_begins(&mut self) -> u64 {
+        self.switches.begin()
+    }
+
+    /// Codex answered, or will not. Whether a later switch of the same skill did not come before it.
+    pub(crate) fn switch_ends(&mut self, real: &Path, number: u64) -> bool {
+        self.switches.end(real, number)
+    }
+
     /// Codex uses a skill from now on, or does not. A turn that runs goes on with what it has.
     pub(crate) fn switched(&mut self, real: &Path, enabled: bool, threads: &[LiveThread]) {
+        if self.asking {
+            self.switched_meanwhile.insert(real.to_owned(), enabled);
+        }
         let before = self.listed.clone();
         self.listed.switched(real, enabled);
         self.switched_since(&before, threads);
@@ -415,6 +467,7 @@ impl Skills {
         self.asking = false;
         self.again = None;
         self.failed = None;
+        self.switched_meanwhile.clear();
         self.echoes = 0;
         self.listed = Listed::default();
         self.codex = CodexSkills::Unknown;
