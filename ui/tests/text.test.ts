@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { inert, visible } from "../src/lib/inert";
-import { Growing, markdown } from "../src/lib/markdown";
+import { Growing, markdown, spans, type Span } from "../src/lib/markdown";
 import { span } from "../src/lib/time";
+import { grouped } from "../src/lib/words";
 
 describe("markdown", () => {
   test("is read into values; an address is shown behind its words", () => {
@@ -56,12 +57,47 @@ describe("markdown", () => {
     expect(before.length).toBeGreaterThan(5);
   });
 
+  test("marks within a line are those of one expression that may look back", () => {
+    // What it does, said in one expression, which is too slow for the page.
+    const whole = /(`+)([^`]|[^`].*?[^`])\1(?!`)|\*\*([^*]+)\*\*|(?<![\w*])\*([^*\s][^*]*)\*(?!\w)|!?\[([^\]]*)\]\(([^)\s]*)\)/gs;
+    const asked = (text: string): Span[] => {
+      const out: Span[] = [];
+      let end = 0;
+      for (const found of text.matchAll(whole)) {
+        if (found.index > end) out.push({ mark: "plain", text: text.slice(end, found.index) });
+        const [all, , code, strong, em, words, address] = found;
+        if (code !== undefined) out.push({ mark: "code", text: code });
+        else if (strong !== undefined) out.push({ mark: "strong", text: strong });
+        else if (em !== undefined) out.push({ mark: "em", text: em });
+        else out.push({ mark: "plain", text: `${words ?? ""} (${address ?? ""})` });
+        end = found.index + all.length;
+      }
+      if (end < text.length) out.push({ mark: "plain", text: text.slice(end) });
+      return out;
+    };
+    expect(spans("a *b* 2*3*4 **c**")).toEqual(asked("a *b* 2*3*4 **c**"));
+    const signs = "ab *`[]()!_\n";
+    let state = 11;
+    for (let n = 0; n < 5000; n += 1) {
+      let text = "";
+      for (let m = 0; m < 24; m += 1) {
+        state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+        text += signs.charAt((state >> 8) % signs.length);
+      }
+      expect(spans(text), text).toEqual(asked(text));
+    }
+  });
+
   test("takes no longer for a line made to be slow", () => {
     const began = performance.now();
     markdown("`a``b".repeat(40_000));
     markdown("*a [b](".repeat(1000));
     expect(performance.now() - began).toBeLessThan(1500);
   });
+});
+
+test("numbers are grouped", () => {
+  expect([0, 999, 1000, 20_000, 1_234_567].map(grouped)).toEqual(["0", "999", "1,000", "20,000", "1,234,567"]);
 });
 
 describe("text from outside", () => {

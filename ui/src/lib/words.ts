@@ -303,3 +303,7 @@ export const sandboxWord = (sandbox: string | null): string => {
       return sandbox;
   }
 };
+
+/** A number as people read it. Not by the browser's own words for numbers: to load those takes it longer than
+ *  a frame, and the first number comes at the end of a turn. */
+export const grouped = (number: number): string => String(number).replace(/\B(?=(?:\d{3})+$)/g, ",");

@@ -205,7 +205,8 @@ impl Filter {
         U: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Unpin,
     {
         let mut frame = first;
-        for _ in 0..BURST {
+        let mut taken = 1;
+        loop {
             match frame {
                 Message::Text(text) => {
                     let writes = self.server.take(&self.desk, &text).await;
@@ -225,8 +226,12 @@ impl Filter {
                 }
                 _ => {}
             }
+            // Whatever is read is also handed on: nothing is read after the last one.
+            if taken == BURST {
+                break;
+            }
             match upstream.next().now_or_never() {
-                Some(Some(Ok(next))) => frame = next,
+                Some(Some(Ok(next))) => (frame, taken) = (next, taken + 1),
                 Some(Some(Err(_)) | None) => {
                     written(client.flush(), TunnelEnd::ClientGone).await?;
                     return Err(TunnelEnd::Lagged);

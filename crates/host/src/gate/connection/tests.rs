@@ -244,3 +244,19 @@ async fn a_remote_whose_requests_all_stay_unanswered_is_let_go() {
     }
     assert_eq!(closed, Some((65, json!("agent_down"))));
 }
+
+/// More frames at once than are taken in a row: each of them reaches the client, in order.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_the_app_server_reaches_the_client_whole() {
+    let mut bench = bench(Caller::Local).await;
+    let many = 5 * BURST + 7;
+    for n in 0..many {
+        let params = json!({ "threadId": THREAD, "itemId": "i", "delta": n.to_string() });
+        let frame = json!({ "method": "item/agentMessage/delta", "params": params });
+        bench.server.feed(Message::text(frame.to_string())).await.unwrap();
+    }
+    bench.server.flush().await.unwrap();
+    for n in 0..many {
+        assert_eq!(bench.got().await["params"]["delta"], n.to_string(), "the {n}th");
+    }
+}
