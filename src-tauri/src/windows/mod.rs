@@ -10,7 +10,16 @@ pub(crate) use process::{is_wanted, run, windows};
 
 use drawbridge_desk::Window;
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri::window::Color;
+use tauri::{AppHandle, Theme, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+
+/// What a window shows until its page is painted: the ground of the page.
+const fn ground(theme: Theme) -> Color {
+    match theme {
+        Theme::Dark => Color(0x15, 0x17, 0x1a, 0xff),
+        _ => Color(0xf7, 0xf7, 0xf5, 0xff),
+    }
+}
 
 fn make(app: &AppHandle, window: Window) -> tauri::Result<WebviewWindow> {
     let page = match window {
@@ -35,7 +44,13 @@ fn make(app: &AppHandle, window: Window) -> tauri::Result<WebviewWindow> {
             .always_on_top(true)
             .center(),
     };
-    builder.build()
+    let made = builder.build()?;
+    // A white window on a dark desktop dazzles; without a colour it is only less beautiful.
+    let theme = made.theme().unwrap_or(Theme::Light);
+    if let Err(error) = made.set_background_color(Some(ground(theme))) {
+        tracing::debug!(%error, "a window has no colour before its page");
+    }
+    Ok(made)
 }
 
 /// Only what is in the program is ever shown.
@@ -50,7 +65,19 @@ fn is_ours(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_ours;
+    use super::{ground, is_ours};
+    use tauri::Theme;
+
+    #[test]
+    fn a_window_has_the_colour_of_its_page_before_there_is_one() {
+        let styles = include_str!("../../../ui/src/styles/app.css");
+        let mut grounds = styles.lines().filter_map(|line| line.trim().strip_prefix("--ground: "));
+        for theme in [Theme::Light, Theme::Dark] {
+            let tauri::window::Color(red, green, blue, _) = ground(theme);
+            let wanted = format!("#{red:02x}{green:02x}{blue:02x};");
+            assert_eq!(grounds.next(), Some(wanted.as_str()), "{theme:?}");
+        }
+    }
 
     #[test]
     fn nothing_from_elsewhere_is_shown() {
