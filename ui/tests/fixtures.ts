@@ -206,6 +206,7 @@ export const skillProblem = (path: string, over: Partial<SkillProblemView> = {})
   code: "no_description",
   path,
   line: 2,
+  column: over.line === null ? null : 1,
   message: "there is no `description`; add one line that says when the skill is of use",
   ...over,
 });

@@ -1,7 +1,7 @@
 import { fireEvent, screen, within } from "@testing-library/svelte";
 import { describe, expect, test } from "vitest";
 import { route } from "../src/lib/route.svelte";
-import { below, count, marks, rows, since, summary } from "../src/lib/skills";
+import { below, count, marks, place, rows, since, summary } from "../src/lib/skills";
 import type { DesktopView, SkillsView } from "../src/lib/types";
 import { HOME, HOSTILE, NOW, manySkills, skill, skillProblem, skillRoot, skills, view } from "./fixtures";
 import { button, eachOnItsOwn, pass, showPage } from "./page";
@@ -22,6 +22,11 @@ const rowOf = (path: string): HTMLElement => {
 };
 const switchOf = (path: string) => within(rowOf(path)).getByRole("switch");
 const GIT = `${HOME}/git-history/SKILL.md`;
+
+test("the place of a mistake is as exact as it is known", () => {
+  const at = (line: number | null, column: number | null): string => place(skillProblem("/s", { line, column }));
+  expect([at(3, 15), at(3, null), at(null, null)]).toEqual(["/s:3:15", "/s:3", "/s"]);
+});
 
 describe("rows", () => {
   test("are grouped by root in Codex's order; what is not there comes last", () => {
@@ -193,7 +198,7 @@ describe("the page", () => {
         throw { code: "not_there", message: "/a/\u202etxt\u001b[31m.md is not there any more" };
       },
     });
-    await fireEvent.click(button(`Open ${HOME}/api-notes/SKILL.md:2`));
+    await fireEvent.click(button(`Open ${HOME}/api-notes/SKILL.md:2:1`));
     await pass(20);
     const said = screen.getByRole("alert").textContent;
     expect(said).toContain("/a/‹U+202E RIGHT-TO-LEFT OVERRIDE›txt.md");
@@ -214,7 +219,7 @@ describe("the page", () => {
     expect(rowOf(`${HOME}/quiet/SKILL.md`).textContent).toContain("not known");
     const row = rowOf(`${HOME}/api-notes/SKILL.md`);
     expect(row.textContent).toContain("line 2: there is no `description`");
-    await fireEvent.click(within(row).getByRole("button", { name: `Open ${HOME}/api-notes/SKILL.md:2` }));
+    await fireEvent.click(within(row).getByRole("button", { name: `Open ${HOME}/api-notes/SKILL.md:2:1` }));
     expect(named(side, "skill_open").map((one) => one.args)).toEqual([{ id: `${HOME}/api-notes/SKILL.md`, folder: false }]);
     expect(screen.queryByRole("switch")).toBeNull();
   });
@@ -225,7 +230,7 @@ describe("the page", () => {
         throw { code: "executable", message: "SKILL.md may be run as a program; take that away (chmod a-x)." };
       },
     });
-    await fireEvent.click(button(`Open ${HOME}/api-notes/SKILL.md:2`));
+    await fireEvent.click(button(`Open ${HOME}/api-notes/SKILL.md:2:1`));
     await pass(20);
     expect(screen.getByRole("alert").textContent).toContain("The file could not be opened");
     expect(screen.getByRole("alert").textContent).toContain("chmod a-x");

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::{summary, unwatched, watching};
+pub(crate) use text::{summary, unwatched_news, watching_news};
 
 use crate::args::skills::{SkillsAction, SkillsArgs};
 use crate::place::Place;
@@ -226,14 +226,11 @@ fn tell(before: &SkillsView, now: &SkillsView, json: bool) -> Result<(), CliErro
     if let Some(line) = text::codex_news(&before.codex, &now.codex) {
         screen::line(&line)?;
     }
-    if before.watching != now.watching {
-        screen::line(&watching(&now.watching).unwrap_or_else(|| "changes are noticed again".to_owned()))?;
-    }
-    if before.unwatched != now.unwatched {
-        let all = || "all folders are watched again".to_owned();
-        screen::line(&now.unwatched.as_ref().map_or_else(all, unwatched))?;
-    }
-    Ok(())
+    let lines = [
+        watching_news(&before.watching, &now.watching),
+        unwatched_news(before.unwatched.as_ref(), now.unwatched.as_ref()),
+    ];
+    lines.iter().flatten().try_for_each(|line| screen::line(line))
 }
 
 fn object(value: &impl Serialize) -> Result<(), CliError> {
@@ -254,7 +251,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
 
     use super::*;
-    use drawbridge_wire::skills::CodexSkills;
+    use drawbridge_wire::skills::{CodexSkills, SkillProblemView};
 
     /// After so many changes, each at its own time.
     fn after(changes: u64, next_turn: &[&str]) -> SkillsView {
@@ -301,6 +298,25 @@ mod tests {
         for unknown in [None, Some(253_402_300_800_000), Some(u64::MAX)] {
             assert_eq!(changed(unknown), "not known");
         }
+    }
+
+    // proves S5.33
+    #[test]
+    fn the_place_of_a_mistake_is_as_exact_as_it_is_known() {
+        let at = |line, column| {
+            let problem = SkillProblemView {
+                severity: "error".to_owned(),
+                code: "bad_yaml".to_owned(),
+                path: "/a/SKILL.md".into(),
+                line,
+                column,
+                message: "no".to_owned(),
+            };
+            text::problem(&problem)
+        };
+        assert_eq!(at(Some(3), Some(15)), "/a/SKILL.md:3:15: error: no [bad_yaml]");
+        assert_eq!(at(Some(3), None), "/a/SKILL.md:3: error: no [bad_yaml]");
+        assert_eq!(at(None, None), "/a/SKILL.md: error: no [bad_yaml]");
     }
 
     #[test]

@@ -91,7 +91,7 @@ async fn the_names_of_skills_are_passed_on_when_they_change_and_after_each_welco
             name: name.to_owned(),
             scope: "user".to_owned(),
             hash: "00".to_owned(),
-            enabled: true,
+            enabled: Some(true),
         }],
         left_out: 0,
     };

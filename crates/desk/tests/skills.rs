@@ -49,6 +49,7 @@ fn root(path: &Path) -> SkillRootView {
             code: "link_leaves_root".into(),
             path: path.join("out/link"),
             line: None,
+            column: None,
             message: "it leads out".into(),
         }],
         not_in: Vec::new(),

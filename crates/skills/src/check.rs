@@ -22,6 +22,7 @@ pub fn check(roots: &mut [ScannedRoot]) {
                     code: "large",
                     path: skill.path.clone(),
                     line: None,
+                    column: None,
                     message: format!(
                         "it is larger than {} KiB, all of which the agent reads when it uses it; move parts into files \
                          of their own",
@@ -63,6 +64,7 @@ fn beside(roots: &[ScannedRoot], places: &[At], n: usize) -> Vec<Problem> {
         code,
         path: skill.path.clone(),
         line: None,
+        column: None,
         message,
     };
     let twice = others().find(|(other, _)| other.root.kind.scope() == root.root.kind.scope());

@@ -1,7 +1,7 @@
 //! The head of a `SKILL.md`: YAML between two lines of `---`.
 
 use crate::model::Severity;
-use crate::yaml::{self, Node, Plain, Value};
+use crate::yaml::{self, At, Node, Plain, Value};
 use drawbridge_consent::visible_line;
 
 /// Longest front matter, in bytes.
@@ -29,6 +29,8 @@ pub struct Finding {
     pub code: &'static str,
     /// In which line of the file, from 1.
     pub line: u32,
+    /// In which column of it, from 1, in characters; what is said of the whole line is said of its first.
+    pub column: u32,
     /// What is wrong and what to do; safe to print.
     pub message: String,
 }
@@ -44,11 +46,13 @@ pub fn read(bytes: &[u8]) -> (FrontMatter, Vec<Finding>) {
     (reading.front_matter, reading.findings)
 }
 
-fn error(code: &'static str, line: usize, message: impl Into<String>) -> Finding {
+fn error(code: &'static str, at: At, message: impl Into<String>) -> Finding {
+    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
     Finding {
         severity: Severity::Error,
         code,
-        line: u32::try_from(line).unwrap_or(u32::MAX),
+        line: number(at.line),
+        column: number(at.column),
         message: message.into(),
     }
 }
@@ -58,7 +62,7 @@ fn block(bytes: &[u8]) -> Result<&str, Finding> {
     let missing = || {
         error(
             "no_front_matter",
-            1,
+            At::START,
             "a skill begins with front matter: a line `---`, then name and description, then a line `---`",
         )
     };
@@ -77,7 +81,7 @@ fn block(bytes: &[u8]) -> Result<&str, Finding> {
         if end - start > MOST_FRONT_MATTER {
             return Err(error(
                 "front_matter_too_long",
-                1,
+                At::START,
                 format!(
                     "the front matter does not end within {MOST_FRONT_MATTER} bytes; close it with a line `---`"
                 ),
@@ -86,24 +90,32 @@ fn block(bytes: &[u8]) -> Result<&str, Finding> {
     }
     Err(error(
         "open_front_matter",
-        1,
+        At::START,
         "the front matter does not end; close it with a line `---`",
     ))
 }
 
 fn text(block: &[u8]) -> Result<&str, Finding> {
-    let line_of = |at: usize| 2 + block[..at].iter().filter(|byte| **byte == b'\n').count();
+    let place = |at: usize| {
+        let before = &block[..at];
+        let ends = before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        At {
+            line: 2 + ends,
+            column: 1 + String::from_utf8_lossy(line).chars().count(),
+        }
+    };
     if let Some(at) = block.iter().position(|byte| *byte == 0) {
         return Err(error(
             "nul_byte",
-            line_of(at),
+            place(at),
             "there is a NUL byte in the front matter; save the file as text",
         ));
     }
     std::str::from_utf8(block).map_err(|wrong| {
         error(
             "not_utf8",
-            line_of(wrong.valid_up_to()),
+            place(wrong.valid_up_to()),
             "the front matter is not UTF-8; save the file as UTF-8",
         )
     })
@@ -120,14 +132,14 @@ impl Reading {
         let root = match yaml::read(block) {
             Ok(root) => root,
             Err(wrong) => {
-                self.error(wrong.code, wrong.line, wrong.message);
+                self.error(wrong.code, wrong.at, wrong.message);
                 return;
             }
         };
         let entries = match root.value {
             Value::Table(entries) => entries,
             Value::Plain(Plain::Nothing) => Vec::new(),
-            _ => return self.error("bad_yaml", root.line, "write the front matter as `key: value`"),
+            _ => return self.error("bad_yaml", root.at, "write the front matter as `key: value`"),
         };
         let mut seen: Vec<&str> = Vec::new();
         for (key, value) in &entries {
@@ -138,7 +150,7 @@ impl Reading {
             if seen.contains(&name.as_str()) {
                 self.error(
                     "duplicate_key",
-                    key.line,
+                    key.at,
                     format!("`{name}` stands here twice; keep one"),
                 );
                 continue;
@@ -153,7 +165,7 @@ impl Reading {
         if self.front_matter.description.is_none() && !seen.contains(&"description") {
             self.warn(
                 "no_description",
-                1,
+                At::START,
                 "without `description` the agent does not know when to use it",
             );
         }
@@ -185,7 +197,7 @@ impl Reading {
         if line.chars().count() > most {
             self.error(
                 "too_long",
-                node.line,
+                node.at,
                 format!("`{name}` is longer than {most} characters; Codex does not take it"),
             );
         }
@@ -194,14 +206,14 @@ impl Reading {
         if shown != line {
             self.warn(
                 "hidden_characters",
-                node.line,
+                node.at,
                 format!("`{name}` has characters that do not show themselves: {shown}"),
             );
         }
         if name == "name" && (line.contains(['/', '\\']) || line == "." || line == "..") {
             self.warn(
                 "name_like_a_path",
-                node.line,
+                node.at,
                 format!("the name {shown} looks like a path; it is only a name, and is used as no path"),
             );
         }
@@ -209,20 +221,25 @@ impl Reading {
     }
 
     fn no_text(&mut self, name: &str, node: &Node, what: &str) -> Option<String> {
-        self.error("not_text", node.line, format!("`{name}` is {what}"));
+        self.error("not_text", node.at, format!("`{name}` is {what}"));
         None
     }
 
-    /// Lines of the block begin after the first line of the file.
-    fn error(&mut self, code: &'static str, line: usize, message: impl Into<String>) {
-        self.findings.push(error(code, line + 1, message));
+    fn error(&mut self, code: &'static str, at: At, message: impl Into<String>) {
+        self.find(Severity::Error, code, at, message);
     }
 
-    fn warn(&mut self, code: &'static str, line: usize, message: impl Into<String>) {
-        let finding = error(code, line + 1, message);
-        self.findings.push(Finding {
-            severity: Severity::Warning,
-            ..finding
-        });
+    fn warn(&mut self, code: &'static str, at: At, message: impl Into<String>) {
+        self.find(Severity::Warning, code, at, message);
+    }
+
+    /// Lines of the block begin after the first line of the file.
+    fn find(&mut self, severity: Severity, code: &'static str, at: At, message: impl Into<String>) {
+        let at = At {
+            line: at.line + 1,
+            ..at
+        };
+        let finding = error(code, at, message);
+        self.findings.push(Finding { severity, ..finding });
     }
 }

@@ -119,6 +119,8 @@ pub struct Problem {
     pub path: PathBuf,
     /// In which line, from 1.
     pub line: Option<u32>,
+    /// In which column of it, from 1, in characters.
+    pub column: Option<u32>,
     /// What is wrong and what to do; safe to print.
     pub message: String,
 }
@@ -128,6 +130,9 @@ impl std::fmt::Display for Problem {
         f.write_str(&drawbridge_consent::visible_line(&self.path.to_string_lossy()))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(f, ":{column}")?;
+            }
         }
         write!(f, ": {}: {} [{}]", self.severity.word(), self.message, self.code)
     }

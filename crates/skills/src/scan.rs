@@ -278,6 +278,7 @@ impl Scan {
                 code: "unreadable",
                 path: skill.path.clone(),
                 line: None,
+                column: None,
                 message: format!("it cannot be read ({}); look at its permissions", why.kind()),
             }),
             Ok(read) => fill(&mut skill, &read),
@@ -297,6 +298,7 @@ impl Scan {
                 code,
                 path: path.to_owned(),
                 line: None,
+                column: None,
                 message: message.to_owned(),
             });
         }
@@ -318,6 +320,7 @@ fn fill(skill: &mut Skill, read: &FileRead) {
         code: finding.code,
         path: path.clone(),
         line: Some(finding.line),
+        column: Some(finding.column),
         message: finding.message,
     };
     skill.problems = findings.into_iter().map(problem).collect();
@@ -327,6 +330,7 @@ fn fill(skill: &mut Skill, read: &FileRead) {
             code: "too_large",
             path: skill.path.clone(),
             line: None,
+            column: None,
             message: format!(
                 "it is larger than {} KiB, all of which the agent would read; move parts into files of their own",
                 MOST_READ / 1024

@@ -1,16 +1,29 @@
 //! YAML as a small tree, within limits. Nothing is expanded: an alias stays an alias.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError};
 
 /// Deeper than this nobody nests front matter.
 const MOST_DEPTH: usize = 16;
 /// Nodes, keys included.
 const MOST_NODES: usize = 2000;
 
-/// A node and the line it begins in, from 1.
+/// A place in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    /// From 1.
+    pub(crate) line: usize,
+    /// From 1, in characters.
+    pub(crate) column: usize,
+}
+
+impl At {
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// A node and where it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
-    pub(crate) line: usize,
+    pub(crate) at: At,
     pub(crate) value: Value,
 }
 
@@ -34,7 +47,7 @@ pub(crate) enum Plain {
 /// Why there is no tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoTree {
-    pub(crate) line: usize,
+    pub(crate) at: At,
     pub(crate) code: &'static str,
     pub(crate) message: String,
 }
@@ -42,29 +55,49 @@ pub(crate) struct NoTree {
 const TOO_DEEP: &str = "front matter is nested too deeply; keep it flat";
 
 /// For YAML a carriage return alone ends a line, for most editors and for us it does not.
-struct Lines(Vec<usize>);
+struct Lines {
+    /// Where a line of YAML begins.
+    begin: Vec<At>,
+    /// How many characters our lines have.
+    long: Vec<usize>,
+}
 
 impl Lines {
     fn new(text: &str) -> Self {
-        let mut ours = vec![1];
-        let mut line = 1;
-        let bytes = text.as_bytes();
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' => line += 1,
+        let mut begin = vec![At::START];
+        let mut long = Vec::new();
+        let mut at = At::START;
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            at.column += 1;
+            match c {
+                '\n' => {
+                    long.push(at.column - 2);
+                    at = At {
+                        line: at.line + 1,
+                        column: 1,
+                    };
+                }
                 // Those before a line feed are part of that end.
-                b'\r' if bytes.get(at + 1) != Some(&b'\n') => {}
+                '\r' if rest.peek() != Some(&'\n') => {}
                 _ => continue,
             }
-            ours.push(line);
+            begin.push(at);
         }
-        Self(ours)
+        long.push(at.column - 1);
+        Self { begin, long }
     }
 
-    /// Our number of a line that YAML has this number for.
-    fn of(&self, yaml: usize) -> usize {
-        let last = self.0.last().copied().unwrap_or(1);
-        self.0.get(yaml.saturating_sub(1)).copied().unwrap_or(last)
+    /// Where in our lines this is. The end of a line is a place, too; behind it there is none.
+    fn of(&self, mark: Marker) -> At {
+        let last = self.begin.last().copied().unwrap_or(At::START);
+        let begin = self.begin.get(mark.line().saturating_sub(1)).copied();
+        let begin = begin.unwrap_or(last);
+        let long = self.long.get(begin.line - 1).copied().unwrap_or_default();
+        At {
+            column: (begin.column + mark.col()).min(long + 1),
+            ..begin
+        }
     }
 }
 
@@ -77,7 +110,7 @@ fn no_yaml(error: &ScanError, lines: &Lines) -> NoTree {
         ("bad_yaml", format!("this is no YAML ({why})"))
     };
     NoTree {
-        line: lines.of(error.marker().line()),
+        at: lines.of(*error.marker()),
         code,
         message,
     }
@@ -85,8 +118,8 @@ fn no_yaml(error: &ScanError, lines: &Lines) -> NoTree {
 
 /// What is open while its parts are read.
 enum Open {
-    List(usize),
-    Table(usize, Vec<(Node, Node)>, Option<Node>),
+    List(At),
+    Table(At, Vec<(Node, Node)>, Option<Node>),
 }
 
 /// Reads one document.
@@ -99,15 +132,15 @@ pub(crate) fn read(text: &str) -> Result<Node, NoTree> {
     let mut nodes = 0;
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| no_yaml(&error, &lines))?;
-        let line = lines.of(span.start.line());
+        let at = lines.of(span.start);
         let stop = |code, message: &str| {
             Err(NoTree {
-                line,
+                at,
                 code,
                 message: message.to_owned(),
             })
         };
-        let node = |value| Node { line, value };
+        let node = |value| Node { at, value };
         let done = match event {
             Event::DocumentStart(_) => {
                 documents += 1;
@@ -134,20 +167,20 @@ pub(crate) fn read(text: &str) -> Result<Node, NoTree> {
                 return stop("too_deep", TOO_DEEP);
             }
             Event::SequenceStart(..) => {
-                open.push(Open::List(line));
+                open.push(Open::List(at));
                 None
             }
             Event::MappingStart(..) => {
-                open.push(Open::Table(line, Vec::new(), None));
+                open.push(Open::Table(at, Vec::new(), None));
                 None
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                Some(Open::List(line)) => Some(Node {
-                    line,
+                Some(Open::List(at)) => Some(Node {
+                    at,
                     value: Value::List,
                 }),
-                Some(Open::Table(line, entries, _)) => Some(Node {
-                    line,
+                Some(Open::Table(at, entries, _)) => Some(Node {
+                    at,
                     value: Value::Table(entries),
                 }),
                 None => None,
@@ -171,7 +204,7 @@ pub(crate) fn read(text: &str) -> Result<Node, NoTree> {
         }
     }
     Ok(root.unwrap_or(Node {
-        line: 1,
+        at: At::START,
         value: Value::Plain(Plain::Nothing),
     }))
 }
@@ -230,7 +263,10 @@ mod tests {
             panic!("a table")
         };
         assert_eq!(entries.len(), 2);
-        assert_eq!((entries[0].0.line, entries[1].0.line), (1, 2));
+        assert_eq!(
+            [entries[0].0.at, entries[0].1.at, entries[1].0.at].map(|at| (at.line, at.column)),
+            [(1, 1), (1, 7), (2, 1)]
+        );
         let deep = "[".repeat(40) + &"]".repeat(40);
         assert_eq!(read(&deep).unwrap_err().code, "too_deep");
         let wide = format!("a: [{}]", "x,".repeat(3000));

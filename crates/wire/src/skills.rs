@@ -141,6 +141,8 @@ pub struct SkillProblemView {
     pub path: PathBuf,
     /// Which line of it, from 1.
     pub line: Option<u32>,
+    /// Which column of that line, from 1, in characters.
+    pub column: Option<u32>,
     /// What is wrong and what to do.
     pub message: String,
 }
@@ -228,6 +230,6 @@ pub struct SkillName {
     pub scope: String,
     /// SHA-256 of its `SKILL.md`, hex.
     pub hash: String,
-    /// Whether Codex uses it.
-    pub enabled: bool,
+    /// Whether Codex uses it; `null` while Codex did not say.
+    pub enabled: Option<bool>,
 }

@@ -653,6 +653,8 @@ export type SkillChangeView = {
 export type SkillProblemView = {
   /** Stable code. */
   code: string;
+  /** Which column of that line, from 1, in characters. */
+  column: number | null;
   /** Which line of it, from 1. */
   line: number | null;
   /** What is wrong and what to do. */

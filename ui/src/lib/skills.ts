@@ -97,8 +97,11 @@ export function below(folder: string, path: string): string {
 /** The first eight of a hash; enough to tell two texts apart by eye. */
 export const short = (hash: string | null): string => (hash === null ? "not read whole" : hash.slice(0, 8));
 
-/** `file:line`, as editors and compilers write it. */
-export const place = (problem: SkillProblemView): string => `${inertLine(problem.path)}${problem.line === null ? "" : `:${problem.line}`}`;
+/** `file:line:column`, as editors and compilers write it; what is not known is left out. */
+export function place(problem: SkillProblemView): string {
+  const at = problem.line === null ? [] : problem.column === null ? [problem.line] : [problem.line, problem.column];
+  return [inertLine(problem.path), ...at].join(":");
+}
 
 const KINDS: Record<string, string> = {
   codex_home: "Yours, in Codex's own folder, for all threads",

@@ -235,7 +235,7 @@ async fn who_may_see_a_host_sees_the_names_of_its_skills_and_nobody_else_does() 
     let nothing = json!({ "skills": [], "left_out": 0 });
     assert_eq!(bus.ask(list, Some(MCP), &[]).await.body, nothing);
     let told = json!({
-        "skills": [{ "name": "greet", "scope": "user", "hash": "00", "enabled": true }],
+        "skills": [{ "name": "greet", "scope": "user", "hash": "00", "enabled": null }],
         "left_out": 2,
     });
     link.send(&FromHost::Skills(serde_json::from_value(told.clone()).unwrap()))

@@ -10,6 +10,7 @@ pub(crate) use config::{config, policy, waiting};
 pub(crate) use link::{enroll_again, link, mcp};
 pub(crate) use vault::vault;
 
+use crate::skills::{unwatched_news, watching_news};
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{AppServerState, AppServerView, ApprovalState, Change, HostView, ThreadView};
 use drawbridge_wire::skills::SkillsView;
@@ -90,13 +91,14 @@ pub(crate) fn change(before: &HostView, change: &Change) -> Option<String> {
 }
 
 fn skills(before: &HostView, now: &SkillsView) -> Option<String> {
-    let mut lines = Vec::new();
-    if before.skills.watching != now.watching {
-        lines.extend(crate::skills::watching(&now.watching));
-    }
-    if before.skills.unwatched != now.unwatched {
-        lines.extend(now.unwatched.as_ref().map(crate::skills::unwatched));
-    }
+    let before = &before.skills;
+    let lines: Vec<String> = [
+        watching_news(&before.watching, &now.watching),
+        unwatched_news(before.unwatched.as_ref(), now.unwatched.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
@@ -165,6 +167,7 @@ mod tests {
         ApprovalState, Change, HostIdentity, HostView, LinkView, PolicyView, ThreadView,
     };
     use drawbridge_wire::pipe::LinkState;
+    use drawbridge_wire::skills::{SkillWatching, SkillsDelta, SkillsView, UnwatchedFolders};
     use drawbridge_wire::{AnswerSource, Decision};
     use std::path::Path;
 
@@ -300,6 +303,64 @@ mod tests {
         ] {
             assert_eq!(change(&before, &new).as_deref(), told, "{new:?}");
         }
+    }
+
+    // proves S5.31
+    #[test]
+    fn how_skills_are_watched_is_told_when_it_begins_changes_and_ends() {
+        let without = |folders: &[&str], changes: u64| SkillsView {
+            unwatched: (!folders.is_empty()).then(|| UnwatchedFolders {
+                code: "too_many_folders".to_owned(),
+                message: "no more than 64".to_owned(),
+                folders: folders.iter().map(Into::into).collect(),
+            }),
+            changes,
+            ..SkillsView::default()
+        };
+        let polled = |changes: u64| SkillsView {
+            watching: SkillWatching::Polled {
+                every_ms: 2000,
+                code: "limit".to_owned(),
+                message: "raise it".to_owned(),
+            },
+            changes,
+            ..SkillsView::default()
+        };
+        let mut view = view();
+        let mut told = Vec::new();
+        for skills in [
+            without(&["/a"], 1),
+            // Something else changed.
+            without(&["/a"], 2),
+            without(&["/a", "/b", "/c\u{202e}", "/d", "/e"], 3),
+            without(&["/a", "/b", "/c\u{202e}", "/d", "/e"], 4),
+            without(&["/b"], 5),
+            without(&["/b"], 6),
+            without(&[], 7),
+            without(&[], 8),
+            polled(9),
+            polled(10),
+            without(&[], 11),
+        ] {
+            // As the host tells it: the part, or the whole where that is not enough.
+            let new = Change::Skills(Box::new(skills.clone()));
+            let part =
+                SkillsDelta::between(&view.skills, &skills).map(|part| Change::SkillsPart(Box::new(part)));
+            assert_eq!(part.and_then(|part| change(&view, &part)), change(&view, &new));
+            told.extend(change(&view, &new));
+            view.skills = skills;
+        }
+        assert_eq!(
+            told,
+            [
+                "skills are not watched in /a: no more than 64 [too_many_folders]",
+                "skills are not watched in /b, /c‹U+202E RIGHT-TO-LEFT OVERRIDE›, /d and 1 more either, 5 folders in all [too_many_folders]",
+                "skills are still not watched in 1 folder [too_many_folders]",
+                "skills are watched in all folders again",
+                "skills are looked at every 2000 ms instead of being watched: raise it [limit]",
+                "changes of skills are noticed as they happen again",
+            ]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use drawbridge_wire::skills::{
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) fn path(path: &Path) -> String {
@@ -66,28 +66,70 @@ pub(super) fn codex_news(before: &CodexSkills, now: &CodexSkills) -> Option<Stri
 /// How many folders are named; `--json` has all.
 const NAMED: usize = 3;
 
-/// Which folders nobody looks at.
-pub(crate) fn unwatched(what: &UnwatchedFolders) -> String {
-    let folders: Vec<String> = what
-        .folders
-        .iter()
-        .take(NAMED)
-        .map(|folder| path(folder))
-        .collect();
-    let more = match what.folders.len().saturating_sub(NAMED) {
+fn named(folders: &[&PathBuf]) -> String {
+    let first: Vec<String> = folders.iter().take(NAMED).map(|folder| path(folder)).collect();
+    let more = match folders.len().saturating_sub(NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    first.join(", ") + &more
+}
+
+/// Which folders nobody looks at.
+pub(super) fn unwatched(what: &UnwatchedFolders) -> String {
     format!(
-        "skills are not watched in {}{more}: {} [{}]",
-        folders.join(", "),
+        "skills are not watched in {}: {} [{}]",
+        named(&what.folders.iter().collect::<Vec<_>>()),
         visible_line(&what.message),
         what.code
     )
 }
 
+/// The same when it is news: whole when it begins, else only what is another, or that it is over.
+pub(crate) fn unwatched_news(
+    before: Option<&UnwatchedFolders>,
+    now: Option<&UnwatchedFolders>,
+) -> Option<String> {
+    let (before, now) = match (before, now) {
+        (None, None) => return None,
+        (None, Some(now)) => return Some(unwatched(now)),
+        (Some(_), None) => return Some("skills are watched in all folders again".to_owned()),
+        (Some(before), Some(now)) => (before, now),
+    };
+    if (&before.code, &before.message) != (&now.code, &now.message) {
+        return Some(unwatched(now));
+    }
+    let new: Vec<&PathBuf> = now
+        .folders
+        .iter()
+        .filter(|folder| !before.folders.contains(folder))
+        .collect();
+    let count = match now.folders.len() {
+        1 => "1 folder".to_owned(),
+        count => format!("{count} folders"),
+    };
+    if !new.is_empty() {
+        let new = named(&new);
+        return Some(format!(
+            "skills are not watched in {new} either, {count} in all [{}]",
+            now.code
+        ));
+    }
+    let fewer = now.folders.len() < before.folders.len();
+    fewer.then(|| format!("skills are still not watched in {count} [{}]", now.code))
+}
+
+/// What is worth saying of how changes are noticed, when that is another than before.
+pub(crate) fn watching_news(before: &SkillWatching, now: &SkillWatching) -> Option<String> {
+    if before == now {
+        return None;
+    }
+    let over = || watching(before).map(|_| "changes of skills are noticed as they happen again".to_owned());
+    watching(now).or_else(over)
+}
+
 /// What is worth saying of how changes are noticed.
-pub(crate) fn watching(watching: &SkillWatching) -> Option<String> {
+pub(super) fn watching(watching: &SkillWatching) -> Option<String> {
     match watching {
         SkillWatching::Starting | SkillWatching::Watched => None,
         SkillWatching::Polled {
@@ -248,9 +290,12 @@ pub(super) fn problems(view: &SkillsView) -> Vec<&SkillProblemView> {
 }
 
 pub(super) fn problem(problem: &SkillProblemView) -> String {
-    let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place: String = [problem.line, problem.column]
+        .into_iter()
+        .map_while(|number| number.map(|number| format!(":{number}")))
+        .collect();
     format!(
-        "{}{line}: {}: {} [{}]",
+        "{}{place}: {}: {} [{}]",
         path(&problem.path),
         problem.severity,
         visible_line(&problem.message),

@@ -25,7 +25,7 @@ pub(super) fn names(roots: &[ScannedRoot], listed: &Listed, seen: &[PathBuf]) ->
                 name: skill.name.clone(),
                 scope: root.root.kind.scope().word().to_owned(),
                 hash: skill.hash.clone()?,
-                enabled: listed.enabled(&skill.real).unwrap_or(true),
+                enabled: listed.enabled(&skill.real),
             })
         })
         .collect();

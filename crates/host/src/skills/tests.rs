@@ -502,6 +502,7 @@ fn what_a_bus_is_told_fits_and_says_what_it_leaves_out() {
         code: "x",
         path: "/s".into(),
         line: None,
+        column: None,
         message: "m".to_owned(),
     });
     for skill in &mut many[1..500] {
@@ -516,6 +517,23 @@ fn what_a_bus_is_told_fits_and_says_what_it_leaves_out() {
     other.found(found(vec![of("/work/sub")], Vec::new()), &[], NOW);
     assert_eq!(other.names(&["/work".into()]).skills.len(), 1);
     assert_eq!(other.names(&["/other".into()]).skills.len(), 0);
+    // Nothing is made up while Codex did not say.
+    let known = |skills: &Skills| skills.names(&["/work".into()]).skills[0].enabled;
+    let mut asked = Skills::new(places());
+    let mine = root(
+        "/work/.agents/skills",
+        RootKind::Folder,
+        Some("/work"),
+        vec![skill("/work/.agents/skills/a", "1")],
+    );
+    let ask = asked.found(found(vec![mine], Vec::new()), &[], NOW);
+    assert_eq!(known(&asked), None);
+    for enabled in [true, false] {
+        asked.listed(&ask, Ok(listed(enabled)), &[]);
+        assert_eq!(known(&asked), Some(enabled));
+    }
+    asked.codex_is_gone();
+    assert_eq!(known(&asked), None);
     let names = skills.names(&[]);
     assert!(names.skills.len() > 50 && names.left_out > 0);
     assert_eq!(

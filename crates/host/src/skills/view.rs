@@ -43,6 +43,7 @@ fn problem(problem: &Problem) -> SkillProblemView {
         code: problem.code.to_owned(),
         path: told_path(&problem.path),
         line: problem.line,
+        column: problem.column,
         message: problem.message.clone(),
     }
 }
@@ -80,6 +81,7 @@ pub(super) fn skill(
             code: "codex".to_owned(),
             path: told_path(&skill.path),
             line: None,
+            column: None,
             message: format!("Codex does not take it: {message}"),
         });
     }

@@ -92,6 +92,41 @@ fn what_is_wrong_is_named_with_its_line() {
     assert_eq!((wrong[0].code, wrong[0].line), ("not_utf8", 3));
 }
 
+// proves S5.33
+#[test]
+fn what_is_wrong_is_named_with_its_column() {
+    for (text, expected) in [
+        ("# Greet\n", (1, 1)),
+        ("---\nname: a\n", (1, 1)),
+        // Where YAML gives up, and where what it is about begins.
+        ("---\nname: a\ndescription: b: c\n---\n", (3, 15)),
+        ("---\r\nname: a\r\ndescription: b: c\r\n---\r\n", (3, 15)),
+        ("---\ndescription: b\nname: 12\n---\n", (3, 7)),
+        ("---\n  - a\n---\n", (2, 3)),
+        ("---\n{description: ü, name:   [a]}\n---\n", (2, 26)),
+        ("---\ndescription: b\nname: a\n\"name\": c\n---\n", (4, 1)),
+        // A character is one, whatever its bytes; a carriage return alone ends no line.
+        ("---\ndescription: äöü\0\n---\n", (2, 17)),
+        ("---\nname: a\r\r\r\nname: b\r\ndescription: c\n---\n", (3, 1)),
+        ("---\n{ description: b,\r name: 12}\n---\n", (2, 26)),
+        ("---\nname: a\n---\n", (2, 1)),
+    ] {
+        let (_, found) = read(text.as_bytes());
+        let at: Vec<_> = found.iter().map(|one| (one.line, one.column)).collect();
+        assert_eq!(at, [expected], "{text:?} {found:?}");
+    }
+    let (_, wrong) = read("---\nname: a\ndescription: ä".as_bytes().split_last().unwrap().1);
+    assert_eq!(
+        (wrong[0].code, wrong[0].line, wrong[0].column),
+        ("open_front_matter", 1, 1)
+    );
+    let (_, wrong) = read(b"---\nname: a\ndescription: \xc3\xa4\xff\n---\n");
+    assert_eq!(
+        (wrong[0].code, wrong[0].line, wrong[0].column),
+        ("not_utf8", 3, 15)
+    );
+}
+
 #[test]
 fn lengths_are_those_of_codex() {
     let named = |n: usize| format!("---\nname: {}\ndescription: b\n---\n", "é".repeat(n));
@@ -170,7 +205,7 @@ proptest! {
         prop_assert!(found.iter().all(|f| f.code == "name_like_a_path"), "{:?}", found);
     }
 
-    /// Whatever it is, every finding has a line that is there, and every text is safe to print.
+    /// Whatever it is, every finding has a place that is there, and every text is safe to print.
     #[test]
     fn anything_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..600), front in any::<bool>()) {
         let mut text = if front { b"---\n".to_vec() } else { Vec::new() };
@@ -178,10 +213,12 @@ proptest! {
         if front {
             text.extend(b"\n---\n");
         }
-        let lines = text.split(|byte| *byte == b'\n').count();
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
         let (head, found) = read(&text);
         for finding in &found {
-            prop_assert!(finding.line >= 1 && finding.line as usize <= lines + 1, "{:?}", finding);
+            prop_assert!(finding.line >= 1 && finding.line as usize <= lines.len() + 1, "{:?}", finding);
+            let line = lines.get(finding.line as usize - 1).copied().unwrap_or_default();
+            prop_assert!(finding.column >= 1 && finding.column as usize <= line.len() + 1, "{:?}", finding);
             prop_assert_eq!(drawbridge_consent::visible_line(&finding.message), finding.message.clone());
         }
         for text in [head.name, head.description].into_iter().flatten() {

@@ -69,7 +69,7 @@ fn a_file_without_a_head_is_named_after_its_folder() {
     assert_eq!(names(&found), ["bare"]);
     assert!(!found.skills[0].is_usable());
     let said = found.skills[0].problems[0].to_string();
-    assert!(said.contains("bare/SKILL.md:1: error: "), "{said}");
+    assert!(said.contains("bare/SKILL.md:1:1: error: "), "{said}");
     assert!(said.ends_with("[no_front_matter]"), "{said}");
 }
 
