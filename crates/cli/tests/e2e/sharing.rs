@@ -591,3 +591,31 @@ async fn the_terminal_client_can_start_through_both_doors() {
     terminal_client(&mut local, &world).await;
     world.stop().await;
 }
+
+/// As fast as the model can speak, to two clients: what each was told piece by piece is what was said.
+#[tokio::test]
+async fn a_long_message_reaches_both_clients_in_all_its_pieces() {
+    const PIECES: usize = 6000;
+    let world = world(&[]).await;
+    let mut remote = world.remote().await;
+    let thread = begun(&mut remote, &world).await;
+    let mut local = world.local().await;
+    resume(&mut local, &thread).await.unwrap();
+    remote
+        .turn(&thread, &format!("STREAM: {PIECES} 0"))
+        .await
+        .unwrap();
+    tokio::join!(remote.method("turn/completed"), local.method("turn/completed"));
+    let said: Vec<String> = (0..PIECES).map(|n| format!("tok{n} ")).collect();
+    for (who, seen) in [("remote", &remote.seen), ("local", &local.seen)] {
+        let pieces = seen
+            .iter()
+            .filter(|frame| frame["method"] == "item/agentMessage/delta")
+            .filter_map(|frame| frame["params"]["delta"].as_str());
+        // Not by equality of all of it, which nobody could read.
+        let told: Vec<&str> = pieces.skip_while(|piece| *piece != "tok0 ").collect();
+        let other = said.iter().zip(&told).find(|(said, told)| said != *told);
+        assert_eq!((other, told.len()), (None, PIECES), "{who}");
+    }
+    world.stop().await;
+}
