@@ -6,6 +6,7 @@
 //! Both speak in lines of JSON over the other process's standard input and output, which nobody else has.
 
 mod front;
+mod hears;
 mod message;
 mod owner;
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The app's end: starts the process of the windows when one is wanted and ends it when none is left.
 
+use super::hears::{Hears, NotSent};
 use super::message::{FromWindows, LONGEST_LINE, OnScreen, ToWindows};
 use crate::{Handle, Problem, Window};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
@@ -10,16 +11,14 @@ use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::codec::{FramedRead, FramedWrite, LinesCodec};
+use tokio_util::codec::{FramedRead, LinesCodec};
 
 /// Wishes of the app that wait.
 const WISHES: usize = 1024;
-/// Lines that wait to be taken by the windows, some seconds' worth. Who takes none for so long stands still.
-const LINES: usize = 256;
 /// How long a window may take to be made. Who takes longer stands still.
 const SHOWN: Duration = Duration::from_secs(10);
 /// Wishes of the windows that are worked on.
@@ -113,7 +112,7 @@ impl WindowsProcess {
 /// One process that runs.
 struct Process {
     says: FramedRead<Box<dyn AsyncRead + Unpin + Send>, LinesCodec>,
-    hears: mpsc::Sender<ToWindows>,
+    hears: Hears,
     child: Option<Child>,
     /// What it has, or makes.
     open: BTreeMap<Window, Opened>,
@@ -274,11 +273,9 @@ impl WindowsOwner {
     fn begin(&mut self, window: Window) -> bool {
         match (self.start)() {
             Ok(ends) => {
-                let (hears, lines) = mpsc::channel(LINES);
-                tokio::spawn(write(ends.hears, lines));
                 self.process = Some(Process {
                     says: FramedRead::new(ends.says, LinesCodec::new_with_max_length(LONGEST_LINE)),
-                    hears,
+                    hears: Hears::to(ends.hears),
                     child: ends.child,
                     open: BTreeMap::new(),
                     ends_at: None,
@@ -301,10 +298,10 @@ impl WindowsOwner {
 
     fn say(&mut self, message: ToWindows) {
         let Some(process) = &self.process else { return };
-        match process.hears.try_send(message) {
+        match process.hears.say(message) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.gone("it stands still"),
-            Err(TrySendError::Closed(_)) => self.gone("it ended"),
+            Err(NotSent::Full) => self.gone("it stands still"),
+            Err(NotSent::Gone) => self.gone("it ended"),
         }
     }
 
@@ -336,8 +333,7 @@ impl WindowsOwner {
                     let answer = desk.ask(&label, *ask).await.and_then(|answer| {
                         to_raw_value(&answer).map_err(|error| Problem::new("answer", error.to_string()))
                     });
-                    // The windows may be gone.
-                    let _ = hears.send(ToWindows::Answer { id, answer }).await;
+                    hears.answer(ToWindows::Answer { id, answer }).await;
                 });
             }
             FromWindows::Painted(window) => {
@@ -432,20 +428,5 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn write(hears: Box<dyn AsyncWrite + Unpin + Send>, mut messages: mpsc::Receiver<ToWindows>) {
-    let mut lines = FramedWrite::new(hears, LinesCodec::new());
-    while let Some(message) = messages.recv().await {
-        match serde_json::to_string(&message) {
-            Ok(line) => {
-                // That it ended is seen where it is read.
-                if lines.send(line).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => tracing::error!(%error, "a window cannot be told"),
-        }
     }
 }
