@@ -39,7 +39,8 @@ fn woken() -> (usize, u64, u64) {
 #[test]
 fn nothing_wakes_the_watcher_while_nothing_changes() {
     let folder = tempfile::tempdir().unwrap();
-    let base = folder.path().canonicalize().unwrap();
+    let above = folder.path().canonicalize().unwrap();
+    let base = above.join("up/more");
     for n in 0..100 {
         let skill = base.join(format!("codex/skills/s{n}"));
         std::fs::create_dir_all(&skill).unwrap();
@@ -92,6 +93,17 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
         assert!(std::fs::read_dir(base.join(folder)).unwrap().count() > 0);
     }
     std::fs::write(base.join("history"), "more").unwrap();
+    // Folders far above are busy, as a home is; only their own names are of interest.
+    for busy in [&above, &above.join("up")] {
+        for n in 0..100 {
+            let file = busy.join(format!("new-{n}"));
+            std::fs::write(&file, "").unwrap();
+            std::fs::rename(&file, busy.join("file")).unwrap();
+            std::fs::create_dir(&file).unwrap();
+            std::fs::remove_dir(&file).unwrap();
+        }
+        std::fs::remove_file(busy.join("file")).unwrap();
+    }
     assert!(
         found.recv_timeout(Duration::from_secs(1)).is_err(),
         "nothing of interest changed"
@@ -101,6 +113,9 @@ fn nothing_wakes_the_watcher_while_nothing_changes() {
     std::fs::write(base.join("codex/skills/s7/SKILL.md"), "---\nname: other\n---\n").unwrap();
     let told = found.recv_timeout(Duration::from_secs(20)).unwrap();
     assert_eq!(told.changes.len(), 1);
+    std::fs::rename(above.join("up"), above.join("old")).unwrap();
+    let told = found.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(told.changes.len(), 100, "with one folder all of them went");
     // Both threads end with it.
     drop(watcher);
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -232,7 +232,11 @@ pub(super) fn roots(view: &SkillsView) -> String {
     lines.extend(view.unwatched.as_ref().map(unwatched));
     lines.push(watching(&view.watching).unwrap_or_else(|| match view.watching {
         SkillWatching::Starting => "not looked at yet".to_owned(),
-        _ => "changes are noticed as they happen".to_owned(),
+        _ if cfg!(target_os = "linux") => "changes are noticed as they happen".to_owned(),
+        // The systems do not tell of it.
+        _ => "changes are noticed as they happen; that a folder above these gets another name, with the next change or \
+              `drawbridge skills list --rescan`"
+            .to_owned(),
     }));
     lines.join("\n") + "\n"
 }

@@ -42,10 +42,45 @@ struct Watches {
     placed: Mutex<Placed>,
 }
 
+/// A folder has one number, also where it can be reached by several paths (it may be mounted twice): then it is
+/// told of under each of them, and of what any of them is watched for.
 #[derive(Default)]
 struct Placed {
-    by_number: HashMap<WatchDescriptor, PathBuf>,
-    by_path: HashMap<PathBuf, WatchDescriptor>,
+    by_number: HashMap<WatchDescriptor, Vec<PathBuf>>,
+    by_path: HashMap<PathBuf, (WatchDescriptor, AddWatchFlags)>,
+}
+
+impl Placed {
+    /// Takes a path off its number. Answers the number when no path is left.
+    fn take(&mut self, folder: &Path) -> Option<WatchDescriptor> {
+        let (number, _) = self.by_path.remove(folder)?;
+        let paths = self.by_number.get_mut(&number)?;
+        paths.retain(|path| path != folder);
+        let last = paths.is_empty();
+        last.then(|| self.by_number.remove(&number)).map(|_| number)
+    }
+
+    /// What a number is to tell.
+    fn wanted(&self, number: WatchDescriptor) -> AddWatchFlags {
+        let paths = self.by_number.get(&number).into_iter().flatten();
+        let masks = paths.filter_map(|path| self.by_path.get(path).map(|(_, mask)| *mask));
+        masks.fold(AddWatchFlags::empty(), AddWatchFlags::union)
+    }
+}
+
+/// Only folders, and no links.
+fn folders() -> AddWatchFlags {
+    AddWatchFlags::IN_ONLYDIR | AddWatchFlags::IN_DONT_FOLLOW
+}
+
+/// Adds to what the folder is watched for already.
+fn more() -> AddWatchFlags {
+    AddWatchFlags::from_bits_retain(nix::libc::IN_MASK_ADD)
+}
+
+/// The folder itself gets another name or place. Whatever happens in it, however busy it is, tells nothing.
+fn moving() -> AddWatchFlags {
+    AddWatchFlags::IN_MOVE_SELF
 }
 
 /// Entries come and go, and the folder itself goes.
@@ -55,9 +90,7 @@ fn coming_and_going() -> AddWatchFlags {
         | AddWatchFlags::IN_MOVED_FROM
         | AddWatchFlags::IN_MOVED_TO
         | AddWatchFlags::IN_DELETE_SELF
-        | AddWatchFlags::IN_MOVE_SELF
-        | AddWatchFlags::IN_ONLYDIR
-        | AddWatchFlags::IN_DONT_FOLLOW
+        | moving()
 }
 
 /// Files are written, or may be read by others than before. Not every single write: its end counts.
@@ -72,6 +105,10 @@ impl Notice for System {
 
     fn watch_way(&mut self, folder: &Path) -> Result<(), NoticeError> {
         self.watches.place(folder, coming_and_going())
+    }
+
+    fn watch_above(&mut self, folder: &Path) -> Result<(), NoticeError> {
+        self.watches.place(folder, moving())
     }
 
     fn unwatch(&mut self, folder: &Path) {
@@ -91,20 +128,33 @@ impl Watches {
     fn place(&self, folder: &Path, mask: AddWatchFlags) -> Result<(), NoticeError> {
         // Held meanwhile: the thread must know the number when it reads of it.
         let mut placed = self.placed();
-        let number = self.inotify.add_watch(folder, mask).map_err(failed)?;
-        placed.by_number.insert(number, folder.to_owned());
-        placed.by_path.insert(folder.to_owned(), number);
+        let number = self
+            .inotify
+            .add_watch(folder, mask | folders() | more())
+            .map_err(failed)?;
+        let before = placed.by_path.get(folder).copied();
+        if before.is_some_and(|(old, _)| old != number) {
+            self.forget(&mut placed, folder);
+        }
+        placed.by_path.insert(folder.to_owned(), (number, mask));
+        let paths = placed.by_number.entry(number).or_default();
+        if !paths.iter().any(|path| path == folder) {
+            paths.push(folder.to_owned());
+        }
+        // It may be watched for less than before.
+        if before.is_some() {
+            let wanted = placed.wanted(number) | folders();
+            self.inotify.add_watch(folder, wanted).map_err(failed)?;
+        }
         Ok(())
     }
 
     fn remove(&self, folder: &Path) {
-        let mut placed = self.placed();
-        let Some(number) = placed.by_path.remove(folder) else {
-            return;
-        };
-        // The same folder may be watched under a newer path.
-        if placed.by_number.get(&number).is_some_and(|path| path == folder) {
-            placed.by_number.remove(&number);
+        self.forget(&mut self.placed(), folder);
+    }
+
+    fn forget(&self, placed: &mut Placed, folder: &Path) {
+        if let Some(number) = placed.take(folder) {
             // It is not watched any more when it is gone.
             let _ = self.inotify.rm_watch(number);
         }
@@ -123,41 +173,47 @@ impl Watches {
                 Err(error) => return lost(error, tell),
             }
             match self.inotify.read_events() {
-                Ok(events) => events.into_iter().for_each(|event| self.told(event, tell)),
+                Ok(events) => events.iter().for_each(|event| self.told(event, tell)),
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
                 Err(error) => return lost(error, tell),
             }
         }
     }
 
-    fn told(&self, event: InotifyEvent, tell: &Tell) {
+    fn told(&self, event: &InotifyEvent, tell: &Tell) {
         if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
             return tell(Event::Overflow);
         }
-        let folder = if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+        let mut placed = self.placed();
+        let paths = if event.mask.contains(AddWatchFlags::IN_IGNORED) {
             // The folder is gone; numbers are not used again.
-            let mut placed = self.placed();
-            let folder = placed.by_number.remove(&event.wd);
-            if let Some(folder) = &folder
-                && placed.by_path.get(folder) == Some(&event.wd)
-            {
-                placed.by_path.remove(folder);
+            let paths = placed.by_number.remove(&event.wd);
+            for path in paths.iter().flatten() {
+                if placed
+                    .by_path
+                    .get(path)
+                    .is_some_and(|(number, _)| *number == event.wd)
+                {
+                    placed.by_path.remove(path);
+                }
             }
-            folder
+            paths
         } else {
-            self.placed().by_number.get(&event.wd).cloned()
+            placed.by_number.get(&event.wd).cloned()
         };
-        // Taken back meanwhile.
-        let Some(folder) = folder else { return };
-        let path = match event.name {
-            Some(name) => folder.join(name),
-            None => folder,
-        };
-        tell(if event.mask.contains(AddWatchFlags::IN_CLOSE_WRITE) {
-            Event::Written(path)
-        } else {
-            Event::Moved(path)
-        });
+        drop(placed);
+        // None: taken back meanwhile.
+        for folder in paths.into_iter().flatten() {
+            let path = match &event.name {
+                Some(name) => folder.join(name),
+                None => folder,
+            };
+            tell(if event.mask.contains(AddWatchFlags::IN_CLOSE_WRITE) {
+                Event::Written(path)
+            } else {
+                Event::Moved(path)
+            });
+        }
     }
 }
 
@@ -180,5 +236,53 @@ fn thread(error: &std::io::Error) -> NoticeError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(error) => failed(error),
         None => NoticeError::Other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says what it needs by failing")]
+
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// One folder by two paths, as where it is mounted twice: a test may not mount.
+    #[test]
+    fn a_folder_with_two_paths_is_told_of_under_both_and_for_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(real.join("sub")).unwrap();
+        std::fs::create_dir(real.join("x")).unwrap();
+        let (one, other) = (real.join("sub"), real.join("x/../sub"));
+        let (send, told) = channel();
+        let tell = move |event| send.send(event).unwrap_or_default();
+        let mut notice = SystemNotices.begin(Box::new(tell)).unwrap();
+        let next = || told.recv_timeout(Duration::from_secs(20)).unwrap();
+        let file = |folder: &Path| folder.join("f");
+        // That the second is watched for less takes nothing from the first.
+        notice.watch_way(&one).unwrap();
+        notice.watch_above(&other).unwrap();
+        std::fs::create_dir(one.join("f")).unwrap();
+        assert_eq!(
+            [next(), next()],
+            [&one, &other].map(|path| Event::Moved(file(path)))
+        );
+        // And neither that it is not watched any more.
+        notice.unwatch(&other);
+        std::fs::remove_dir(one.join("f")).unwrap();
+        assert_eq!(next(), Event::Moved(file(&one)));
+        // Watched for less by its only path, it tells less.
+        notice.watch_above(&one).unwrap();
+        std::fs::create_dir(one.join("f")).unwrap();
+        std::fs::rename(&one, real.join("moved")).unwrap();
+        assert_eq!(next(), Event::Moved(one.clone()));
+        notice.unwatch(&one);
+        std::fs::rename(real.join("moved"), &one).unwrap();
+        drop(notice);
+        assert!(
+            told.recv_timeout(Duration::from_secs(20)).is_err(),
+            "it ended without a word"
+        );
     }
 }

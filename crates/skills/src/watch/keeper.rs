@@ -284,6 +284,7 @@ impl Keeper {
             }
             let is = identity(folder);
             let watch = match reach {
+                Reach::Above => notice.watch_above(folder),
                 Reach::Way => notice.watch_way(folder),
                 Reach::Files | Reach::Below => notice.watch(folder, reach.below()),
             };

@@ -41,6 +41,14 @@ pub trait Notice: Send {
     fn watch_way(&mut self, folder: &Path) -> Result<(), NoticeError> {
         self.watch(folder, false)
     }
+    /// Tells only when the folder itself gets another name or place, where that can be had without being told, or
+    /// woken for, what happens in it; elsewhere nothing.
+    ///
+    /// # Errors
+    /// [`NoticeError`]
+    fn watch_above(&mut self, _folder: &Path) -> Result<(), NoticeError> {
+        Ok(())
+    }
     /// Tells no more.
     fn unwatch(&mut self, folder: &Path);
     /// Whether a folder is best watched together with all below it, or each folder by itself.

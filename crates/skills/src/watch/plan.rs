@@ -11,10 +11,14 @@ use std::path::{Component, Path, PathBuf};
 
 /// Links that are followed from a root to what it means; Linux itself follows no more.
 const MOST_HOPS: usize = 40;
+/// Folders above one that is watched that are watched for their names.
+const MOST_ABOVE: usize = 40;
 
 /// Of what in a folder to be told. The later ones include the earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
+    /// That it gets another name or place itself: with it goes what is watched somewhere below.
+    Above,
     /// What comes, goes or gets another name: it is on the way to something.
     Way,
     /// Files that are written and what may be read, too.
@@ -138,6 +142,16 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
         plan.interest.instructions.extend(way);
     }
     plan.interest.switches = plan.way_of_file(&places.codex_home.join("config.toml"));
+    let Interest {
+        instructions,
+        switches,
+        ..
+    } = &mut plan.interest;
+    for files in [instructions, switches] {
+        let folders: Vec<PathBuf> = files.iter().flat_map(|file| above(file)).collect();
+        files.extend(folders);
+    }
+    plan.watch_above();
     plan.all_above();
     plan
 }
@@ -197,6 +211,15 @@ impl Plan {
         way
     }
 
+    /// The folders above those that are watched are watched for their names. That in which they lie would tell
+    /// that, too, but wakes for all else that happens in it.
+    fn watch_above(&mut self) {
+        let all: Vec<PathBuf> = self.folders.keys().flat_map(|folder| above(folder)).collect();
+        for folder in all {
+            self.have(folder, Reach::Above);
+        }
+    }
+
     /// A folder that is watched for something else takes the roots below it along when it gets another name: of that
     /// only it is told itself.
     fn all_above(&mut self) {
@@ -226,6 +249,14 @@ impl Plan {
     fn concerns(&mut self, path: PathBuf, number: usize) {
         self.interest.exact.entry(path).or_default().insert(number);
     }
+}
+
+/// The folders above a path but the topmost, which keeps its name.
+fn above(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let folders = path.ancestors().skip(1).take(MOST_ABOVE);
+    folders
+        .filter(|folder| folder.parent().is_some())
+        .map(Path::to_owned)
 }
 
 /// A link that a path leads over.

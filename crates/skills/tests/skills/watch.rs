@@ -232,29 +232,64 @@ fn what_lies_in_a_project_that_is_swapped_for_another_is_looked_at_anew() {
     }
 }
 
-// proves S5.30: what is swapped far above is told by nobody, and is seen with the next look at anything
-#[cfg(unix)]
+// proves S5.30: a folder that gets another name however far above the roots
+#[cfg(target_os = "linux")]
 #[test]
-fn a_folder_that_is_another_than_was_watched_is_looked_at_anew_with_the_next_look() {
+fn a_folder_far_above_that_gets_another_name_takes_its_skills_with_it_at_once() {
+    use std::os::unix::fs::symlink;
     let world = World::new();
     let base = world.base();
-    for (above, text) in [("up", "1"), ("new", "2")] {
-        put(&base.join(above).join("more/project/.codex/skills"), "a", text);
+    let project = base.join("up/more/even/project");
+    for (above, text) in [("up", "1"), ("new", "2"), ("link", "1")] {
+        put(
+            &base.join(above).join("more/even/project/.codex/skills"),
+            "a",
+            text,
+        );
     }
-    let project = base.join("up/more/project");
-    let path = project.join(".codex/skills/a/SKILL.md");
+    // The other project is a link, and so is its file of instructions.
+    symlink(base.join("link/more/even/project"), base.join("linked")).unwrap();
+    let kept = base.join("kept/more/even");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("AGENTS.md"), "kept").unwrap();
+    symlink(kept.join("AGENTS.md"), base.join("project/AGENTS.md")).unwrap();
     let places = Places {
-        folders: vec![project],
+        folders: vec![project.clone(), base.join("linked"), base.join("project")],
         extra: Vec::new(),
         ..world.places.clone()
     };
     let world = World { places, ..world };
+    let path = project.join(".codex/skills/a/SKILL.md");
+    let linked = base.join("linked/.codex/skills/a/SKILL.md");
     let mut eyes = world.watch();
     let first = eyes.skill(&path, |_| true);
-    std::fs::rename(base.join("up"), base.join("old")).unwrap();
-    std::fs::rename(base.join("new"), base.join("up")).unwrap();
-    put(&base.join("codex/skills"), "elsewhere", "");
+    let rename = |from: &str, to: &str| std::fs::rename(base.join(from), base.join(to)).unwrap();
+    // Three levels and two above the project, and back.
+    for (from, to) in [("up", "old"), ("up/more", "up/other")] {
+        rename(from, to);
+        eyes.without(&path);
+        rename(to, from);
+        eyes.skill(&path, |skill| skill.hash == first.hash);
+    }
+    // Another takes its place, and is watched like the first.
+    rename("up", "old");
+    rename("new", "up");
     eyes.skill(&path, |skill| skill.hash != first.hash);
+    std::fs::write(&path, text("edited", "3")).unwrap();
+    eyes.skill(&path, |skill| skill.name == "edited");
+    rename("up", "new");
+    eyes.without(&path);
+    // Where a link leads.
+    eyes.skill(&linked, |_| true);
+    rename("link", "gone");
+    eyes.without(&linked);
+    rename("gone", "link");
+    eyes.skill(&linked, |_| true);
+    let instructions = |found: &Found| found.instructions.len();
+    eyes.until(|found| instructions(found) == 1);
+    rename("kept", "away");
+    eyes.until(|found| instructions(found) == 0);
+    assert_eq!(eyes.last.as_ref().unwrap().watching, Watching::Watched);
 }
 
 // proves S5.35: instructions are watched

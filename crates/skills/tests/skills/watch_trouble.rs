@@ -2,7 +2,7 @@
 
 use crate::world::{SOON, World, put, skills, text};
 use drawbridge_skills::watch::{Event, Notice, NoticeError, Noticer, SystemNotices, Tell, Times};
-use drawbridge_skills::{Because, Found, Watching};
+use drawbridge_skills::{Because, Found, Places, Watching};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -83,6 +83,11 @@ impl Notice for Watches {
             std::fs::write(file, text("late", "")).unwrap();
         }
         self.system.watch(folder, below)
+    }
+    /// As where that cannot be had.
+    fn watch_above(&mut self, _folder: &Path) -> Result<(), NoticeError> {
+        self.hand.placed.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
     fn unwatch(&mut self, folder: &Path) {
         self.hand.placed.fetch_sub(1, Ordering::SeqCst);
@@ -297,4 +302,29 @@ fn a_closed_root_is_noticed_when_it_is_opened() {
     assert_eq!(state(eyes.last.as_ref().unwrap()), Some(RootState::Unreadable));
     allow(0o700);
     eyes.skill(&path, |_| true);
+}
+
+// proves S5.30: where nobody tells of what is swapped far above, it is seen with the next look at anything
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_another_than_was_watched_is_looked_at_anew_with_the_next_look() {
+    let world = World::new();
+    let base = world.base();
+    for (above, text) in [("up", "1"), ("new", "2")] {
+        put(&base.join(above).join("more/project/.codex/skills"), "a", text);
+    }
+    let project = base.join("up/more/project");
+    let path = project.join(".codex/skills/a/SKILL.md");
+    let places = Places {
+        folders: vec![project],
+        extra: Vec::new(),
+        ..world.places.clone()
+    };
+    let world = World { places, ..world };
+    let mut eyes = world.watch_with(times(), Box::new(Troubled(Arc::new(Hand::default()))));
+    let first = eyes.skill(&path, |_| true);
+    std::fs::rename(base.join("up"), base.join("old")).unwrap();
+    std::fs::rename(base.join("new"), base.join("up")).unwrap();
+    put(&base.join("codex/skills"), "elsewhere", "");
+    eyes.skill(&path, |skill| skill.hash != first.hash);
 }
