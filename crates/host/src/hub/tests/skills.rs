@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::SkillsEvent;
+use drawbridge_skills::coalesce::Pace;
 use drawbridge_skills::{Found, Root, RootKind, RootState, ScannedRoot, Skill, Watching};
 use drawbridge_wire::skills::{CodexSkills, SetSkill};
 use tokio::time::Instant;
@@ -171,6 +172,24 @@ async fn of_two_switches_the_later_one_is_shown_whichever_is_answered_first() {
         assert!(house.asked_within(Duration::from_secs(1)).await.is_none());
     }
     assert!(!shown(&house.changes()).contains(&Some(true)));
+}
+
+// proves S5.32: by design, on whatever computer; what the real one needs besides `cargo xtask bench skills` measures
+#[tokio::test(start_paused = true)]
+async fn a_change_is_shown_within_a_second_whatever_codex_does() {
+    // No event waits longer for a look: `no_event_is_lost_or_waits_long` in the crate of skills.
+    let pace = Pace::default();
+    let looked = pace.pauses.into_iter().fold(pace.at_most, Duration::max);
+    // One that answers nothing.
+    let mut house = House::new().await;
+    house.asked("skills/list").await;
+    house.changes();
+    let before = Instant::now();
+    house.play(found());
+    let there = |change: &Change| !shown(std::slice::from_ref(change)).is_empty();
+    house.changes_until(there).await;
+    let whole = looked + before.elapsed();
+    assert!(whole <= Duration::from_secs(1), "{whole:?}");
 }
 
 /// Refuses what is asked now, and answers after how many seconds it is asked again.
