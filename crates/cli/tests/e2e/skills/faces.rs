@@ -134,7 +134,7 @@ async fn who_watches_is_told_each_change_in_a_line() {
     loop {
         let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
         if line.contains("[no_front_matter]") {
-            assert!(line.contains(&format!("{shown}:1: error: ")), "{line}");
+            assert!(line.contains(&format!("{shown}:1:1: error: ")), "{line}");
             break;
         }
         assert!(line.starts_with("modified "), "{line}");
