@@ -6,35 +6,41 @@ use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_control::ControlClient;
 use drawbridge_wire::Decision;
-use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Choice};
+use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Choice, FieldKind};
 use serde_json::{Map, Value};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// The name under which these commands answer.
 const CLIENT: &str = "drawbridge approvals";
 /// Shorter beginnings of a digest say too little.
 const SHORTEST_DIGEST: usize = 8;
+/// Longest answers that are read from stdin, in bytes.
+const LONGEST_REPLIES: u64 = 1024 * 1024;
 
 pub(crate) async fn run(data_dir: &Path, args: ApprovalsArgs) -> Result<Exit, CliError> {
     match args.action {
         ApprovalsAction::List(args) => list(data_dir, args.json).await,
         ApprovalsAction::Show { id, json } => show(data_dir, &id, json).await,
         ApprovalsAction::Accept(args) => {
-            let decision = accepting(&args)?;
-            answer(data_dir, args.answer, decision).await
+            let decision = accepting(&args).await?;
+            answer(data_dir, args.answer, decision, !args.reply.is_empty()).await
         }
-        ApprovalsAction::Decline(args) => answer(data_dir, args, Decision::Decline).await,
-        ApprovalsAction::Cancel(args) => answer(data_dir, args, Decision::Cancel).await,
+        ApprovalsAction::Decline(args) => answer(data_dir, args, Decision::Decline, false).await,
+        ApprovalsAction::Cancel(args) => answer(data_dir, args, Decision::Cancel, false).await,
     }
 }
 
-fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
+async fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
     if args.for_session {
         return Ok(Decision::AcceptForSession);
     }
     if args.with_amendment {
         return Ok(Decision::AcceptWithAmendment);
+    }
+    if args.reply_stdin {
+        return Ok(Decision::Answers(replies_from_stdin().await?));
     }
     if args.reply.is_empty() {
         return Ok(Decision::Accept);
@@ -52,6 +58,34 @@ fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
         }
     }
     Ok(Decision::Answers(answers))
+}
+
+/// What is there may be secret, so no error repeats it.
+async fn replies_from_stdin() -> Result<Map<String, Value>, CliError> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut text = Zeroizing::new(String::new());
+        let most = LONGEST_REPLIES + 1;
+        std::io::stdin().take(most).read_to_string(&mut text)?;
+        Ok::<_, std::io::Error>(text)
+    });
+    let text = read
+        .await
+        .map_err(std::io::Error::other)
+        .and_then(|read| read)
+        .map_err(|source| CliError::File {
+            path: "stdin".into(),
+            source,
+        })?;
+    let wrong = |what: &str| CliError::Usage(format!("--reply-stdin {what}"));
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST_REPLIES {
+        return Err(wrong("takes at most 1 MiB"));
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        wrong(&format!(
+            "reads one JSON object, {{\"QUESTION\": \"TEXT\"}}; line {line}, column {column} is none"
+        ))
+    })
 }
 
 async fn list(data_dir: &Path, json: bool) -> Result<Exit, CliError> {
@@ -106,7 +140,13 @@ fn print_card(view: &ApprovalView) -> Result<(), CliError> {
     }
 }
 
-async fn answer(data_dir: &Path, args: AnswerArgs, mut decision: Decision) -> Result<Exit, CliError> {
+/// `seen`: the answers came on the command line.
+async fn answer(
+    data_dir: &Path,
+    args: AnswerArgs,
+    mut decision: Decision,
+    seen: bool,
+) -> Result<Exit, CliError> {
     let mut client = ControlClient::connect(data_dir, CLIENT, false).await?;
     let view = find(&mut client, &args.id).await?;
     if let Some(digest) = &args.digest {
@@ -131,6 +171,15 @@ async fn answer(data_dir: &Path, args: AnswerArgs, mut decision: Decision) -> Re
     }
     if let Some(missing) = replies_missing(&view, &decision) {
         return Err(CliError::Usage(missing));
+    }
+    let secret = |id: &String| {
+        let mut fields = view.form.iter().flatten();
+        fields.any(|field| field.id == *id && field.kind == FieldKind::Secret)
+    };
+    if seen && matches!(&decision, Decision::Answers(answers) if answers.keys().any(secret)) {
+        screen::note_line(
+            "a secret on a command line can be read by other programs; give it with --reply-stdin next time",
+        );
     }
     let id = view.id;
     let result = client
@@ -168,7 +217,7 @@ fn replies_missing(view: &ApprovalView, decision: &Decision) -> Option<String> {
         format!("the questions are {}", ids.join(", "))
     };
     Some(format!(
-        "approval {} asks for replies: give each as --reply QUESTION=TEXT; {of}",
+        "approval {} asks for replies: give each as --reply QUESTION=TEXT, or all with --reply-stdin; {of}",
         view.id
     ))
 }

@@ -436,6 +436,10 @@ pub struct AcceptArgs {
     /// Answer to a question, by its id; repeat it for more.
     #[arg(long, value_name = "QUESTION=TEXT", group = "how")]
     pub reply: Vec<String>,
+    /// Read the answers from stdin, as one JSON object by the ids of the questions. What must stay secret
+    /// belongs there: other programs can read command lines.
+    #[arg(long, group = "how")]
+    pub reply_stdin: bool,
 }
 
 /// Arguments of `logs`.

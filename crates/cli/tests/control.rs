@@ -19,7 +19,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::path::Path;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
 
 fn start(data_dir: &Path, arguments: &[&str]) -> Child {
@@ -122,6 +122,77 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
             "{}",
             ended.stdout
         );
+    }
+}
+
+/// On the command line it would be for all to read; and whoever puts it there is told.
+#[tokio::test]
+async fn a_secret_answer_comes_from_stdin() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = FakeHost::at(dir.path());
+    let mut state = with_approvals(dir.path(), &["1-0"]);
+    state.approvals[0].form = Some(vec![FormField {
+        id: "pass".to_owned(),
+        label: "Password?".to_owned(),
+        about: None,
+        kind: FieldKind::Secret,
+        options: Vec::new(),
+        other: false,
+        required: true,
+        value: None,
+    }]);
+    for (arguments, typed, warned) in [
+        (&["--reply-stdin"][..], "{\"pass\": \"two\\nlines\"}", false),
+        (&["--reply", "pass=two\nlines"], "", true),
+    ] {
+        let mut command = drawbridge(dir.path());
+        command.args(["approvals", "accept", "1-0"]).args(arguments);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(typed.as_bytes()).await.unwrap();
+        drop(stdin);
+        let mut client = host.ready_client(&state).await;
+        let (id, request) = client.request().await;
+        let Request::Answer(answer) = request else {
+            panic!("{request:?}")
+        };
+        let decision = Decision::Answers(json!({"pass": "two\nlines"}).as_object().unwrap().clone());
+        assert_eq!(answer.decision, decision);
+        let by = AnswerSource::Control {
+            client: "drawbridge approvals".to_owned(),
+        };
+        let decision = Decision::Answers(serde_json::Map::new());
+        let result = AnswerResult {
+            state: ApprovalState::Sent { by, decision },
+            won: true,
+        };
+        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(!ended.stdout.contains("lines"), "{}", ended.stdout);
+        assert_eq!(
+            ended.stderr.contains("can be read by other programs"),
+            warned,
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_from_stdin_that_are_none_are_refused_without_being_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    for typed in ["s3cret", "[\"s3cret\"]", "{\"pass\": s3cret}", ""] {
+        let mut command = drawbridge(dir.path());
+        command.args(["approvals", "accept", "1-0", "--reply-stdin"]);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(typed.as_bytes()).await.unwrap();
+        drop(stdin);
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(2), "{typed}: {}", ended.stderr);
+        assert!(ended.stderr.contains("reads one JSON object"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
 }
 
