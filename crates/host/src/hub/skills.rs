@@ -4,7 +4,7 @@ use super::control::error;
 use super::vault::answer;
 use super::{Hub, now_ms};
 use crate::event::{ControlReply, Event, Reply, SkillsEvent};
-use crate::skills::{self, Ask, CodexError, LiveThread, Outcome};
+use crate::skills::{self, Ask, CodexError, LiveThread, Outcome, Switch};
 use drawbridge_audit::Entry;
 use drawbridge_skills::Watcher;
 use drawbridge_skills::watch::{SystemNotices, Times};
@@ -207,7 +207,8 @@ impl Hub {
     /// Once nothing more is to come that they wait for.
     fn answer_who_waits(&mut self) {
         if !self.skills.asking {
-            for (reply, said) in self.skills_waiting.listed() {
+            let skills = &self.skills;
+            for (reply, said) in self.skills_waiting.listed(|real| skills.uses(real)) {
                 answer(Some(reply), said);
             }
         }
@@ -364,15 +365,20 @@ impl Hub {
                 by: "local".to_owned(),
             });
         }
-        if outcome == Outcome::Done && newest {
+        let counts = outcome == Outcome::Done && newest;
+        if counts {
             let threads = self.live_threads();
             self.skills.switched(real, enabled, &threads);
         }
+        let switch = counts.then(|| Switch {
+            real: real.to_owned(),
+            enabled,
+        });
         let said = match result {
             Ok(()) => ControlReply::Done,
             Err(wrong) => error(wrong.code(), &wrong.to_string()),
         };
-        let waiting = self.skills_waiting.for_list(said, reply);
+        let waiting = self.skills_waiting.for_list(said, switch, reply);
         self.answer_in_time(waiting, LISTED_WITHIN);
         // Whatever it said: what it does now shows in its list, which it changed without a word.
         self.list_again();

@@ -9,7 +9,7 @@ mod view;
 mod waiting;
 
 pub(crate) use codex::{Ask, CodexError, Listed, Outcome, ask, write};
-pub(crate) use waiting::Waiting;
+pub(crate) use waiting::{Switch, Waiting};
 
 use drawbridge_skills::places::MOST_FOLDERS;
 use drawbridge_skills::{Change as SkillChange, Found, Places, RootKind, ScannedRoot, Watcher};
@@ -521,6 +521,11 @@ impl Skills {
                 .collect(),
             ..empty
         }
+    }
+
+    /// Whether Codex uses the skill of this real path, as far as it said.
+    pub(crate) fn uses(&self, real: &Path) -> Option<bool> {
+        self.listed.enabled(real)
     }
 
     /// The real path of a skill that is shown under this one.

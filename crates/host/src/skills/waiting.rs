@@ -1,6 +1,8 @@
 //! Who waits for skills to be looked at or listed.
 
+use super::CodexError;
 use crate::event::{ControlReply, Reply};
+use std::path::{Path, PathBuf};
 
 fn failed(code: &str, message: &str) -> ControlReply {
     ControlReply::Error {
@@ -30,8 +32,16 @@ enum Until {
     Looked(u64),
     /// Codex has listed what was looked at.
     ListedLook,
-    /// Codex has listed again; then it is told this.
-    Listed(ControlReply),
+    /// Codex has listed again; then it is told this, unless the list says otherwise of what it switched.
+    Listed(ControlReply, Option<Switch>),
+}
+
+/// A switch that Codex said it made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Switch {
+    /// Of the skill, without links.
+    pub real: PathBuf,
+    pub enabled: bool,
 }
 
 impl<R> Default for Waiting<R> {
@@ -49,7 +59,7 @@ impl<R> Waiting<R> {
         let looks = self
             .all
             .iter()
-            .filter(|one| !matches!(one.until, Until::Listed(_)));
+            .filter(|one| !matches!(one.until, Until::Listed(..)));
         looks.count() >= MOST_LOOKS
     }
 
@@ -58,9 +68,18 @@ impl<R> Waiting<R> {
         self.add(who, Until::Looked(number))
     }
 
-    /// Waits until Codex has listed again, then is told this.
-    pub(crate) fn for_list(&mut self, said: ControlReply, who: R) -> u64 {
-        self.add(who, Until::Listed(said))
+    /// Waits until Codex has listed again, then is told this, unless its list says otherwise: it may say that it
+    /// uses a skill, and another of its settings counts (observed, 0.169.0: where one stands twice).
+    pub(crate) fn for_list(&mut self, said: ControlReply, switch: Option<Switch>, who: R) -> u64 {
+        for one in &mut self.all {
+            if let Until::Listed(_, before) = &mut one.until
+                && before.as_ref().map(|before| &before.real) == switch.as_ref().map(|switch| &switch.real)
+            {
+                // What the list says of it is the later one's.
+                *before = None;
+            }
+        }
+        self.add(who, Until::Listed(said, switch))
     }
 
     fn add(&mut self, who: R, until: Until) -> u64 {
@@ -79,12 +98,17 @@ impl<R> Waiting<R> {
         }
     }
 
-    /// Codex has nothing more to say: who waited for that, and what each is told.
-    pub(crate) fn listed(&mut self) -> Vec<(R, ControlReply)> {
+    /// Codex has nothing more to say: who waited for that, and what each is told. `uses` is what its list says.
+    pub(crate) fn listed(&mut self, uses: impl Fn(&Path) -> Option<bool>) -> Vec<(R, ControlReply)> {
+        let overruled = |switch: &Switch| uses(&switch.real) == Some(!switch.enabled);
         let still = |one: &mut One<R>| !matches!(one.until, Until::Looked(_));
         let done = self.all.extract_if(.., still);
         done.map(|one| match one.until {
-            Until::Listed(said) => (one.who, said),
+            Until::Listed(_, Some(switch)) if overruled(&switch) => {
+                let wrong = CodexError::Overruled;
+                (one.who, failed(wrong.code(), &wrong.to_string()))
+            }
+            Until::Listed(said, _) => (one.who, said),
             Until::Looked(_) | Until::ListedLook => (one.who, ControlReply::Done),
         })
         .collect()
@@ -103,7 +127,7 @@ impl<R> Waiting<R> {
                 "slow",
                 "skills were looked at, and Codex has not listed its own yet; the list says when it has",
             ),
-            Until::Listed(said) => said,
+            Until::Listed(said, _) => said,
         };
         Some((one.who, said))
     }
@@ -131,13 +155,17 @@ mod tests {
         waiting.for_look(1, 'a');
         // Asked for while the first look is under way.
         waiting.for_look(2, 'b');
-        assert_eq!(codes(waiting.listed()), [], "no look is in");
+        assert_eq!(codes(waiting.listed(|_| None)), [], "no look is in");
         waiting.looked(1);
-        assert_eq!(codes(waiting.listed()), [('a', "done".to_owned())]);
+        assert_eq!(codes(waiting.listed(|_| None)), [('a', "done".to_owned())]);
         waiting.looked(1);
-        assert_eq!(codes(waiting.listed()), []);
+        assert_eq!(codes(waiting.listed(|_| None)), []);
         waiting.looked(3);
-        assert_eq!(codes(waiting.listed()), [('b', "done".to_owned())], "a later one");
+        assert_eq!(
+            codes(waiting.listed(|_| None)),
+            [('b', "done".to_owned())],
+            "a later one"
+        );
     }
 
     #[test]
@@ -145,7 +173,7 @@ mod tests {
         let mut waiting = Waiting::default();
         let look = waiting.for_look(1, 'l');
         let list = waiting.for_look(2, 'c');
-        let set = waiting.for_list(failed("overruled", "no"), 's');
+        let set = waiting.for_list(failed("overruled", "no"), None, 's');
         assert_eq!(
             waiting.late(look).map(|(who, said)| (who, code(&said))),
             Some(('l', "slow".to_owned()))
@@ -162,8 +190,43 @@ mod tests {
             "that is known without the list"
         );
         assert!(
-            waiting.late(set).is_none() && waiting.listed().is_empty(),
+            waiting.late(set).is_none() && waiting.listed(|_| None).is_empty(),
             "answered once"
+        );
+    }
+
+    // proves S5.32
+    #[test]
+    fn a_switch_that_the_list_knows_nothing_of_is_not_called_done() {
+        let mut waiting = Waiting::default();
+        let switch = |real: &str, enabled| {
+            Some(Switch {
+                real: real.into(),
+                enabled,
+            })
+        };
+        waiting.for_list(ControlReply::Done, switch("/on", true), 'a');
+        waiting.for_list(ControlReply::Done, switch("/off", true), 'b');
+        waiting.for_list(ControlReply::Done, switch("/unknown", true), 'c');
+        // Of two for the same skill the later one counts.
+        waiting.for_list(ControlReply::Done, switch("/later", true), 'd');
+        waiting.for_list(ControlReply::Done, switch("/later", false), 'e');
+        let uses = |real: &Path| match real.to_str() {
+            Some("/on") => Some(true),
+            Some("/off" | "/later") => Some(false),
+            _ => None,
+        };
+        let told = codes(waiting.listed(uses));
+        let told: Vec<_> = told.iter().map(|(who, code)| (*who, &**code)).collect();
+        assert_eq!(
+            told,
+            [
+                ('a', "done"),
+                ('b', "overruled"),
+                ('c', "done"),
+                ('d', "done"),
+                ('e', "done")
+            ]
         );
     }
 

@@ -69,6 +69,16 @@ async fn a_skill_is_switched_off_and_on_through_codex_and_counts_from_the_next_t
     let resumed = client.call("thread/resume", resume).await.unwrap();
     assert_eq!(resumed["approvalPolicy"], "on-request", "{resumed}");
 
+    // Codex takes one of two such lines out and says that it uses the skill; its list knows better.
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    config += &format!("\n[[skills.config]]\npath = {path:?}\nenabled = false\n");
+    std::fs::write(&file, config).unwrap();
+    let (code, out, error) = said(&world, &["skills", "enable", path.to_str().unwrap()]).await;
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
+    assert!(error.contains("[overruled]"), "{error}");
+    let (code, out, error) = said(&world, &["skills", "enable", path.to_str().unwrap()]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "on\n"), "{error}");
+
     let (code, _, error) = said(&world, &["skills", "disable", "nobody"]).await;
     assert_eq!(code, Some(1));
     assert!(error.contains("[no_skill]"), "{error}");
