@@ -31,7 +31,7 @@ test.each(["as it came", "without the blank at its end"])("a long message that i
   await pass(30);
   await tick();
   const text = Array.from({ length: 20_000 }, (_, n) => `tok${n} `).join("");
-  let seq = 100;
+  let seq = 0;
   for (let n = 0; n < text.length; n += 2000) {
     await side.emit("thread", { id: "t1", seq: (seq += 1), changes: [{ delta: { itemId: "m", text: text.slice(n, n + 2000) } }] });
     await pass(40);

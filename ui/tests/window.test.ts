@@ -227,6 +227,23 @@ describe("a thread", () => {
     expect(document.querySelector(".said")?.textContent?.trim()).toBe("one two three");
   });
 
+  test("asks for everything again when something that was told did not come", async () => {
+    const answers = [feed([{ id: "m", type: "agentMessage", text: "" }]), { ...feed([{ id: "m", type: "agentMessage", text: "one two " }]), seq: 2 }];
+    let asked = 0;
+    const side = await show("threads/t1", view(), { thread_open: () => answers[asked++] ?? answers[1] });
+    const tell = (seq: number, text: string) => side.emit("thread", { id: "t1", seq, changes: [{ delta: { itemId: "m", text } }] });
+    await tell(1, "one ");
+    await tell(3, "three ");
+    await tell(4, "four");
+    await pass(60);
+    expect(asked).toBe(2);
+    expect(document.querySelector(".said")?.textContent?.trim()).toBe("one two three four");
+    await tell(5, " five");
+    await pass(60);
+    expect(asked).toBe(2);
+    expect(document.querySelector(".said")?.textContent?.trim()).toBe("one two three four five");
+  });
+
   test("says that nothing new comes, and shows the thread anew when it is back", async () => {
     const side = await show("threads/t1", view(), { thread_open: feed([{ id: "m", type: "agentMessage", text: "broken o" }], { id: "x", status: "inProgress" }) });
     await side.emit("thread", { id: "t1", seq: 1, changes: [{ away: { code: "agent_restarted", message: "the agent was restarted" } }] });

@@ -35,6 +35,8 @@ export class Feed {
   #frame = 0;
   #unlisten: (() => void) | null = null;
   #closed = false;
+  /** Whether everything is asked for although it is shown. */
+  #asking = false;
 
   constructor(id: string) {
     this.id = id;
@@ -42,6 +44,7 @@ export class Feed {
 
   async open(): Promise<void> {
     this.state = "loading";
+    this.#early = [];
     try {
       if (this.#unlisten === null) {
         const unlisten = await onThread((event) => this.#heard(event));
@@ -51,17 +54,36 @@ export class Feed {
         }
         this.#unlisten = unlisten;
       }
-      const all = await main.threadOpen(this.id);
-      if (this.#closed) return;
-      this.#all(all);
-      this.state = "ready";
-      const early = this.#early;
-      this.#early = [];
-      for (const event of early) this.#heard(event);
-      this.painted += 1;
+      await this.#whole();
     } catch (reason) {
       this.problem = messageOf(reason);
       this.state = "failed";
+    }
+  }
+
+  /** Asks for everything. What is told meanwhile is put behind it. */
+  async #whole(): Promise<void> {
+    const all = await main.threadOpen(this.id);
+    if (this.#closed) return;
+    this.#all(all);
+    this.state = "ready";
+    const early = this.#early;
+    this.#early = [];
+    this.#asking = false;
+    for (const event of early) this.#heard(event, true);
+    this.painted += 1;
+  }
+
+  /** Something was told that did not come here: what is shown would have a hole. */
+  async #again(): Promise<void> {
+    this.#asking = true;
+    try {
+      await this.#whole();
+    } catch (reason) {
+      this.problem = messageOf(reason);
+      this.state = "failed";
+    } finally {
+      this.#asking = false;
     }
   }
 
@@ -89,14 +111,20 @@ export class Feed {
     this.away = "";
   }
 
-  #heard(event: ThreadEvent): void {
+  /** `told`: everything was told just before, so a hole would not be filled by asking again. */
+  #heard(event: ThreadEvent, told = false): void {
     if (event.id !== this.id) return;
-    if (this.state === "loading") {
+    if (this.state === "loading" || this.#asking) {
       // The answer says which of these it contains.
       this.#early.push(event);
       return;
     }
     if (event.seq <= this.#seq) return;
+    if (event.seq > this.#seq + 1 && !told && !event.changes.some((change) => "reset" in change)) {
+      this.#early.push(event);
+      void this.#again();
+      return;
+    }
     for (const change of event.changes) this.#take(change);
     this.#seq = event.seq;
     this.#soon();
