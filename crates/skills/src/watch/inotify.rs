@@ -115,6 +115,10 @@ impl Notice for System {
         self.watches.remove(folder);
     }
 
+    fn holds(&self, folder: &Path) -> bool {
+        self.watches.placed().by_path.contains_key(folder)
+    }
+
     fn reaches_below(&self) -> bool {
         false
     }
@@ -144,7 +148,13 @@ impl Watches {
         // It may be watched for less than before.
         if before.is_some() {
             let wanted = placed.wanted(number) | folders();
-            self.inotify.add_watch(folder, wanted).map_err(failed)?;
+            let again = self.inotify.add_watch(folder, wanted).map_err(failed)?;
+            if again != number {
+                // It was replaced meanwhile.
+                let _ = self.inotify.rm_watch(again);
+                self.forget(&mut placed, folder);
+                return Err(NoticeError::Gone);
+            }
         }
         Ok(())
     }

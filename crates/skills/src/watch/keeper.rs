@@ -252,7 +252,7 @@ impl Keeper {
         };
         let mut replaced = Vec::new();
         self.watched.retain(|folder, (reach, was)| {
-            let other = *was != identity(folder);
+            let other = *was != identity(folder) || !notice.holds(folder);
             let wanted = folders.get(folder);
             let stays = !other && wanted.is_some_and(|wanted| wanted.below() == reach.below());
             if !stays {

@@ -51,6 +51,11 @@ pub trait Notice: Send {
     }
     /// Tells no more.
     fn unwatch(&mut self, folder: &Path);
+    /// Whether a folder that was watched still is: the system lets go of one that is deleted, and one that is made in
+    /// its place may be the same by all that can be seen of it, its number included.
+    fn holds(&self, _folder: &Path) -> bool {
+        true
+    }
     /// Whether a folder is best watched together with all below it, or each folder by itself.
     fn reaches_below(&self) -> bool;
 }

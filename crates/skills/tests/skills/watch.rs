@@ -232,6 +232,26 @@ fn what_lies_in_a_project_that_is_swapped_for_another_is_looked_at_anew() {
     }
 }
 
+// proves S5.30: what is put in the place of what was deleted, as `git checkout` and installers do
+#[test]
+fn a_folder_that_is_deleted_and_made_anew_is_watched_like_the_first() {
+    let world = World::new();
+    // Nearest to the file last: some file systems give the number of what was deleted to what is made next.
+    for deleted in ["codex/skills", "codex/skills/a"] {
+        let path = put(&world.base().join("codex/skills"), "a", "0");
+        let mut eyes = world.watch();
+        eyes.skill(&path, |_| true);
+        for n in 1..4 {
+            std::fs::remove_dir_all(world.base().join(deleted)).unwrap();
+            put(&world.base().join("codex/skills"), "a", "1");
+            std::fs::write(&path, text(&format!("new-{n}"), "1")).unwrap();
+            eyes.skill(&path, |skill| skill.name == format!("new-{n}"));
+            std::fs::write(&path, text(&format!("edited-{n}"), "1")).unwrap();
+            eyes.skill(&path, |skill| skill.name == format!("edited-{n}"));
+        }
+    }
+}
+
 // proves S5.30: a folder that gets another name however far above the roots
 #[cfg(target_os = "linux")]
 #[test]

@@ -93,6 +93,9 @@ impl Notice for Watches {
         self.hand.placed.fetch_sub(1, Ordering::SeqCst);
         self.system.unwatch(folder);
     }
+    fn holds(&self, folder: &Path) -> bool {
+        self.system.holds(folder)
+    }
     fn reaches_below(&self) -> bool {
         self.system.reaches_below()
     }
