@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub const MOST_FOLDERS: usize = 64;
 /// Folders from that of a thread up to the top of its project.
 const MOST_ABOVE: usize = 16;
+/// What the topmost folder of a project has.
+pub(crate) const TOP: &str = ".git";
 /// Files of instructions, the first of which Codex prefers.
 const INSTRUCTIONS: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
 
@@ -88,7 +90,7 @@ fn up_to_top(folder: &Path) -> Vec<PathBuf> {
     let mut above: Vec<PathBuf> = folder.ancestors().take(MOST_ABOVE).map(Path::to_owned).collect();
     let top = above
         .iter()
-        .position(|folder| folder.join(".git").symlink_metadata().is_ok());
+        .position(|folder| folder.join(TOP).symlink_metadata().is_ok());
     above.truncate(top.unwrap_or(0) + 1);
     above
 }

@@ -3,7 +3,7 @@
 use super::inbox::Told;
 use super::notice::Event;
 use crate::model::{Root, RootKind, RootState, ScannedRoot};
-use crate::places::Places;
+use crate::places::{Places, TOP};
 use crate::scan::SKILL_FILE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -134,6 +134,8 @@ pub(super) fn plan(places: &Places, scanned: &[ScannedRoot], below: bool) -> Pla
     for folder in places.instruction_folders() {
         if let Ok(real) = folder.canonicalize() {
             plan.interest.instructions.insert(real.clone());
+            // It says how far up a project goes, and so which roots there are.
+            plan.interest.instructions.insert(real.join(TOP));
             plan.have(real, Reach::Files);
         }
     }

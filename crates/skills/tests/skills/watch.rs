@@ -232,6 +232,37 @@ fn what_lies_in_a_project_that_is_swapped_for_another_is_looked_at_anew() {
     }
 }
 
+// proves S5.30: a project that becomes smaller or larger
+#[test]
+fn a_project_that_gets_another_top_has_the_roots_up_to_there() {
+    let world = World::new();
+    let (top, below) = (
+        world.base().join("project"),
+        world.base().join("project/sub/below"),
+    );
+    std::fs::create_dir_all(&below).unwrap();
+    std::fs::create_dir(top.join(".git")).unwrap();
+    let of_top = put(&top.join(".agents/skills"), "a", "");
+    let own = put(&below.join(".agents/skills"), "b", "");
+    let places = Places {
+        folders: vec![below.clone()],
+        extra: Vec::new(),
+        ..world.places.clone()
+    };
+    let world = World { places, ..world };
+    let mut eyes = world.watch();
+    eyes.skill(&of_top, |_| true);
+    // A repository within, and it is none any more.
+    std::fs::create_dir(below.join(".git")).unwrap();
+    eyes.without(&of_top);
+    std::fs::remove_dir(below.join(".git")).unwrap();
+    eyes.skill(&of_top, |_| true);
+    // The outer one is none any more.
+    std::fs::rename(top.join(".git"), top.join("git")).unwrap();
+    eyes.without(&of_top);
+    eyes.skill(&own, |_| true);
+}
+
 // proves S5.30: what is put in the place of what was deleted, as `git checkout` and installers do
 #[test]
 fn a_folder_that_is_deleted_and_made_anew_is_watched_like_the_first() {
