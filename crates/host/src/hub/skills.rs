@@ -382,6 +382,7 @@ impl Hub {
         self.answer_in_time(waiting, LISTED_WITHIN);
         // Whatever it said: what it does now shows in its list, which it changed without a word.
         self.list_again();
+        self.tell_in_time();
         self.answer_who_waits();
     }
 }

@@ -95,6 +95,8 @@ async fn switched_while_it_is_listed() -> (House, Asked, oneshot::Receiver<Contr
     house.answer(&again, used).await;
     house.changes_until(is_fresh).await;
     assert_eq!(house.view().await.skills.skills[0].enabled, Some(true));
+    // Whatever waited for a moment is over.
+    assert!(house.asked_within(LATE).await.is_none());
     // Another client did something: it is asked once more, and in between it is switched.
     house.play(skills_changed());
     let listing = house.asked("skills/list").await;
@@ -116,7 +118,12 @@ async fn switched_while_it_is_listed() -> (House, Asked, oneshot::Receiver<Contr
 async fn a_list_that_was_asked_for_before_a_switch_does_not_take_it_back() {
     let (mut house, listing, done) = switched_while_it_is_listed().await;
     let off = |change: &Change| shown(std::slice::from_ref(change)) == [Some(false)];
+    let before = Instant::now();
     house.changes_until(off).await;
+    assert!(
+        before.elapsed() < Duration::from_secs(1),
+        "however long the list takes"
+    );
     // Of a moment in which it was used.
     let before = list(&listing, true);
     house.answer(&listing, before).await;
