@@ -315,6 +315,75 @@ describe("a question", () => {
   });
 });
 
+describe("what is typed", () => {
+  test("stays, and so does the focus, when only how many wait or until when changes", async () => {
+    const question = CARDS["question"] as ApprovalCard;
+    const side = await show(question);
+    await pass(600);
+    const secret = screen.getByLabelText(/What is the password/) as HTMLInputElement;
+    await fireEvent.click(screen.getByRole("radio", { name: /PostgreSQL/ }));
+    secret.focus();
+    await fireEvent.input(secret, { target: { value: "s3cret" } });
+    const later = { ...question.view, deadline_ms: question.view.deadline_ms + 60_000 };
+    await side.emit("approval", { ...question, view: later, form: structuredClone(question.form), count: question.count + 1 });
+    await pass(50);
+    expect(secret.value).toBe("s3cret");
+    expect(document.activeElement).toBe(secret);
+    await fireEvent.click(decision("answers"));
+    expect(answers(side)[0]?.args["replies"]).toMatchObject({ db: "PostgreSQL", password: "s3cret" });
+  });
+});
+
+describe("a card that is told while another is asked for", () => {
+  /** An answer of the Rust side that comes when it is told to. */
+  function held<T>(): { promise: Promise<T>; come: (value: T) => void } {
+    let come: (value: T) => void = () => undefined;
+    return { promise: new Promise<T>((done) => (come = done)), come: (value) => come(value) };
+  }
+  const next = card({ nonce: "n-9" }, { id: "1-1", headline: "Change 1 file: a" });
+  const heading = () => screen.getByRole("heading", { level: 1 }).textContent;
+
+  test("is shown, when the window is only just there", async () => {
+    const first = held<ApprovalCard>();
+    let asked = 0;
+    const side = await show(null, { approval_current: () => (asked++ === 0 ? first.promise : next) });
+    await side.emit("approval", next);
+    first.come(card());
+    await pass(50);
+    expect(heading()).toBe("Change 1 file");
+  });
+
+  test("is shown, when the one before it was told to be over", async () => {
+    const over = card({}, { state: { state: "applied", by: { by: "deadline" }, decision: "decline" } });
+    const side = await show(card());
+    await pass(600);
+    await side.emit("approval", over);
+    const late = held<ApprovalCard>();
+    let asked = 0;
+    side.answers["approval_current"] = () => (asked++ === 0 ? late.promise : next);
+    await pass(3100);
+    await side.emit("approval", next);
+    late.come(over);
+    await pass(50);
+    expect(heading()).toBe("Change 1 file");
+  });
+
+  test("is shown, when the person turned to another", async () => {
+    const side = await show(card({ count: 2 }));
+    await pass(600);
+    const turned = held<ApprovalCard>();
+    side.answers["approval_step"] = () => turned.promise;
+    await fireEvent.click(screen.getByRole("button", { name: "Next approval" }));
+    await pass(20);
+    const changed = card({ nonce: "n-3" }, { id: "1-1", headline: "Change 1 file: a", digest: "e".repeat(64) });
+    side.answers["approval_current"] = changed;
+    await side.emit("approval", changed);
+    turned.come(card({ nonce: "n-2" }, { id: "1-1", headline: "Change a file: not known which" }));
+    await pass(50);
+    expect(heading()).toBe("Change 1 file");
+  });
+});
+
 describe("a form of a server", () => {
   const choices: Choice[] = [{ decision: { answers: {} }, label: "Answer" }, ...CHOICES.elicitation.slice(1)];
   const field: FormField = { id: "n", label: "How many?", about: null, kind: "integer", options: [], other: false, required: true, value: null };

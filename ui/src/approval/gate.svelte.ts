@@ -12,6 +12,8 @@ export const QUIET_MS = 500;
 export const TOLD_MS = 3000;
 /** The same for one's own answer. */
 const OWN_MS = 900;
+/** How often a card is asked for again at most because another was told meanwhile. */
+const MOST_ASKED = 5;
 
 export type Ended = { id: string; own: string | null };
 
@@ -44,6 +46,8 @@ export class Gate {
   /** What came while something else had to stay on display. */
   #next: { card: ApprovalCard | null } | null = null;
   #stepping = false;
+  /** Counts the cards that were told. */
+  #heard = 0;
 
   readonly choices = $derived(this.card === null ? [] : this.card.view.choices.filter((one) => shows(this.card as ApprovalCard) || !grants(one.decision)));
   readonly late = $derived(this.card !== null && desk.now >= this.card.view.deadline_ms);
@@ -80,7 +84,7 @@ export class Gate {
   async load(): Promise<void> {
     this.state = this.card === null ? "loading" : this.state;
     try {
-      this.#put(await approval.current());
+      this.#put(await this.#newest(approval.current()));
       this.state = "ready";
     } catch (reason) {
       this.problem = { message: messageOf(reason), code: codeOf(reason) };
@@ -89,6 +93,7 @@ export class Gate {
   }
 
   heard(card: ApprovalCard | null): void {
+    this.#heard += 1;
     this.state = "ready";
     if (this.sending !== null || this.over !== null) {
       // The answer of the command, or what is being told, comes first.
@@ -123,10 +128,10 @@ export class Gate {
   }
 
   async step(by: 1 | -1): Promise<void> {
-    if (this.sending !== null || this.over !== null) return;
+    if (this.sending !== null || this.over !== null || this.#stepping) return;
     this.#stepping = true;
     try {
-      this.#put(await approval.step(by));
+      this.#put(await this.#newest(approval.step(by)));
       this.problem = null;
     } catch (reason) {
       this.problem = { message: messageOf(reason), code: codeOf(reason) };
@@ -170,6 +175,19 @@ export class Gate {
     }
   }
 
+  /**
+   * What was answered, or what is on display now: answers and what is told come by two ways, so of a card
+   * that was told while an answer was awaited nobody knows which of the two is newer.
+   */
+  async #newest(answer: Promise<ApprovalCard | null>): Promise<ApprovalCard | null> {
+    for (let asked = 1; ; asked += 1) {
+      const before = this.#heard;
+      const card = await answer;
+      if (before === this.#heard || asked >= MOST_ASKED) return card;
+      answer = approval.current();
+    }
+  }
+
   #tell(id: string, own: string | null, ms: number): void {
     this.over = { id, own };
     this.armed = false;
@@ -186,7 +204,8 @@ export class Gate {
       return;
     }
     try {
-      const card = await approval.current();
+      const card = await this.#newest(approval.current());
+      this.#next = null;
       this.over = null;
       this.#put(card !== null && card.view.id === id && card.view.state.state !== "open" ? null : card);
     } catch (reason) {
