@@ -404,7 +404,7 @@ impl<D: Desktop> Controller<D> {
         let paused = self
             .pause
             .as_ref()
-            .filter(|_| self.host.is_some())
+            .filter(|_| self.buses_are_known())
             .map(|pause| at(pause.until_ms));
         [
             self.tell_at,
@@ -440,7 +440,7 @@ impl<D: Desktop> Controller<D> {
             self.retry_at = None;
             self.bring_up();
         }
-        if self.host.is_some()
+        if self.buses_are_known()
             && self
                 .pause
                 .as_ref()

@@ -14,7 +14,7 @@ use common::{App, Did, TRAY_PATIENCE, action, approval, client, headline, lease,
 use drawbridge_core::tray::{Action, Icon};
 use drawbridge_desk::{Ask, Page, Window};
 use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
-use drawbridge_wire::buses::WhichBus;
+use drawbridge_wire::buses::{VaultCondition, WhichBus};
 use drawbridge_wire::control::{Answer, ApprovalState, Change, HostView, Request};
 use drawbridge_wire::{AnswerSource, Decision};
 use serde_json::{Value, json};
@@ -289,6 +289,38 @@ async fn a_pause_that_is_over_by_the_time_of_a_start_ends_then() {
     end.answer(Request::Connect(bus("studio")), json!({})).await;
     app.until_tray(|tray| headline(tray) == "Disconnected").await;
     assert!(!dir.path().join("desktop/pause.json").exists());
+}
+
+/// A keyring may wait for a person, and until then nobody knows of the enrolled buses.
+#[tokio::test]
+async fn a_pause_that_is_over_ends_only_when_the_buses_are_known() {
+    for shut in [
+        VaultCondition::Opening,
+        VaultCondition::Failed {
+            code: "keyring_locked".into(),
+            message: "unlock it".into(),
+        },
+    ] {
+        let dir = place();
+        std::fs::create_dir_all(dir.path().join("desktop")).unwrap();
+        let kept = dir.path().join("desktop/pause.json");
+        std::fs::write(&kept, r#"{"until_ms":1,"buses":["studio"]}"#).unwrap();
+        let mut state = view(dir.path());
+        state.vault.state = shut;
+        let host = FakeHost::at(dir.path());
+        let mut app = App::start(dir.path());
+        let mut end = client(&host, &state).await;
+        app.until_tray(|tray| headline(tray) != "Starting").await;
+        // Whoever ends it by hand loses nothing either.
+        app.ask("main", Ask::Pause { minutes: 0 }).await.unwrap();
+        assert!(kept.exists());
+        end.change(Change::Link(Box::new(link("studio", false)))).await;
+        state.vault.state = VaultCondition::Open;
+        end.change(Change::Vault(state.vault)).await;
+        end.answer(Request::Connect(bus("studio")), json!({})).await;
+        app.until_tray(|tray| headline(tray) == "Disconnected").await;
+        assert!(!kept.exists());
+    }
 }
 
 #[tokio::test]

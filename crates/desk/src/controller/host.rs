@@ -7,7 +7,7 @@ use crate::supervisor::{Attached, bring_up};
 use crate::{Problem, Window};
 use drawbridge_control::Happening;
 use drawbridge_core::tray::Supervisor;
-use drawbridge_wire::buses::WhichBus;
+use drawbridge_wire::buses::{VaultCondition, WhichBus};
 use drawbridge_wire::control::{AppServerState, Change, Request};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -186,8 +186,26 @@ impl<D: Desktop> Controller<D> {
         Ok(())
     }
 
+    /// Whether the host knows of every bus: not as long as the vault is shut that names the enrolled ones.
+    pub(super) fn buses_are_known(&self) -> bool {
+        self.view().is_some_and(|host| {
+            !matches!(
+                host.vault.state,
+                VaultCondition::Opening | VaultCondition::Failed { .. }
+            )
+        })
+    }
+
+    /// Connects again what was connected before. What is not known yet is connected once it is.
     pub(super) fn end_pause(&mut self) {
-        let Some(pause) = self.pause.take() else { return };
+        let Some(mut pause) = self.pause.take() else {
+            return;
+        };
+        if !self.buses_are_known() {
+            pause.until_ms = pause.until_ms.min(now_ms());
+            self.keep_pause(Some(pause));
+            return;
+        }
         let there: Vec<String> = self
             .view()
             .into_iter()
