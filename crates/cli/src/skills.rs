@@ -320,6 +320,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mistake_quotes_is_made_visible_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap().join("skills");
+        for name in ["a", "x\u{202e}y"] {
+            std::fs::create_dir_all(root.join(name)).unwrap();
+            std::fs::write(
+                root.join(name).join("SKILL.md"),
+                "---\nname: n\ndescription: d\n---\n",
+            )
+            .unwrap();
+        }
+        let places = Places {
+            codex_home: folder.path().canonicalize().unwrap(),
+            ..Places::default()
+        };
+        let view = drawbridge_host::look_at_skills(&places);
+        let lines: Vec<String> = text::problems(&view).into_iter().map(text::problem).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in lines {
+            assert_eq!(
+                line.matches("x‹U+202E RIGHT-TO-LEFT OVERRIDE›y/").count(),
+                1,
+                "{line}"
+            );
+            assert!(!line.contains("U+2039"), "{line}");
+        }
+    }
+
+    #[test]
     fn that_codex_did_not_list_its_own_is_told_once_and_that_it_has() {
         let failed = CodexSkills::Failed {
             message: "too \u{1b}late".to_owned(),

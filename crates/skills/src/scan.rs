@@ -273,22 +273,29 @@ impl Scan {
         match read_file(&skill.real) {
             // Gone since its folder was read.
             Err(why) if why.kind() == ErrorKind::NotFound => return,
-            Err(why) => skill.problems.push(Problem {
-                severity: Severity::Error,
-                code: "unreadable",
-                path: skill.path.clone(),
-                line: None,
-                column: None,
-                message: format!("it cannot be read ({}); look at its permissions", why.kind()),
-            }),
+            Err(why) => {
+                let (code, message) = if why.kind() == ErrorKind::InvalidInput {
+                    let message = "this is a pipe or a device; put a file here";
+                    ("no_file", message.to_owned())
+                } else {
+                    ("unreadable", cannot_be_read(&why))
+                };
+                skill.problems.push(Problem {
+                    severity: Severity::Error,
+                    code,
+                    path: skill.path.clone(),
+                    line: None,
+                    column: None,
+                    message,
+                });
+            }
             Ok(read) => fill(&mut skill, &read),
         }
         self.out.skills.push(skill);
     }
 
     fn unreadable(&mut self, path: &Path, why: &std::io::Error) {
-        let message = format!("it cannot be read ({}); look at its permissions", why.kind());
-        self.tell(Severity::Error, "unreadable", path, &message);
+        self.tell(Severity::Error, "unreadable", path, &cannot_be_read(why));
     }
 
     fn tell(&mut self, severity: Severity, code: &'static str, path: &Path, message: &str) {
@@ -303,6 +310,10 @@ impl Scan {
             });
         }
     }
+}
+
+fn cannot_be_read(why: &std::io::Error) -> String {
+    format!("it cannot be read ({}); look at its permissions", why.kind())
 }
 
 fn fill(skill: &mut Skill, read: &FileRead) {

@@ -143,7 +143,7 @@ pub struct SkillProblemView {
     pub line: Option<u32>,
     /// Which column of that line, from 1, in characters.
     pub column: Option<u32>,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do, hidden characters visible.
     pub message: String,
 }
 

@@ -657,7 +657,7 @@ export type SkillProblemView = {
   column: number | null;
   /** Which line of it, from 1. */
   line: number | null;
-  /** What is wrong and what to do. */
+  /** What is wrong and what to do, hidden characters visible. */
   message: string;
   /** Which file or folder. */
   path: string;

@@ -302,7 +302,8 @@ pub(super) fn problem(problem: &SkillProblemView) -> String {
         "{}{place}: {}: {} [{}]",
         path(&problem.path),
         problem.severity,
-        visible_line(&problem.message),
+        // Its hidden characters are visible already, and their marks would be taken for such.
+        problem.message,
         problem.code
     )
 }

@@ -89,7 +89,7 @@ fn what_is_no_file_is_not_waited_for() {
     let mode = nix::sys::stat::Mode::S_IRWXU;
     nix::unistd::mkfifo(&root.join("pipe/SKILL.md"), mode).unwrap();
     let (roots, _) = look_once(&world.places);
-    assert_eq!(codes(&roots, "pipe"), BTreeSet::from(["unreadable"]));
+    assert_eq!(codes(&roots, "pipe"), BTreeSet::from(["no_file"]));
 }
 
 #[cfg(unix)]
