@@ -3,12 +3,14 @@
 
 mod codex;
 mod names;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod view;
 mod waiting;
 
 pub(crate) use codex::{Ask, CodexError, Listed, Outcome, ask, write};
+use switches::Switches;
 pub(crate) use waiting::{Switch, Waiting};
 
 use drawbridge_skills::places::MOST_FOLDERS;
@@ -90,37 +92,6 @@ pub(crate) struct Skills {
     pub(crate) look: u64,
     /// Words of Codex that skills changed which are about what it was told from here.
     pub(crate) echoes: u32,
-}
-
-/// Switches that Codex has not answered all of: of two for the same skill the one that was asked for later counts,
-/// whichever is answered first.
-#[derive(Debug, Default)]
-struct Switches {
-    /// Number of the last one.
-    last: u64,
-    under_way: usize,
-    /// By path the newest that was answered.
-    answered: BTreeMap<PathBuf, u64>,
-}
-
-impl Switches {
-    fn begin(&mut self) -> u64 {
-        self.last += 1;
-        self.under_way += 1;
-        self.last
-    }
-
-    /// Whether none that was asked for later was answered before.
-    fn end(&mut self, real: &Path, number: u64) -> bool {
-        let newest = self.answered.entry(real.to_owned()).or_default();
-        let counts = *newest < number;
-        *newest = number.max(*newest);
-        self.under_way = self.under_way.saturating_sub(1);
-        if self.under_way == 0 {
-            self.answered.clear();
-        }
-        counts
-    }
 }
 
 impl Skills {
