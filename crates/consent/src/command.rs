@@ -71,23 +71,39 @@ fn render_network(page: &mut Page<'_>, network: &Value) {
     }
 }
 
-/// Lasting rules that the app-server proposes. They bind only with an answer that says so.
+/// Lasting rules that the app-server proposes, and those that its offers carry: these are what an answer that
+/// says so binds to.
 fn render_rules(page: &mut Page<'_>) {
-    if let Some(rule) = page.value("proposedExecpolicyAmendment") {
-        let words: Option<Vec<String>> = rule
-            .as_array()
-            .and_then(|words| words.iter().map(|word| word.as_str().map(quoted)).collect());
-        match words {
-            Some(words) => {
-                page.ready(
-                    "Proposed lasting rule (only if you choose it): every command that begins with these words",
-                    &words.join(" "),
-                );
-            }
-            None => page.json("Proposed lasting rule (only if you choose it)", rule),
+    let proposed = page.value("proposedExecpolicyAmendment");
+    if let Some(rule) = proposed {
+        render_rule(page, "Proposed lasting rule (only if you choose it)", rule);
+    }
+    let offers = page.params().get("availableDecisions").and_then(Value::as_array);
+    for offer in offers.into_iter().flatten() {
+        let Some(offered) = offer.get("acceptWithExecpolicyAmendment") else {
+            continue;
+        };
+        let members = offered.as_object().map_or(0, serde_json::Map::len);
+        match offered.get("execpolicy_amendment").filter(|_| members == 1) {
+            Some(rule) if Some(rule) == proposed => {}
+            Some(rule) => render_rule(page, "Offered lasting rule (only if you choose it)", rule),
+            None => page.json("Offered lasting rule (only if you choose it)", offered),
         }
     }
     if let Some(rules) = page.value("proposedNetworkPolicyAmendments") {
         page.json("Proposed lasting network rules (only if you choose them)", rules);
+    }
+}
+
+fn render_rule(page: &mut Page<'_>, label: &str, rule: &Value) {
+    let words: Option<Vec<String>> = rule
+        .as_array()
+        .and_then(|words| words.iter().map(|word| word.as_str().map(quoted)).collect());
+    match words {
+        Some(words) => page.ready(
+            &format!("{label}: every command that begins with these words"),
+            &words.join(" "),
+        ),
+        None => page.json(label, rule),
     }
 }

@@ -97,6 +97,12 @@ impl Diff {
                 text: visible_code(line),
             });
         }
+        if form != Form::Unified && !text.ends_with('\n') {
+            diff.lines.push(DiffLine {
+                kind: LineKind::About,
+                text: "No line break at the end".to_owned(),
+            });
+        }
         diff
     }
 }

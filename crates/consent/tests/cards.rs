@@ -24,7 +24,7 @@ fn a_command_is_shown_with_everything_that_decides_about_it() {
         "environmentId": "local", "reason": "May I touch it?", "command": "/bin/bash -lc 'touch t2'", "cwd": "/w",
         "commandActions": [{"type": "unknown", "command": "touch t2"}],
         "proposedExecpolicyAmendment": ["touch", "t2 x"],
-        "availableDecisions": ["accept", {"acceptWithExecpolicyAmendment": {"execpolicy_amendment": ["touch"]}}, "cancel"]
+        "availableDecisions": ["accept", {"acceptWithExecpolicyAmendment": {"execpolicy_amendment": ["touch", "t2 x"]}}, "cancel"]
     }));
     assert_eq!(
         card,
@@ -256,6 +256,54 @@ fn file_changes_are_shown_whole_with_kinds_and_moves() {
         .join("\n")
     );
     assert!(shows_changes(&params, Some(&item)));
+}
+
+/// A window shows the parts and not the body.
+#[test]
+fn the_parts_say_whether_a_file_ends_with_a_line_break() {
+    let parts = |kind: &str, content: &str| {
+        let item = json!({"id": "i", "changes": [{"path": "x", "kind": {"type": kind}, "diff": content}]});
+        patch(&json!({"itemId": "i"}), Some(&item)).parts
+    };
+    for kind in ["add", "delete"] {
+        assert_ne!(parts(kind, "a\n"), parts(kind, "a"));
+        assert_ne!(parts(kind, "a\n"), parts(kind, "a\n\n"));
+        let open = parts(kind, "a");
+        let Some(Part::Diff { diff, .. }) = open.last() else {
+            panic!("{open:?}")
+        };
+        let last = diff.lines.last().unwrap();
+        assert_eq!(
+            (last.kind, &*last.text),
+            (LineKind::About, "No line break at the end")
+        );
+        assert_eq!(diff.added + diff.removed, 1, "that is no line");
+    }
+}
+
+/// What binds is what the answer carries, whatever is proposed beside it.
+#[test]
+fn a_lasting_rule_that_is_offered_is_shown() {
+    let offered = |rule: Value| json!(["accept", {"acceptWithExecpolicyAmendment": rule}, "cancel"]);
+    let whole = |params: Value| {
+        let card = command(&params);
+        format!("{}\n{:?}", card.body, card.parts)
+    };
+    let rule = json!({"execpolicy_amendment": ["git", "push"]});
+    let proposed = json!(["git", "pull"]);
+    let other = whole(
+        json!({"command": "git pull", "proposedExecpolicyAmendment": proposed, "availableDecisions": offered(rule.clone())}),
+    );
+    assert!(other.contains("\"push\""), "{other}");
+    let alone = whole(json!({"command": "git pull", "availableDecisions": offered(rule)}));
+    assert!(alone.contains("\"push\""), "{alone}");
+    // As the app-server does it, it is said once.
+    let rule = json!({"execpolicy_amendment": ["git", "pull"]});
+    let usual = command(
+        &json!({"command": "git pull", "proposedExecpolicyAmendment": proposed, "availableDecisions": offered(rule)}),
+    );
+    assert_eq!(usual.body.matches("lasting rule").count(), 1);
+    assert!(!usual.body.contains("execpolicy"), "{}", usual.body);
 }
 
 #[test]
