@@ -399,6 +399,13 @@ describe("a form of a server", () => {
     expect(answers(side)[0]?.args["replies"]).toEqual({ n: 5 });
   });
 
+  test("can be declined although two of its fields have one name", async () => {
+    const side = await show(card({ form: [field, { ...field, label: "And how many more?" }] }, { kind: "elicitation", headline: "An MCP server asks: How many?", choices }));
+    await pass(600);
+    await fireEvent.click(decision("decline"));
+    expect(answers(side)).toHaveLength(1);
+  });
+
   test("that cannot be drawn is not answered here", async () => {
     await show(card({ form: null }, { kind: "elicitation", headline: "An MCP server asks: How many?", choices }));
     await pass(600);

@@ -4,13 +4,17 @@
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{ApprovalKind, FieldKind, FormField, FormOption};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The fields, when this is a question that has some.
 pub(super) fn of(kind: ApprovalKind, params: &Value) -> Option<Vec<FormField>> {
     let fields: Vec<FormField> = match kind {
         ApprovalKind::UserInput => {
             let questions = params.get("questions")?.as_array()?;
-            questions.iter().map(question).collect::<Option<_>>()?
+            let fields: Vec<FormField> = questions.iter().map(question).collect::<Option<_>>()?;
+            // Answers go by these names, and the agent chose them.
+            let names: BTreeSet<&str> = fields.iter().map(|field| &*field.id).collect();
+            (names.len() == fields.len()).then_some(fields)?
         }
         ApprovalKind::Elicitation => {
             let schema = params.get("requestedSchema")?;
@@ -207,6 +211,12 @@ mod tests {
         assert_eq!(
             of(ApprovalKind::UserInput, &json!({"questions": [{"id": "a"}]})),
             None
+        );
+        let one = json!({"id": "a", "header": "H", "question": "Which?", "options": null});
+        assert_eq!(
+            of(ApprovalKind::UserInput, &json!({"questions": [one, one]})),
+            None,
+            "an answer could not say which of the two it is for"
         );
         assert_eq!(of(ApprovalKind::Command, &json!({"questions": []})), None);
     }
