@@ -1,6 +1,10 @@
 //! The host's state as a client keeps it: a snapshot and the changes since.
 
-use drawbridge_wire::control::{Change, HostView};
+use drawbridge_wire::control::{ApprovalState, ApprovalView, Change, HostView, ItemOutcome};
+
+/// Most approvals that are kept after nothing of them can change any more. The host forgets them, too, and
+/// tells nobody.
+const MOST_OVER: usize = 128;
 
 /// Applies a change to the view.
 pub fn apply(view: &mut HostView, seq: u64, change: &Change) {
@@ -16,7 +20,10 @@ pub fn apply(view: &mut HostView, seq: u64, change: &Change) {
         Change::Policy(new) => view.policy = new.clone(),
         Change::Thread(new) => put(&mut view.threads, new.clone(), |thread| &thread.id),
         Change::ThreadClosed { id } => view.threads.retain(|thread| thread.id != *id),
-        Change::Approval(new) => put(&mut view.approvals, (**new).clone(), |approval| &approval.id),
+        Change::Approval(new) => {
+            put(&mut view.approvals, (**new).clone(), |approval| &approval.id);
+            forget_old(&mut view.approvals);
+        }
         Change::Leases(new) => view.leases.clone_from(new),
         Change::Connections(new) => view.connections.clone_from(new),
         Change::Stopping { .. } => {}
@@ -28,6 +35,23 @@ fn put<T, K: PartialEq + ?Sized>(list: &mut Vec<T>, new: T, key: impl Fn(&T) -> 
         Some(place) => list[place] = new,
         None => list.push(new),
     }
+}
+
+fn forget_old(approvals: &mut Vec<ApprovalView>) {
+    let over = |one: &ApprovalView| {
+        !matches!(one.state, ApprovalState::Open | ApprovalState::Sent { .. })
+            && one.outcome != Some(ItemOutcome::Running)
+    };
+    let mut too_many = approvals
+        .iter()
+        .filter(|one| over(one))
+        .count()
+        .saturating_sub(MOST_OVER);
+    approvals.retain(|one| {
+        let goes = too_many > 0 && over(one);
+        too_many -= usize::from(goes);
+        !goes
+    });
 }
 
 #[cfg(test)]

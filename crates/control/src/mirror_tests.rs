@@ -143,3 +143,21 @@ fn every_change_takes_the_place_of_its_part_and_of_nothing_else() {
     wanted.connections = vec![connection];
     assert_eq!(seen, wanted);
 }
+
+/// An app runs for weeks, and a card can hold a diff of thousands of lines.
+#[test]
+fn approvals_that_are_over_are_forgotten_and_those_that_wait_are_not() {
+    let mut seen = view();
+    apply(&mut seen, 2, &approval("waits", "open"));
+    for n in 0..10 * MOST_OVER {
+        apply(&mut seen, 3, &approval(&n.to_string(), "open"));
+        apply(&mut seen, 4, &approval(&n.to_string(), "lost"));
+    }
+    let ids: Vec<&str> = seen.approvals.iter().map(|one| &*one.id).collect();
+    assert_eq!(ids.len(), 1 + MOST_OVER);
+    assert_eq!(
+        (ids[0], ids[1]),
+        ("waits", &*(9 * MOST_OVER).to_string()),
+        "the oldest go"
+    );
+}
