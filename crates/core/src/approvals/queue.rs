@@ -199,6 +199,12 @@ impl Queue {
         }
     }
 
+    /// Cards whose answer is on its way.
+    pub fn sent(&self) -> impl Iterator<Item = ApprovalId> {
+        let sent = |card: &&Approval| matches!(card.state, ApprovalState::Sent { .. });
+        self.cards.values().filter(sent).map(|card| card.id.clone())
+    }
+
     /// `serverRequest/resolved` arrived. Returns whether the card changed.
     pub fn resolved(&mut self, id: &ApprovalId, now_ms: u64) -> bool {
         let Some(card) = self.cards.get_mut(id) else {

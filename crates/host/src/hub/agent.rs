@@ -40,6 +40,7 @@ impl Hub {
             AgentEvent::Redialled { generation, observer } => {
                 if generation == self.app_server.generation {
                     self.observer = Some((generation, observer));
+                    self.unsure = self.approvals.sent().collect();
                     for thread in self.threads.iter_mut() {
                         thread.observed = false;
                     }

@@ -94,7 +94,13 @@ impl Hub {
                 }
                 self.approval_changed(id);
             }
-            Raised::Known => {}
+            // Asked again on a connection that is newer than the answer: that did not arrive.
+            Raised::Known => {
+                if source == Source::Observer && self.unsure.remove(id) && self.reopen(id) {
+                    tracing::warn!(approval = %id, "an answer was lost with its connection; the question is open again");
+                    self.approval_changed(id);
+                }
+            }
             Raised::Invalidated => {
                 tracing::error!(approval = %id, "another request came under an identity in use; refused");
                 self.respond(id, None, None);
@@ -306,6 +312,7 @@ impl Hub {
             result,
             interrupt,
         } = self.approvals.answer(id, seen, decision, by)?;
+        self.unsure.remove(&id);
         self.record(&entry);
         let interrupt = interrupt.and_then(|(thread, turn)| {
             let turn = turn.or_else(|| self.threads.get(&thread)?.turn.clone())?;
@@ -392,6 +399,7 @@ impl Hub {
     }
 
     fn approval_ended(&mut self, id: &ApprovalId) {
+        self.unsure.remove(id);
         self.holders.remove(id);
         self.raw.remove(id);
         if let Some(card) = self.approvals.get(id) {

@@ -162,6 +162,8 @@ pub(crate) struct Hub {
     /// Connections that received a pending request and may be shown it.
     holders: HashMap<drawbridge_core::approvals::ApprovalId, HashSet<ConnectionId>>,
     raw: HashMap<drawbridge_core::approvals::ApprovalId, String>,
+    /// Answers that were sent on a connection of the observer that is gone: whether they arrived is not known.
+    unsure: HashSet<drawbridge_core::approvals::ApprovalId>,
     /// Whether an enrollment is under way. One at a time: each looks for what is enrolled already.
     enrolling: bool,
     skills: crate::skills::Skills,
@@ -225,6 +227,7 @@ impl Hub {
             moves: parts.moves,
             holders: HashMap::new(),
             raw: HashMap::new(),
+            unsure: HashSet::new(),
             enrolling: false,
             skills: crate::skills::Skills::new(parts.places),
             skills_waiting: crate::skills::Waiting::default(),

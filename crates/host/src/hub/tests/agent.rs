@@ -1,6 +1,9 @@
 //! What the app-server says.
 
 use super::*;
+use drawbridge_codex_wire::RequestId;
+use drawbridge_wire::Decision;
+use drawbridge_wire::control::{Answer, ApprovalState};
 
 #[tokio::test(start_paused = true)]
 async fn an_older_answer_takes_no_state_back_for_a_moment() {
@@ -39,4 +42,69 @@ async fn an_older_answer_takes_no_state_back_for_a_moment() {
         (Some("title"), Some("on-request")),
         "the rest of it counts"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_lost_with_its_connection_is_waited_for_again() {
+    let mut house = House::new().await;
+    let asks = || {
+        Event::Agent(AgentEvent::Request {
+            generation: 1,
+            id: RequestId::Number(0),
+            method: "item/commandExecution/requestApproval".to_owned(),
+            params: json!({ "threadId": "T", "turnId": "U", "itemId": "I", "command": "touch t2", "cwd": "/w" }),
+        })
+    };
+    house.play(asks());
+    house.say_yes().await;
+    // The same question on the connection the answer went out on is older than the answer.
+    house.play(asks());
+    assert!(matches!(house.state().await, ApprovalState::Sent { .. }));
+    let (ours, theirs) = tokio::io::duplex(1024 * 1024);
+    let client = WebSocketStream::from_raw_socket(ours, protocol::Role::Client, None);
+    let (observer, _incoming) = Peer::start(client.await);
+    house.codex = WebSocketStream::from_raw_socket(theirs, protocol::Role::Server, None).await;
+    house.play(Event::Agent(AgentEvent::Redialled {
+        generation: 1,
+        observer,
+    }));
+    assert!(
+        matches!(house.state().await, ApprovalState::Sent { .. }),
+        "it may have arrived"
+    );
+    house.play(asks());
+    assert_eq!(house.state().await, ApprovalState::Open);
+    house.say_yes().await;
+    house.play(asks());
+    assert!(
+        matches!(house.state().await, ApprovalState::Sent { .. }),
+        "that answer went out on this connection"
+    );
+    let Some(Ok(Message::Text(frame))) = house.codex.next().await else {
+        panic!("it gets the answer")
+    };
+    let frame: Value = serde_json::from_str(&frame).unwrap();
+    assert_eq!(frame, json!({ "id": 0, "result": { "decision": "accept" } }));
+}
+
+impl House {
+    /// Accepts the only approval as it is.
+    async fn say_yes(&mut self) {
+        let card = self.view().await.approvals.remove(0);
+        let answer = Answer {
+            id: card.id,
+            digest: card.digest,
+            decision: Decision::Accept,
+        };
+        let said = self.request(Request::Answer(answer)).await;
+        assert!(
+            matches!(said, ControlReply::Answered(ref result) if result.won),
+            "{said:?}"
+        );
+    }
+
+    /// Where the only approval stands.
+    async fn state(&mut self) -> ApprovalState {
+        self.view().await.approvals.remove(0).state
+    }
 }
