@@ -57,7 +57,7 @@ describe("the keyboard alone", () => {
 
   test("opens the file of an error and its folder", async () => {
     const page = await opened();
-    await tabTo(page, `Open ${BAD}:2`);
+    await tabTo(page, `Open ${BAD}:2:1`);
     await page.keyboard.press("Enter");
     await tabTo(page, GIT);
     await page.keyboard.press("Enter");
@@ -77,7 +77,7 @@ test("a switch that is refused and a file that is not opened say why, without a 
     expect([await one.getAttribute("aria-checked"), await one.getAttribute("aria-busy")]).toEqual(["true", "false"]);
     expect(await page.getByRole("alert").textContent()).toContain("Change it there.");
     expect((await axe(page)).join("\n")).toBe("");
-    await page.getByRole("button", { name: `Open ${BAD}:2` }).click();
+    await page.getByRole("button", { name: `Open ${BAD}:2:1` }).click();
     await page.getByRole("alert").getByText("chmod a-x").waitFor();
     expect(await page.getByRole("alert").count()).toBe(1);
     await page.context().close();
