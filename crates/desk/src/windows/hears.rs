@@ -2,16 +2,21 @@
 
 use super::message::{OnScreen, ToWindows};
 use futures_util::SinkExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::Instant;
 use tokio_util::codec::{FramedWrite, LinesCodec};
 
 /// Lines that wait to be taken by the windows, some seconds' worth. Who takes none for so long stands still.
 const LINES: usize = 256;
 /// The same in bytes. One line more is always taken: a single view may be larger than this.
 const BYTES: usize = 16 * 1024 * 1024;
+/// How long they may take for one line when so many bytes wait: a long thread is one.
+const STILL: Duration = Duration::from_secs(5);
+/// Bytes that never wait, however soon they came.
+const MOST_BYTES: usize = 4 * BYTES;
 
 /// Why a message is not on its way.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,24 +31,59 @@ pub(super) enum NotSent {
 #[derive(Debug, Clone)]
 pub(super) struct Hears {
     lines: mpsc::Sender<ToWindows>,
-    /// Bytes that were not taken yet.
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// What was not taken yet.
+#[derive(Debug)]
+struct Waiting {
+    bytes: usize,
+    /// Since when nothing of it was.
+    since: Instant,
+}
+
+impl Waiting {
+    fn comes(&mut self, bytes: usize) {
+        if self.bytes == 0 {
+            self.since = Instant::now();
+        }
+        self.bytes += bytes;
+    }
+
+    fn is_taken(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.since = Instant::now();
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.bytes > MOST_BYTES || (self.bytes > BYTES && self.since.elapsed() >= STILL)
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hears {
     /// Writes to the process until one of the two is gone.
     pub(super) fn to(pipe: impl AsyncWrite + Unpin + Send + 'static) -> Self {
         let (send, lines) = mpsc::channel(LINES);
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::new(Mutex::new(Waiting {
+            bytes: 0,
+            since: Instant::now(),
+        }));
         tokio::spawn(write(pipe, lines, Arc::clone(&waiting)));
         Self { lines: send, waiting }
     }
 
     /// Never waits.
     pub(super) fn say(&self, message: ToWindows) -> Result<(), NotSent> {
-        let bytes = size(&message);
-        if self.waiting.fetch_add(bytes, Ordering::Relaxed) > BYTES {
-            return Err(NotSent::Full);
+        {
+            let mut waiting = lock(&self.waiting);
+            if waiting.is_too_much() {
+                return Err(NotSent::Full);
+            }
+            waiting.comes(size(&message));
         }
         self.lines.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) => NotSent::Full,
@@ -53,7 +93,7 @@ impl Hears {
 
     /// Waits for room. The windows may be gone.
     pub(super) async fn answer(&self, message: ToWindows) {
-        self.waiting.fetch_add(size(&message), Ordering::Relaxed);
+        lock(&self.waiting).comes(size(&message));
         let _ = self.lines.send(message).await;
     }
 }
@@ -72,7 +112,7 @@ fn size(message: &ToWindows) -> usize {
 async fn write(
     pipe: impl AsyncWrite + Unpin,
     mut messages: mpsc::Receiver<ToWindows>,
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Mutex<Waiting>>,
 ) {
     let mut lines = FramedWrite::new(pipe, LinesCodec::new());
     while let Some(message) = messages.recv().await {
@@ -85,15 +125,16 @@ async fn write(
             }
             Err(error) => tracing::error!(%error, "a window cannot be told"),
         }
-        waiting.fetch_sub(size(&message), Ordering::Relaxed);
+        lock(&waiting).is_taken(size(&message));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BYTES, Hears, NotSent};
+    use super::{BYTES, Hears, MOST_BYTES, NotSent, STILL};
     use crate::windows::message::{OnScreen, ToWindows};
     use serde_json::value::to_raw_value;
+    use std::time::Duration;
     use tokio::io::{AsyncBufReadExt, BufReader, duplex};
 
     fn event(bytes: usize) -> ToWindows {
@@ -104,18 +145,31 @@ mod tests {
         })
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_nobody_takes_is_bounded_in_bytes_and_counts_no_more_once_it_is_taken() {
         let (ours, theirs) = duplex(1024);
         let hears = Hears::to(ours);
-        // One that is larger than all that may wait is taken.
+        // One that is larger than all that may wait is taken, and for a moment also what comes after it.
         hears.say(event(BYTES + 1)).unwrap();
+        tokio::time::advance(STILL - Duration::from_millis(1)).await;
+        hears.say(event(1)).unwrap();
+        tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(hears.say(event(1)), Err(NotSent::Full));
         let mut lines = BufReader::new(theirs).lines();
         assert!(lines.next_line().await.unwrap().unwrap().len() > BYTES);
+        lines.next_line().await.unwrap().unwrap();
         // The next one that is read has been waited for after the first was let go of.
         hears.answer(event(1)).await;
         lines.next_line().await.unwrap().unwrap();
+        tokio::time::advance(STILL).await;
         hears.say(event(1)).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_at_once_is_bounded_in_bytes_as_well() {
+        let (ours, _theirs) = duplex(1024);
+        let hears = Hears::to(ours);
+        let taken = (0..16).take_while(|_| hears.say(event(BYTES)).is_ok()).count();
+        assert_eq!(taken, MOST_BYTES / BYTES);
     }
 }

@@ -195,6 +195,19 @@ async fn a_process_is_started_for_a_window_and_ends_when_none_is_left() {
     let _two = app.shows(Window::Main).await;
 }
 
+/// A long thread that is told whole, and what happens in it at once after that.
+#[tokio::test(start_paused = true)]
+async fn windows_that_take_a_long_line_do_not_stand_still() {
+    let mut app = app(nothing);
+    let mut process = app.shows(Window::Main).await;
+    let thread = "x".repeat(20 * 1024 * 1024);
+    app.windows.tell(Some(Window::Main), "thread", &thread);
+    app.windows.tell(Some(Window::Main), "thread", &"and on");
+    assert_eq!(process.hears().await["event"]["payload"], *thread);
+    assert_eq!(process.hears().await["event"]["payload"], "and on");
+    assert_eq!(app.failed(), Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_process_without_a_window_is_kept_for_a_moment() {
     let mut app = app(nothing);
