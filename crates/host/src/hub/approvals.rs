@@ -3,6 +3,7 @@
 use super::{Hub, now_ms};
 use crate::event::{AgentEvent, Caller, ConnectionId, Event, ToConnection};
 use drawbridge_audit::Entry;
+use drawbridge_codex::Peer;
 use drawbridge_codex_wire::{ErrorObject, RequestId};
 use drawbridge_core::approvals::{
     AnswerError, ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
@@ -314,9 +315,9 @@ impl Hub {
         } = self.approvals.answer(id, seen, decision, by)?;
         self.unsure.remove(&id);
         self.record(&entry);
-        let interrupt = interrupt.and_then(|(thread, turn)| {
-            let turn = turn.or_else(|| self.threads.get(&thread)?.turn.clone())?;
-            Some((thread, turn))
+        let interrupt = interrupt.map(|(thread, turn)| {
+            let turn = turn.or_else(|| self.threads.get(&thread)?.turn.clone());
+            (thread, turn)
         });
         self.respond(&id, result, interrupt);
         self.approval_changed(&id);
@@ -332,7 +333,12 @@ impl Hub {
 
     /// Sends an answer over the observer's connection; any connection may answer any request
     /// (observed, 0.169.0), and one connection keeps answers and interrupts in order.
-    fn respond(&mut self, id: &ApprovalId, result: Option<Value>, interrupt: Option<(String, String)>) {
+    fn respond(
+        &mut self,
+        id: &ApprovalId,
+        result: Option<Value>,
+        interrupt: Option<(String, Option<String>)>,
+    ) {
         let Some((generation, peer)) = self.observer.clone().filter(|(g, _)| *g == id.generation) else {
             return;
         };
@@ -343,10 +349,7 @@ impl Hub {
                 None => peer.respond_error(&request, &refused_by_us()).await,
             };
             if let Some((thread, turn)) = interrupt {
-                let params = json!({ "threadId": thread, "turnId": turn });
-                if let Err(error) = peer.request("turn/interrupt", params, SEND_DEADLINE).await {
-                    tracing::info!(%error, "the turn was over before it could be interrupted");
-                }
+                interrupt_turn(&peer, thread, turn).await;
             }
             sent.is_err().then_some(Event::Agent(AgentEvent::AnswerFailed {
                 generation,
@@ -447,6 +450,22 @@ fn recorded(by: &AnswerSource) -> String {
         AnswerSource::Deadline => "deadline".to_owned(),
         AnswerSource::Policy => "policy".to_owned(),
         AnswerSource::Shutdown => "shutdown".to_owned(),
+    }
+}
+
+/// Ends the turn that runs in a thread. Not every question names it, and it may have begun unseen.
+async fn interrupt_turn(peer: &Peer, thread: String, turn: Option<String>) {
+    let turn = match turn {
+        Some(turn) => Some(turn),
+        None => super::stop::running_turn(peer, &thread).await,
+    };
+    let Some(turn) = turn else {
+        tracing::info!(thread, "no turn runs that could be interrupted");
+        return;
+    };
+    let params = json!({ "threadId": thread, "turnId": turn });
+    if let Err(error) = peer.request("turn/interrupt", params, SEND_DEADLINE).await {
+        tracing::info!(%error, "the turn was over before it could be interrupted");
     }
 }
 

@@ -191,7 +191,7 @@ async fn quieten(peer: Peer, thread: String, running: Running) {
 }
 
 /// The turn that runs in a thread, as the app-server says.
-async fn running_turn(peer: &Peer, thread: &str) -> Option<String> {
+pub(super) async fn running_turn(peer: &Peer, thread: &str) -> Option<String> {
     let newest = json!({
         "threadId": thread, "limit": 1, "sortDirection": "desc", "itemsView": "notLoaded",
     });

@@ -3,7 +3,7 @@
 use super::*;
 use drawbridge_codex_wire::RequestId;
 use drawbridge_wire::Decision;
-use drawbridge_wire::control::{Answer, ApprovalState};
+use drawbridge_wire::control::{Answer, AnswerResult, ApprovalState};
 
 #[tokio::test(start_paused = true)]
 async fn an_older_answer_takes_no_state_back_for_a_moment() {
@@ -80,27 +80,60 @@ async fn an_answer_that_was_lost_with_its_connection_is_waited_for_again() {
         matches!(house.state().await, ApprovalState::Sent { .. }),
         "that answer went out on this connection"
     );
-    let Some(Ok(Message::Text(frame))) = house.codex.next().await else {
-        panic!("it gets the answer")
-    };
-    let frame: Value = serde_json::from_str(&frame).unwrap();
+    let frame = house.heard(None).await;
     assert_eq!(frame, json!({ "id": 0, "result": { "decision": "accept" } }));
 }
 
+/// A question of an MCP server need not name its turn, and one that began unseen has no name here.
+#[tokio::test(start_paused = true)]
+async fn declining_and_stopping_stops_a_turn_that_nobody_named() {
+    let mut house = House::new().await;
+    house.play(Event::Agent(AgentEvent::Request {
+        generation: 1,
+        id: RequestId::Number(0),
+        method: "mcpServer/elicitation/request".to_owned(),
+        params: json!({ "threadId": "T", "turnId": null, "serverName": "s", "message": "m", "mode": "form" }),
+    }));
+    let said = house.give(Decision::Cancel).await;
+    assert!(said.won);
+    assert_eq!(house.heard(None).await["result"]["action"], "cancel");
+    let asked = house.heard(Some("thread/turns/list")).await;
+    let turns = json!({ "data": [{ "id": "U", "status": "inProgress" }] });
+    house.say(json!({ "id": asked["id"], "result": turns })).await;
+    let stopped = house.heard(Some("turn/interrupt")).await;
+    assert_eq!(stopped["params"], json!({ "threadId": "T", "turnId": "U" }));
+}
+
 impl House {
-    /// Accepts the only approval as it is.
-    async fn say_yes(&mut self) {
+    /// Answers the only approval as it is.
+    async fn give(&mut self, decision: Decision) -> AnswerResult {
         let card = self.view().await.approvals.remove(0);
         let answer = Answer {
             id: card.id,
             digest: card.digest,
-            decision: Decision::Accept,
+            decision,
         };
-        let said = self.request(Request::Answer(answer)).await;
-        assert!(
-            matches!(said, ControlReply::Answered(ref result) if result.won),
-            "{said:?}"
-        );
+        match self.request(Request::Answer(answer)).await {
+            ControlReply::Answered(said) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn say_yes(&mut self) {
+        assert!(self.give(Decision::Accept).await.won);
+    }
+
+    /// The next question of this method that Codex gets, or the next answer.
+    async fn heard(&mut self, method: Option<&str>) -> Value {
+        loop {
+            let frame = match tokio::time::timeout(LATE, self.codex.next()).await {
+                Ok(Some(Ok(Message::Text(frame)))) => serde_json::from_str::<Value>(&frame).unwrap(),
+                other => panic!("{method:?}: {other:?}"),
+            };
+            if frame.get("method").and_then(Value::as_str) == method {
+                return frame;
+            }
+        }
     }
 
     /// Where the only approval stands.
