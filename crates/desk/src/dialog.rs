@@ -95,6 +95,7 @@ impl Dialog {
         let waiting = waiting(host);
         let mut changed = false;
         if let Some(shown) = &mut self.shown {
+            shown.not_after(now_ms);
             let now = host.and_then(|host| host.approvals.iter().find(|view| view.id == shown.view.id));
             changed = shown.become_(now, now_ms, &mut nonce);
             let leaves = match shown.ended {
@@ -195,9 +196,10 @@ impl Dialog {
         if shown.view.state != ApprovalState::Open {
             return Err(Refused::Over);
         }
-        if shown.spent || shown.nonce != nonce {
+        if shown.spent || shown.nonce.is_empty() || shown.nonce != nonce {
             return Err(Refused::WrongNonce);
         }
+        shown.not_after(now_ms);
         if now_ms < shown.since_ms.saturating_add(LOOK_FIRST) {
             return Err(Refused::TooSoon);
         }
@@ -241,6 +243,14 @@ impl Shown {
         self.nonce = nonce;
         self.since_ms = now_ms;
         self.spent = false;
+    }
+
+    /// Where the clock was set back, what is timed begins anew: nobody waits until it is as late again.
+    fn not_after(&mut self, now_ms: u64) {
+        self.since_ms = self.since_ms.min(now_ms);
+        if let Some((at, _)) = &mut self.ended {
+            *at = (*at).min(now_ms);
+        }
     }
 
     /// Takes over what the host says now. Returns whether anything is different.

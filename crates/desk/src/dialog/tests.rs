@@ -301,3 +301,46 @@ fn where_only_remotes_answer_nothing_is_asked_here() {
     assert!(!world.follow());
     assert_eq!(world.dialog.card(Some(&world.host)), None);
 }
+
+/// The clock of a computer may be set, also far back, while a card stands.
+#[test]
+fn a_clock_that_is_set_back_keeps_nobody_from_answering() {
+    let mut world = World::new(&["1-0"]);
+    world.now = 1_000;
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Decline),
+        Err(Refused::TooSoon)
+    );
+    world.now += LOOK_FIRST;
+    assert_eq!(
+        world.answer("1-0", "n1", Decision::Decline),
+        Ok(Decision::Decline)
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_no_card_that_is_over() {
+    let mut world = World::new(&["1-0", "1-1"]);
+    world.host.approvals[0].state = ApprovalState::Superseded;
+    world.follow();
+    world.now = 1_000;
+    world.follow();
+    assert!(
+        world
+            .dialog
+            .leaves_at()
+            .is_some_and(|at| at <= world.now + SAYS_ENDED)
+    );
+    world.now += SAYS_ENDED;
+    world.follow();
+    assert_eq!(world.shown().0, "1-1");
+}
+
+#[test]
+fn without_randomness_no_answer_counts() {
+    let mut dialog = Dialog::default();
+    dialog.opened();
+    dialog.follow(Some(&host(vec![approval("1-0")])), 10_000, String::new);
+    let answer = dialog.answer("1-0", "digest of 1-0", "", Decision::Accept, None, 20_000);
+    assert_eq!(answer, Err(Refused::WrongNonce));
+}
