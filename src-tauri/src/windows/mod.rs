@@ -71,7 +71,9 @@ mod tests {
     #[test]
     fn a_window_has_the_colour_of_its_page_before_there_is_one() {
         let styles = include_str!("../../../ui/src/styles/app.css");
-        let mut grounds = styles.lines().filter_map(|line| line.trim().strip_prefix("--ground: "));
+        let mut grounds = styles
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("--ground: "));
         for theme in [Theme::Light, Theme::Dark] {
             let tauri::window::Color(red, green, blue, _) = ground(theme);
             let wanted = format!("#{red:02x}{green:02x}{blue:02x};");
