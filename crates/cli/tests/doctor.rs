@@ -479,6 +479,24 @@ fn a_codex_that_cannot_sandbox_or_answer_is_told_with_its_own_words() {
     );
 }
 
+/// Two that begin at one moment take something from each other, and the second runs nothing in its sandbox.
+#[test]
+fn a_codex_that_another_one_was_in_the_way_of_is_asked_again() {
+    let mut patient = Patient::new();
+    patient.codex = patient.scratch.path().join("codex");
+    let (once, always) = (patient.scratch.path().join("once"), "/nonexistent/mark");
+    for (mark, wanted) in [(once.to_str().unwrap(), "ok"), (always, "fail")] {
+        let text = format!(
+            "#!/bin/sh\ncase \"$1\" in --version) echo codex-cli 9;; sandbox) [ -e {mark} ] && exit 0; touch {mark} \
+             2>/dev/null; echo 'WARNING: proceeding, even though we could not create PATH aliases: operation would \
+             block' >&2; exit 1;; *) exit 3;; esac\n"
+        );
+        script(&patient.codex, &text);
+        let (_, examined) = patient.doctor(&[]);
+        assert_eq!(level(&examined, "sandbox"), wanted, "{examined:#}");
+    }
+}
+
 #[test]
 fn what_a_killed_host_left_is_listed_and_lives_on() {
     let patient = Patient::new();

@@ -26,6 +26,8 @@ const END: Ladder = Ladder {
 };
 /// Lines of a child that are shown.
 const LINES: usize = 4;
+/// How often it is run, when another codex was in its way.
+const TRIES: usize = 4;
 /// What the sandboxed command ends with when it may write where it must not.
 const OPEN: i32 = 9;
 /// What is run in the sandbox: writes nothing, asks whether it could.
@@ -218,6 +220,24 @@ fn login_of(answer: &Value) -> Login {
 }
 
 pub(super) async fn sandbox(starter: &Starter<'_>, binary: &CodexBinary) -> Sandbox {
+    for _ in 1..TRIES {
+        let tried = sandboxed(starter, binary).await;
+        if !matches!(&tried, Sandbox::Failed(Failure::Ended(end)) if was_disturbed(end)) {
+            return tried;
+        }
+    }
+    sandboxed(starter, binary).await
+}
+
+/// Whether another codex that began at the same moment held what this one needed: it then has no name for its
+/// sandbox program, says so, and goes on without (observed, 0.169.0).
+fn was_disturbed(end: &BadEnd) -> bool {
+    end.lines
+        .iter()
+        .any(|line| line.contains("could not create PATH aliases"))
+}
+
+async fn sandboxed(starter: &Starter<'_>, binary: &CodexBinary) -> Sandbox {
     let args = ["sandbox", "-P", ":read-only", "--", "sh", "-c", TRY];
     let child = match starter
         .spawner

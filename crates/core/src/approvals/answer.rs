@@ -17,7 +17,9 @@ pub fn choices(kind: ApprovalKind, params: &Value, item: Option<&Value>) -> Vec<
         ApprovalKind::Command => {
             let offered = params.get("availableDecisions").and_then(Value::as_array);
             let offers = |word: &str| offered.is_none_or(|all| all.iter().any(|d| d == word));
-            out.push(Decision::Accept);
+            if offers("accept") {
+                out.push(Decision::Accept);
+            }
             if offers("acceptForSession") {
                 out.push(Decision::AcceptForSession);
             }
@@ -202,5 +204,29 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
             _ => None,
         },
         ApprovalKind::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choices;
+    use drawbridge_wire::Decision::{self, Accept, AcceptForSession, Cancel, Decline};
+    use drawbridge_wire::control::ApprovalKind;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_yes_that_is_not_offered_is_no_choice_and_a_no_always_is() {
+        let of = |offered: Value| -> Vec<Decision> {
+            choices(
+                ApprovalKind::Command,
+                &json!({ "availableDecisions": offered }),
+                None,
+            )
+        };
+        assert_eq!(of(json!(["cancel"])), [Decline, Cancel]);
+        assert_eq!(of(json!([])), [Decline, Cancel]);
+        assert_eq!(of(json!(["accept"])), [Accept, Decline, Cancel]);
+        // An older app-server says nothing of it.
+        assert_eq!(of(Value::Null), [Accept, AcceptForSession, Decline, Cancel]);
     }
 }

@@ -101,15 +101,21 @@ impl Desk {
 
     /// Waits for the request's turn on its thread.
     pub(super) async fn ask(&self, op: ThreadOp) -> Result<Permit, Refused> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         self.tell(GateEvent::Ask { op, reply }).await;
-        match tokio::time::timeout(TURN_DEADLINE, answer).await {
+        match tokio::time::timeout(TURN_DEADLINE, &mut answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(refused("host_stopping", "the host is stopping")),
-            Err(_) => Err(refused(
-                "thread_busy",
-                "another request on this thread has no answer yet; try again",
-            )),
+            Err(_) => {
+                // A turn that was given at the last moment would be nobody's, and the thread busy for ever.
+                answer.close();
+                answer.try_recv().unwrap_or_else(|_| {
+                    Err(refused(
+                        "thread_busy",
+                        "another request on this thread has no answer yet; try again",
+                    ))
+                })
+            }
         }
     }
 }
