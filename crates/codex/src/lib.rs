@@ -2,6 +2,7 @@
 
 mod defaults;
 mod deltas;
+mod disturbed;
 mod endpoint;
 mod home;
 mod launch;
@@ -10,6 +11,7 @@ mod peer;
 
 pub use defaults::on_defaults;
 pub use deltas::DELTA_NOTIFICATIONS;
+pub use disturbed::was_disturbed;
 pub use endpoint::{DialError, Endpoint, Socket};
 pub use home::{HomeError, codex_home};
 pub use launch::{AppServer, Launch, LaunchError, READY_DEADLINE, launch};

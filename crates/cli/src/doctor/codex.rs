@@ -1,7 +1,9 @@
 //! The codex program: is it there, does it answer, is somebody logged in, does its sandbox hold.
 
 use super::finding::{Check, Finding, Level};
-use drawbridge_codex::{CallError, CodexBinary, Launch, LaunchError, LocateError, launch, on_defaults};
+use drawbridge_codex::{
+    CallError, CodexBinary, Launch, LaunchError, LocateError, launch, on_defaults, was_disturbed,
+};
 use drawbridge_process::{Child, ChildSpec, Ladder, Marker, MarkerRole, SpawnError, Spawner, stop};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -222,19 +224,11 @@ fn login_of(answer: &Value) -> Login {
 pub(super) async fn sandbox(starter: &Starter<'_>, binary: &CodexBinary) -> Sandbox {
     for _ in 1..TRIES {
         let tried = sandboxed(starter, binary).await;
-        if !matches!(&tried, Sandbox::Failed(Failure::Ended(end)) if was_disturbed(end)) {
+        if !matches!(&tried, Sandbox::Failed(Failure::Ended(end)) if was_disturbed(&end.lines)) {
             return tried;
         }
     }
     sandboxed(starter, binary).await
-}
-
-/// Whether another codex that began at the same moment held what this one needed: it then has no name for its
-/// sandbox program, says so, and goes on without (observed, 0.169.0).
-fn was_disturbed(end: &BadEnd) -> bool {
-    end.lines
-        .iter()
-        .any(|line| line.contains("could not create PATH aliases"))
 }
 
 async fn sandboxed(starter: &Starter<'_>, binary: &CodexBinary) -> Sandbox {

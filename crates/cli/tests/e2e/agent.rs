@@ -1,7 +1,7 @@
 //! What the agent itself can reach, what it sees, and what remains when it dies.
 
 use crate::world::{CLIENT_TOKEN, CONNECT_TOKEN, Client, HTTP_TOKEN, MCP_TOKEN, Plan, SOON, World};
-use drawbridge_testkit::home::ExtraConfig;
+use drawbridge_testkit::home::{ExtraConfig, real_codex, scratch_dir};
 use drawbridge_wire::control::{AppServerState, ApprovalState};
 use drawbridge_wire::pipe::LinkState;
 use serde_json::{Value, json};
@@ -543,4 +543,32 @@ async fn a_control_plane_without_the_connect_route_is_named_in_the_status() {
     );
     world.stop().await;
     server.abort();
+}
+
+/// A codex that another one was in the way of runs nothing in its sandbox, as long as it lives.
+#[tokio::test]
+async fn an_app_server_that_another_codex_was_in_the_way_of_is_started_again() {
+    use std::os::unix::fs::PermissionsExt;
+    let own = scratch_dir("disturbed").unwrap();
+    let (codex, starts) = (own.path().join("codex"), own.path().join("starts"));
+    // The first start only reads the configuration, the second is the one that counts.
+    let text = format!(
+        "#!/bin/sh\necho x >> '{starts}'\nif [ \"$(wc -l < '{starts}')\" -eq 2 ]; then echo 'WARNING: proceeding, even \
+         though we could not create PATH aliases: operation would block' >&2; fi\nexec '{real}' \"$@\"\n",
+        starts = starts.display(),
+        real = real_codex().display()
+    );
+    std::fs::write(&codex, text).unwrap();
+    std::fs::set_permissions(&codex, PermissionsExt::from_mode(0o755)).unwrap();
+    let world = World::start_with(Plan {
+        codex: Some(codex),
+        ..Plan::default()
+    })
+    .await;
+    let view = world
+        .until(|view| view.app_server.state == AppServerState::Ready)
+        .await;
+    assert_eq!(view.app_server.generation, 1, "nobody was told of an end");
+    assert_eq!(std::fs::read_to_string(&starts).unwrap(), "x\n".repeat(3));
+    world.stop().await;
 }
