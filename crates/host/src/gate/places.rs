@@ -29,14 +29,14 @@ impl Visible {
         }
     }
 
-    /// For what happens seldom: what is remembered does not count. A folder that came back would else cost
-    /// a remote the end of its turn, for which it would wait.
+    /// What is remembered does not count. A folder that came back would else cost a remote the end of its turn,
+    /// for which it would wait.
     pub(super) async fn sees_now(&mut self, desk: &Desk, thread: &str) -> bool {
         self.known.remove(thread);
         self.sees(desk, thread).await
     }
 
-    /// For what comes often, such as each piece of a text.
+    /// Only for what comes often: pieces of a text.
     pub(super) async fn sees(&mut self, desk: &Desk, thread: &str) -> bool {
         // Read before the loop is asked: a move in between makes the answer one of before.
         let moves = desk.moves();

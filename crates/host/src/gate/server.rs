@@ -7,6 +7,7 @@ use super::overdue::Overdue;
 use super::places::{Visible, inside};
 use super::recent::Recent;
 use crate::event::{Caller, GateEvent, Outcome, Whereabouts};
+use drawbridge_codex::DELTA_NOTIFICATIONS;
 use drawbridge_codex_wire::{Envelope, RequestId, Shape};
 use drawbridge_core::verdict::server_requests::{ServerRequest, server_request};
 use drawbridge_core::verdict::{Handling, Rule, ceiling, redact};
@@ -324,8 +325,10 @@ impl ServerSide {
             return inside_roots(desk, id, cwd).await;
         }
         match params.get("threadId") {
-            Some(Value::String(thread)) if needed(method) => self.visible.sees_now(desk, thread).await,
-            Some(Value::String(thread)) => self.visible.sees(desk, thread).await,
+            Some(Value::String(thread)) if DELTA_NOTIFICATIONS.contains(&method) => {
+                self.visible.sees(desk, thread).await
+            }
+            Some(Value::String(thread)) => self.visible.sees_now(desk, thread).await,
             Some(Value::Null) | None => OF_NO_THREAD.contains(&method),
             Some(_) => false,
         }
