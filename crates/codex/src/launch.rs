@@ -4,7 +4,7 @@ mod failure;
 
 pub use failure::LaunchError;
 
-use crate::{CodexBinary, DELTA_NOTIFICATIONS, Endpoint, Incoming, Peer};
+use crate::{CodexBinary, DELTA_NOTIFICATIONS, Endpoint, Incoming, Peer, was_disturbed};
 use drawbridge_process::{Child, ChildSpec, Ladder, Marker, Spawner, stop};
 use drawbridge_wire::Secret;
 use failure::Failure;
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// How long it may take from the start of the process to its answer.
 pub const READY_DEADLINE: Duration = Duration::from_secs(10);
+/// How often it is started once more because another codex was in its way.
+const AGAIN: usize = 3;
 /// How a child that did not become ready is ended. It has nothing to save.
 const GIVE_UP: Ladder = Ladder {
     polite: Duration::from_millis(500),
@@ -72,22 +74,43 @@ pub struct AppServer {
     pub codex_home: Option<PathBuf>,
 }
 
-/// Starts an app-server; returns when it has answered `initialize`. If it does not within
+/// Starts an app-server; returns when it has answered `initialize`. One that another codex was in the way of is
+/// started again a few times, see [`was_disturbed`]. If none answers within
 /// [`READY_DEADLINE`], or the returned future is dropped, the child is ended.
 ///
 /// # Errors
 /// When it does not become ready; the error holds the child's last lines.
 pub async fn launch(spawner: &Spawner, launch: Launch) -> Result<AppServer, LaunchError> {
     let deadline = Instant::now() + READY_DEADLINE;
+    let mut again = AGAIN;
+    loop {
+        if let Some(server) = start(spawner, &launch, again == 0, deadline).await? {
+            return Ok(server);
+        }
+        tracing::warn!("another codex was in the way of the app-server; it is started again");
+        again -= 1;
+    }
+}
+
+/// Starts one. `None`: another codex was in its way, and it was ended again, unless `any` will do.
+async fn start(
+    spawner: &Spawner,
+    launch: &Launch,
+    any: bool,
+    deadline: Instant,
+) -> Result<Option<AppServer>, LaunchError> {
     let token = fresh_token()?;
-    let child = spawner.spawn(spec(&launch, &token)).await?;
+    let child = spawner.spawn(spec(launch, &token)).await?;
     let unfinished = Unfinished(Some(child.clone()));
-    let ready = Box::pin(become_ready(&child, &launch, token));
+    let ready = Box::pin(become_ready(&child, launch, token, any));
     let outcome = tokio::time::timeout_at(deadline, ready)
         .await
         .unwrap_or(Err(Failure::Deadline));
     match outcome {
         Ok(server) => {
+            if server.is_none() {
+                stop(&child, GIVE_UP).await;
+            }
             unfinished.keep();
             Ok(server)
         }
@@ -135,8 +158,15 @@ fn spec(launch: &Launch, token: &Secret) -> ChildSpec {
     }
 }
 
-async fn become_ready(child: &Child, launch: &Launch, token: Secret) -> Result<AppServer, Failure> {
-    let addr = listening_at(child, launch).await?;
+async fn become_ready(
+    child: &Child,
+    launch: &Launch,
+    token: Secret,
+    any: bool,
+) -> Result<Option<AppServer>, Failure> {
+    let Some(addr) = listening_at(child, launch, any).await? else {
+        return Ok(None);
+    };
     let endpoint = Endpoint { addr, token };
     let socket = endpoint.dial().await?;
     let (observer, incoming) = Peer::start(socket);
@@ -147,14 +177,14 @@ async fn become_ready(child: &Child, launch: &Launch, token: Secret) -> Result<A
     let text = |member: &str| answer.get(member).and_then(Value::as_str);
     let user_agent = text("userAgent").unwrap_or_default().to_owned();
     let codex_home = text("codexHome").map(PathBuf::from);
-    Ok(AppServer {
+    Ok(Some(AppServer {
         child: child.clone(),
         endpoint,
         observer,
         incoming,
         user_agent,
         codex_home,
-    })
+    }))
 }
 
 fn initialize(launch: &Launch) -> Value {
@@ -167,8 +197,8 @@ fn initialize(launch: &Launch) -> Value {
     })
 }
 
-/// Reads the child's lines until it says where it listens.
-async fn listening_at(child: &Child, launch: &Launch) -> Result<SocketAddr, Failure> {
+/// Reads the child's lines until it says where it listens, which it does after everything that is wrong.
+async fn listening_at(child: &Child, launch: &Launch, any: bool) -> Result<Option<SocketAddr>, Failure> {
     let mut lines = child.log().follow();
     loop {
         let line = tokio::select! {
@@ -182,8 +212,11 @@ async fn listening_at(child: &Child, launch: &Launch) -> Result<SocketAddr, Fail
             child.ended().await;
             return Err(Failure::ended(child));
         };
+        if !any && was_disturbed(&line) {
+            return Ok(None);
+        }
         if let Some(addr) = banner_address(&line, launch.host, launch.port) {
-            return Ok(reachable(addr));
+            return Ok(Some(reachable(addr)));
         }
     }
 }

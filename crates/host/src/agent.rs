@@ -4,7 +4,7 @@ mod settings;
 mod trouble;
 
 use crate::event::{AgentEvent, AgentStatus, AgentWatch, Event};
-use drawbridge_codex::{AppServer, CodexBinary, Incoming, Launch, Peer, launch, was_disturbed};
+use drawbridge_codex::{AppServer, CodexBinary, Incoming, Launch, Peer, launch};
 use drawbridge_process::{Child, Ladder, LogRing, Marker, MarkerRole, Spawner, stop};
 use drawbridge_wire::Secret;
 use serde_json::{Value, json};
@@ -25,10 +25,6 @@ const REDIAL_MS: [u64; 5] = [50, 200, 500, 1000, 2000];
 const HEALTHY: Duration = Duration::from_secs(30);
 /// How many lines of its log a control client gets.
 const LOG_LINES: usize = 200;
-/// How often it is started, when another codex was in its way.
-const STARTS: usize = 4;
-/// In how many of its first lines it says so.
-const FIRST_LINES: usize = 64;
 
 /// How the app-server is to be started.
 pub(crate) struct AgentPlan {
@@ -239,16 +235,7 @@ impl Task {
         for (variable, token) in &tokens.variables {
             plan.env.push((variable.into(), token.reveal().into()));
         }
-        let mut server = launch(spawner, plan.clone()).await?;
-        for _ in 1..STARTS {
-            if !was_disturbed(&server.child.log().last(FIRST_LINES)) {
-                break;
-            }
-            tracing::warn!("another codex was in the way of the app-server; it is started again");
-            stop(&server.child, Ladder::default()).await;
-            server = launch(spawner, plan.clone()).await?;
-        }
-        Ok((server, tokens.stamp))
+        Ok((launch(spawner, plan).await?, tokens.stamp))
     }
 
     async fn live(&mut self, generation: u64) -> Life {

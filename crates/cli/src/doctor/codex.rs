@@ -224,7 +224,8 @@ fn login_of(answer: &Value) -> Login {
 pub(super) async fn sandbox(starter: &Starter<'_>, binary: &CodexBinary) -> Sandbox {
     for _ in 1..TRIES {
         let tried = sandboxed(starter, binary).await;
-        if !matches!(&tried, Sandbox::Failed(Failure::Ended(end)) if was_disturbed(&end.lines)) {
+        if !matches!(&tried, Sandbox::Failed(Failure::Ended(end)) if end.lines.iter().any(|line| was_disturbed(line)))
+        {
             return tried;
         }
     }
