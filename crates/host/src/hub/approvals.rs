@@ -1,5 +1,6 @@
 //! Requests of the app-server and their answers.
 
+use super::stop::{interrupt, running_turn};
 use super::{Hub, now_ms};
 use crate::event::{AgentEvent, Caller, ConnectionId, Event, ToConnection};
 use drawbridge_audit::Entry;
@@ -457,15 +458,12 @@ fn recorded(by: &AnswerSource) -> String {
 async fn interrupt_turn(peer: &Peer, thread: String, turn: Option<String>) {
     let turn = match turn {
         Some(turn) => Some(turn),
-        None => super::stop::running_turn(peer, &thread).await,
+        None => running_turn(peer, &thread).await,
     };
-    let Some(turn) = turn else {
+    if let Some(turn) = turn {
+        interrupt(peer, &thread, &turn, SEND_DEADLINE).await;
+    } else {
         tracing::info!(thread, "no turn runs that could be interrupted");
-        return;
-    };
-    let params = json!({ "threadId": thread, "turnId": turn });
-    if let Err(error) = peer.request("turn/interrupt", params, SEND_DEADLINE).await {
-        tracing::info!(%error, "the turn was over before it could be interrupted");
     }
 }
 

@@ -176,10 +176,7 @@ async fn quieten(peer: Peer, thread: String, running: Running) {
         Running::Unnamed => running_turn(&peer, &thread).await,
     };
     if let Some(turn) = turn {
-        let params = json!({ "threadId": thread, "turnId": turn });
-        if let Err(error) = peer.request("turn/interrupt", params, CALL_DEADLINE).await {
-            tracing::debug!(%error, thread, "the turn was over");
-        }
+        interrupt(&peer, &thread, &turn, CALL_DEADLINE).await;
     }
     let clean = json!({ "threadId": thread });
     if let Err(error) = peer
@@ -187,6 +184,14 @@ async fn quieten(peer: Peer, thread: String, running: Running) {
         .await
     {
         tracing::debug!(%error, thread, "no terminals to end");
+    }
+}
+
+/// Interrupts a turn.
+pub(super) async fn interrupt(peer: &Peer, thread: &str, turn: &str, within: Duration) {
+    let params = json!({ "threadId": thread, "turnId": turn });
+    if let Err(error) = peer.request("turn/interrupt", params, within).await {
+        tracing::info!(%error, thread, "the turn was over before it could be interrupted");
     }
 }
 
