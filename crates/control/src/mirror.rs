@@ -1,6 +1,6 @@
 //! The host's state as a client keeps it: a snapshot and the changes since.
 
-use drawbridge_wire::control::{ApprovalState, ApprovalView, Change, HostView, ItemOutcome};
+use drawbridge_wire::control::{ApprovalView, Change, HostView, ItemOutcome};
 
 /// Most approvals that are kept after nothing of them can change any more. The host forgets them, too, and
 /// tells nobody.
@@ -38,10 +38,7 @@ fn put<T, K: PartialEq + ?Sized>(list: &mut Vec<T>, new: T, key: impl Fn(&T) -> 
 }
 
 fn forget_old(approvals: &mut Vec<ApprovalView>) {
-    let over = |one: &ApprovalView| {
-        !matches!(one.state, ApprovalState::Open | ApprovalState::Sent { .. })
-            && one.outcome != Some(ItemOutcome::Running)
-    };
+    let over = |one: &ApprovalView| one.state.is_over() && one.outcome != Some(ItemOutcome::Running);
     let mut too_many = approvals
         .iter()
         .filter(|one| over(one))

@@ -408,6 +408,14 @@ pub enum ApprovalState {
     Invalidated,
 }
 
+impl ApprovalState {
+    /// Whether it can change no more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self, Self::Open | Self::Sent { .. })
+    }
+}
+
 /// What happened to the item an approval was about. An answer that was applied says only that the
 /// app-server took it; this says what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

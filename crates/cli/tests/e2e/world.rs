@@ -215,9 +215,7 @@ impl World {
 
     /// Waits until an approval is over, and answers its state.
     pub(crate) async fn ended_approval(&self, id: &str) -> ApprovalState {
-        let over = |a: &&ApprovalView| {
-            a.id == id && !matches!(a.state, ApprovalState::Open | ApprovalState::Sent { .. })
-        };
+        let over = |a: &&ApprovalView| a.id == id && a.state.is_over();
         let view = self.until(|view| view.approvals.iter().any(|a| over(&a))).await;
         view.approvals.iter().find(over).unwrap().state.clone()
     }

@@ -106,7 +106,7 @@ impl Approval {
     /// Whether nothing can change any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        !matches!(self.state, ApprovalState::Open | ApprovalState::Sent { .. })
+        self.state.is_over()
     }
 }
 
