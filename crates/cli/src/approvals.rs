@@ -2,15 +2,15 @@
 
 use crate::args::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
 use crate::connect::{prompt, report};
+use crate::enroll::read_stdin;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_control::ControlClient;
 use drawbridge_wire::Decision;
 use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Choice, FieldKind};
 use serde_json::{Map, Value};
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
-use zeroize::Zeroizing;
 
 /// The name under which these commands answer.
 const CLIENT: &str = "drawbridge approvals";
@@ -62,20 +62,7 @@ async fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
 
 /// What is there may be secret, so no error repeats it.
 async fn replies_from_stdin() -> Result<Map<String, Value>, CliError> {
-    let read = tokio::task::spawn_blocking(|| {
-        let mut text = Zeroizing::new(String::new());
-        let most = LONGEST_REPLIES + 1;
-        std::io::stdin().take(most).read_to_string(&mut text)?;
-        Ok::<_, std::io::Error>(text)
-    });
-    let text = read
-        .await
-        .map_err(std::io::Error::other)
-        .and_then(|read| read)
-        .map_err(|source| CliError::File {
-            path: "stdin".into(),
-            source,
-        })?;
+    let text = read_stdin(LONGEST_REPLIES + 1).await?;
     let wrong = |what: &str| CliError::Usage(format!("--reply-stdin {what}"));
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST_REPLIES {
         return Err(wrong("takes at most 1 MiB"));

@@ -163,14 +163,17 @@ async fn typed(api: &str) -> Result<Permission, CliError> {
 
 /// The lines of stdin.
 pub(crate) async fn read_lines() -> Result<Vec<Secret>, CliError> {
-    let read = tokio::task::spawn_blocking(|| {
+    let text = read_stdin(LONGEST).await?;
+    let lines = text.lines().map(Secret::new);
+    Ok(lines.filter(|line| !line.is_empty()).collect())
+}
+
+/// So much of stdin, in bytes, at the most.
+pub(crate) async fn read_stdin(most: u64) -> Result<Zeroizing<String>, CliError> {
+    let read = tokio::task::spawn_blocking(move || {
         let mut text = Zeroizing::new(String::new());
-        std::io::stdin().take(LONGEST).read_to_string(&mut text)?;
-        Ok(text
-            .lines()
-            .map(Secret::new)
-            .filter(|line| !line.is_empty())
-            .collect())
+        std::io::stdin().take(most).read_to_string(&mut text)?;
+        Ok(text)
     });
     read.await
         .map_err(std::io::Error::other)
