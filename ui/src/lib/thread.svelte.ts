@@ -30,13 +30,12 @@ export class Feed {
   #known = new Map<string, Entry>();
   #deltas = new Map<string, string[]>();
   /* eslint-enable svelte/prefer-svelte-reactivity */
-  #early: ThreadEvent[] = [];
+  /** What is told while everything is asked for; nothing is asked for when null. */
+  #early: ThreadEvent[] | null = null;
   #seq = 0;
   #frame = 0;
   #unlisten: (() => void) | null = null;
   #closed = false;
-  /** Whether everything is asked for although it is shown. */
-  #asking = false;
 
   constructor(id: string) {
     this.id = id;
@@ -56,8 +55,7 @@ export class Feed {
       }
       await this.#whole();
     } catch (reason) {
-      this.problem = messageOf(reason);
-      this.state = "failed";
+      this.#failed(reason);
     }
   }
 
@@ -67,24 +65,26 @@ export class Feed {
     if (this.#closed) return;
     this.#all(all);
     this.state = "ready";
-    const early = this.#early;
-    this.#early = [];
-    this.#asking = false;
+    const early = this.#early ?? [];
+    this.#early = null;
     for (const event of early) this.#heard(event, true);
     this.painted += 1;
   }
 
   /** Something was told that did not come here: what is shown would have a hole. */
-  async #again(): Promise<void> {
-    this.#asking = true;
+  async #again(event: ThreadEvent): Promise<void> {
+    this.#early = [event];
     try {
       await this.#whole();
     } catch (reason) {
-      this.problem = messageOf(reason);
-      this.state = "failed";
-    } finally {
-      this.#asking = false;
+      this.#failed(reason);
     }
+  }
+
+  #failed(reason: unknown): void {
+    this.#early = null;
+    this.problem = messageOf(reason);
+    this.state = "failed";
   }
 
   close(): void {
@@ -113,16 +113,15 @@ export class Feed {
 
   /** `told`: everything was told just before, so a hole would not be filled by asking again. */
   #heard(event: ThreadEvent, told = false): void {
-    if (event.id !== this.id) return;
-    if (this.state === "loading" || this.#asking) {
+    if (event.id !== this.id || this.state === "failed") return;
+    if (this.#early !== null) {
       // The answer says which of these it contains.
       this.#early.push(event);
       return;
     }
     if (event.seq <= this.#seq) return;
     if (event.seq > this.#seq + 1 && !told && !event.changes.some((change) => "reset" in change)) {
-      this.#early.push(event);
-      void this.#again();
+      void this.#again(event);
       return;
     }
     for (const change of event.changes) this.#take(change);
