@@ -44,11 +44,7 @@ where
 async fn no_self_approval(policy: &str, sandbox: Value, refusal: &str) {
     let world = World::start().await;
     let mut remote = world.remote().await;
-    let asking = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&asking, "ESC: printf yes > made.txt\nSAY: end")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "end").await;
     let card = world.open_approval().await;
 
     let accept = format!(
@@ -292,11 +288,7 @@ async fn a_host_with_work_in_hand_ends_soon_and_says_what_became_of_it() {
     let mut remote = world.remote().await;
     let busy = remote.thread(&world.work, "on-request", "read-only").await;
     remote.turn(&busy, "RUNSLOW: exec sleep 600\nHANG").await.unwrap();
-    let asking = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&asking, "ESC: printf yes > made.txt\nSAY: end")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "end").await;
     let card = world.open_approval().await;
     let view = world.view().await.unwrap();
     let began = Instant::now();
@@ -382,11 +374,7 @@ async fn restart_agent(world: &World) {
 async fn when_the_agent_dies_its_approvals_are_lost_and_a_new_one_takes_over() {
     let world = World::start().await;
     let mut remote = world.remote().await;
-    let thread = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&thread, "ESC: printf yes > made.txt\nSAY: end")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "end").await;
     let card = world.open_approval().await;
     restart_agent(&world).await;
     assert_eq!(remote.closed().await, "agent_restarted");

@@ -96,11 +96,7 @@ fn lines(world: &World) -> usize {
 async fn answers_to_guessed_ids_are_dropped_and_the_question_stays_open() {
     let world = World::start().await;
     let mut remote = world.remote().await;
-    let thread = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&thread, "ESC: printf yes > made.txt\nSAY: went on")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "went on").await;
     let card = world.open_approval().await;
     answer_everything(&mut remote).await;
     let view = world.view().await.unwrap();
@@ -133,11 +129,7 @@ async fn a_remote_that_was_not_asked_cannot_answer_for_the_one_that_was() {
     let world = shared_world().await;
     let mut asked = world.remote().await;
     let mut other = world.remote().await;
-    let thread = asked.thread(&world.work, "on-request", "read-only").await;
-    asked
-        .turn(&thread, "ESC: printf yes > made.txt\nSAY: went on")
-        .await
-        .unwrap();
+    asked.asks_to_write(&world.work, "went on").await;
     let request = asked.method("item/commandExecution/requestApproval").await;
     let card = world.open_approval().await;
     answer_everything(&mut other).await;

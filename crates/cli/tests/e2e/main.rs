@@ -14,6 +14,7 @@ mod agent;
 mod attacks;
 mod config;
 mod enroll;
+mod many;
 mod order;
 mod processes;
 mod questions;

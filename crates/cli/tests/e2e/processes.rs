@@ -135,11 +135,7 @@ async fn an_app_server_is_started_anew_when_asked_and_turns_keep_it() {
 async fn what_waits_for_an_answer_keeps_the_app_server_and_is_cancelled_in_the_name_of_who_asked() {
     let world = World::start().await;
     let mut remote = world.remote().await;
-    let thread = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&thread, "ESC: printf yes > made.txt\nSAY: end")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "end").await;
     let card = world.open_approval().await;
     let refused = world.cli(&["processes", "restart", "app-server"]).await;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();

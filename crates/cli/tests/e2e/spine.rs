@@ -10,11 +10,7 @@ use serde_json::json;
 async fn a_command_runs_only_after_the_person_at_the_host_said_yes() {
     let world = World::start().await;
     let mut remote = world.remote().await;
-    let thread = remote.thread(&world.work, "on-request", "read-only").await;
-    remote
-        .turn(&thread, "ESC: printf yes > made.txt\nSAY: all done")
-        .await
-        .unwrap();
+    remote.asks_to_write(&world.work, "all done").await;
     let card = world.open_approval().await;
     assert!(card.body.contains("printf yes > made.txt"), "{}", card.body);
     assert!(!world.work.join("made.txt").exists());

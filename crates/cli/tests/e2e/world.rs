@@ -434,6 +434,14 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Client<S> {
         started["thread"]["id"].as_str().unwrap().to_owned()
     }
 
+    /// Starts a thread that may only read, and a turn in it that asks to write `made.txt` and then says something.
+    pub(crate) async fn asks_to_write(&mut self, cwd: &Path, say: &str) {
+        let thread = self.thread(cwd, "on-request", "read-only").await;
+        self.turn(&thread, &format!("ESC: printf yes > made.txt\nSAY: {say}"))
+            .await
+            .unwrap();
+    }
+
     /// Starts a turn with a script for the model.
     pub(crate) async fn turn(&mut self, thread: &str, script: &str) -> Result<Value, Value> {
         let input = json!([{ "type": "text", "text": script }]);
