@@ -9,10 +9,10 @@
 mod common;
 
 use common::{approval, drawbridge, ended, view};
-use drawbridge_testkit::fake_host::FakeHost;
+use drawbridge_testkit::fake_host::{FakeHost, HostEnd};
 use drawbridge_wire::control::{
-    AnswerResult, ApprovalState, Change, Choice, FieldKind, FormField, HostView, ItemOutcome, LeaseView,
-    Request,
+    Answer, AnswerResult, ApprovalState, Change, Choice, FieldKind, FormField, HostView, ItemOutcome,
+    LeaseView, Request,
 };
 use drawbridge_wire::{AnswerSource, Decision};
 use nix::sys::signal::{Signal, kill};
@@ -31,6 +31,27 @@ fn with_approvals(data_dir: &Path, ids: &[&str]) -> HostView {
         approvals: ids.iter().map(|id| approval(id)).collect(),
         ..view(data_dir, None)
     }
+}
+
+/// The answer that is given, with the id of its request.
+async fn answer(client: &mut HostEnd) -> (u64, Answer) {
+    let (id, request) = client.request().await;
+    let Request::Answer(answer) = request else {
+        panic!("{request:?}")
+    };
+    (id, answer)
+}
+
+/// Tells that this decision counts and is on its way.
+async fn sent(client: &mut HostEnd, id: u64, decision: Decision) {
+    let by = AnswerSource::Control {
+        client: "drawbridge approvals".to_owned(),
+    };
+    let result = AnswerResult {
+        state: ApprovalState::Sent { by, decision },
+        won: true,
+    };
+    client.reply(id, serde_json::to_value(result).unwrap()).await;
 }
 
 #[tokio::test]
@@ -97,23 +118,13 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
         let mut client = host
             .ready_client(&with_approvals(dir.path(), &["1-0", "1-1"]))
             .await;
-        let (id, request) = client.request().await;
-        let Request::Answer(answer) = request else {
-            panic!("{request:?}")
-        };
+        let (id, answer) = answer(&mut client).await;
         assert_eq!(
             (answer.id.as_str(), answer.digest.as_str()),
             ("1-1", "d1gest0f1-1")
         );
         assert_eq!(answer.decision, decision);
-        let by = AnswerSource::Control {
-            client: "drawbridge approvals".to_owned(),
-        };
-        let result = AnswerResult {
-            state: ApprovalState::Sent { by, decision },
-            won: true,
-        };
-        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        sent(&mut client, id, decision).await;
         let ended = ended(child).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert_eq!(
@@ -152,21 +163,11 @@ async fn a_secret_answer_comes_from_stdin() {
         stdin.write_all(typed.as_bytes()).await.unwrap();
         drop(stdin);
         let mut client = host.ready_client(&state).await;
-        let (id, request) = client.request().await;
-        let Request::Answer(answer) = request else {
-            panic!("{request:?}")
-        };
+        let (id, answer) = answer(&mut client).await;
         let decision = Decision::Answers(json!({"pass": "two\nlines"}).as_object().unwrap().clone());
         assert_eq!(answer.decision, decision);
-        let by = AnswerSource::Control {
-            client: "drawbridge approvals".to_owned(),
-        };
         let decision = Decision::Answers(serde_json::Map::new());
-        let result = AnswerResult {
-            state: ApprovalState::Sent { by, decision },
-            won: true,
-        };
-        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        sent(&mut client, id, decision).await;
         let ended = ended(child).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(!ended.stdout.contains("lines"), "{}", ended.stdout);
@@ -226,22 +227,9 @@ async fn a_bare_yes_to_a_form_sends_it_empty_where_that_is_an_answer() {
             assert!(ended.stderr.contains("the questions are age"), "{}", ended.stderr);
             continue;
         }
-        let (id, request) = client.request().await;
-        let Request::Answer(answer) = request else {
-            panic!("{request:?}")
-        };
+        let (id, answer) = answer(&mut client).await;
         assert_eq!(answer.decision, Decision::Answers(serde_json::Map::new()));
-        let by = AnswerSource::Control {
-            client: "drawbridge approvals".to_owned(),
-        };
-        let result = AnswerResult {
-            state: ApprovalState::Sent {
-                by,
-                decision: answer.decision,
-            },
-            won: true,
-        };
-        client.reply(id, serde_json::to_value(result).unwrap()).await;
+        sent(&mut client, id, answer.decision).await;
         assert_eq!(ended(child).await.code, Some(0));
     }
 }

@@ -207,6 +207,15 @@ async fn refused(house: &mut House, asked: &Asked) -> (u64, Asked) {
     (before.elapsed().as_secs(), again)
 }
 
+/// Refuses what is asked because something changed, which is a first failure, and answers what is asked next.
+async fn first_refused(house: &mut House) -> Asked {
+    house.play(skills_changed());
+    let asked = house.asked("skills/list").await;
+    let (pause, again) = refused(house, &asked).await;
+    assert_eq!(pause, 5);
+    again
+}
+
 // proves S5.32: a Codex that was slow once is asked again, by the clock of the loop
 #[tokio::test(start_paused = true)]
 async fn what_codex_did_not_answer_is_asked_again_after_5_s_and_ever_more_slowly() {
@@ -230,17 +239,11 @@ async fn what_codex_did_not_answer_is_asked_again_after_5_s_and_ever_more_slowly
     assert!(house.asked_within(LATE).await.is_none());
     assert_eq!(house.view().await.skills.codex, CodexSkills::Fresh);
     // The next failure is a first one.
-    house.play(skills_changed());
-    let asked = house.asked("skills/list").await;
-    let (pause, asked) = refused(&mut house, &asked).await;
-    assert_eq!(pause, 5);
+    let asked = first_refused(&mut house).await;
     // Asked for another reason while it waits: that question takes its place, and only one timer counts.
     house.refuse(&asked).await;
     assert!(house.asked_within(Duration::from_secs(2)).await.is_none());
-    house.play(skills_changed());
-    let asked = house.asked("skills/list").await;
-    let (pause, asked) = refused(&mut house, &asked).await;
-    assert_eq!(pause, 5);
+    let asked = first_refused(&mut house).await;
     // Without a Codex that could answer nobody wakes for it.
     house.refuse(&asked).await;
     assert!(house.asked_within(Duration::from_secs(2)).await.is_none());
