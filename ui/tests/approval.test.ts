@@ -40,6 +40,17 @@ function tall(height: number) {
   return body;
 }
 
+/** A card higher than its window, after its first half second. */
+async function long() {
+  const side = await show(null);
+  await side.emit("approval", card());
+  await tick();
+  const body = tall(900);
+  await side.emit("approval", card({ nonce: "n-2" }));
+  await pass(600);
+  return { side, body };
+}
+
 describe("the first half second", () => {
   test("input is ignored before it is over, and counts after", async () => {
     const side = await show(card());
@@ -149,14 +160,7 @@ describe("the keyboard", () => {
 
 describe("a long request", () => {
   test("takes a yes only after its end was in view, and says so", async () => {
-    const side = rust({ approval_current: null });
-    render(ApprovalWindow);
-    await pass(20);
-    await side.emit("approval", card());
-    await tick();
-    const body = tall(900);
-    await side.emit("approval", card({ nonce: "n-2" }));
-    await pass(600);
+    const { side, body } = await long();
     expect(screen.getByText(/Scroll to its end before you can approve/)).toBeTruthy();
     await fireEvent.click(decision("accept"));
     expect(answers(side)).toEqual([]);
@@ -173,14 +177,7 @@ describe("a long request", () => {
   });
 
   test("does not count its end as seen when the end moves away as the rest takes its height", async () => {
-    const side = rust({ approval_current: null });
-    render(ApprovalWindow);
-    await pass(20);
-    await side.emit("approval", card());
-    await tick();
-    const body = tall(900);
-    await side.emit("approval", card({ nonce: "n-2" }));
-    await pass(600);
+    const { side, body } = await long();
     body.scrollTop = 800;
     await fireEvent.scroll(body);
     tall(3000);
@@ -196,12 +193,7 @@ describe("a long request", () => {
   });
 
   test("takes a no at any time", async () => {
-    const side = await show(null);
-    await side.emit("approval", card());
-    await tick();
-    tall(900);
-    await side.emit("approval", card({ nonce: "n-2" }));
-    await pass(600);
+    const { side } = await long();
     await fireEvent.click(decision("decline"));
     expect(answers(side)[0]?.args["decision"]).toBe("decline");
   });

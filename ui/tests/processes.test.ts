@@ -1,17 +1,12 @@
-import { fireEvent, render, screen } from "@testing-library/svelte";
-import { tick } from "svelte";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import App from "../src/App.svelte";
-import { firstRun } from "../src/lib/kept.svelte";
+import { fireEvent, screen } from "@testing-library/svelte";
+import { describe, expect, test } from "vitest";
 import { megabytes, processRows } from "../src/lib/processes";
 import { route } from "../src/lib/route.svelte";
-import { desk } from "../src/lib/view.svelte";
 import { NOW, PROCESSES, ROWS, host, link, processView, view } from "./fixtures";
-import { done, named, rust, type Rust } from "./tauri";
+import { button, eachOnItsOwn, pass, showPage } from "./page";
+import { named } from "./tauri";
 
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 const text = () => document.body.textContent ?? "";
-const button = (name: string) => screen.getByRole("button", { name });
 
 describe("what runs, in words", () => {
   test("is rounded once", () => {
@@ -54,26 +49,10 @@ describe("what runs, in words", () => {
 });
 
 describe("the section on the page of settings", () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ now: NOW });
-    localStorage.clear();
-    Object.assign(desk, { view: null, problem: null, now: NOW });
-    firstRun.done = true;
-    location.hash = "";
-  });
-  afterEach(async () => {
-    await done();
-    vi.useRealTimers();
-  });
+  eachOnItsOwn();
 
-  async function show(more: Record<string, unknown> = {}): Promise<Rust> {
-    const side = rust({ snapshot: view(), config_show: ROWS, processes: { processes: PROCESSES }, ...more });
-    render(App);
-    route.go("settings");
-    await pass(30);
-    await tick();
-    return side;
-  }
+  const show = (more: Record<string, unknown> = {}) =>
+    showPage("settings", { snapshot: view(), config_show: ROWS, processes: { processes: PROCESSES }, ...more });
 
   test("asks as long as it is looked at and never twice at once", async () => {
     let answer: (value: unknown) => void = () => undefined;

@@ -1,35 +1,13 @@
 // A message that is told whole at its end was on the page before: it is not drawn anew.
 
-import { render } from "@testing-library/svelte";
-import { tick } from "svelte";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import App from "../src/App.svelte";
-import { firstRun } from "../src/lib/kept.svelte";
-import { route } from "../src/lib/route.svelte";
-import { desk } from "../src/lib/view.svelte";
-import { NOW, ROWS, feed, view } from "./fixtures";
-import { done, rust } from "./tauri";
+import { expect, test } from "vitest";
+import { ROWS, feed, view } from "./fixtures";
+import { eachOnItsOwn, pass, showPage } from "./page";
 
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-
-beforeEach(() => {
-  vi.useFakeTimers({ now: NOW });
-  localStorage.clear();
-  Object.assign(desk, { view: null, problem: null, now: NOW });
-  firstRun.done = true;
-  location.hash = "";
-});
-afterEach(async () => {
-  await done();
-  vi.useRealTimers();
-});
+eachOnItsOwn();
 
 test.each(["as it came", "without the blank at its end"])("a long message that is told whole, %s, is not drawn anew", async (how) => {
-  const side = rust({ snapshot: view(), config_show: ROWS, thread_open: feed([{ id: "m", type: "agentMessage", text: "" }]) });
-  render(App);
-  route.go("threads/t1");
-  await pass(30);
-  await tick();
+  const side = await showPage("threads/t1", { snapshot: view(), config_show: ROWS, thread_open: feed([{ id: "m", type: "agentMessage", text: "" }]) });
   const text = Array.from({ length: 20_000 }, (_, n) => `tok${n} `).join("");
   let seq = 0;
   for (let n = 0; n < text.length; n += 2000) {
