@@ -128,21 +128,22 @@ impl Browser {
     pub(crate) async fn note_busy(&self) {
         // A message to itself every few milliseconds; what comes late was held up by a task that was long. A
         // frame begins a task of its own and goes before messages, so each frame is a look, too.
-        let script = "const pause = 4; const busy = { longest: 0, over: 0 }; window.__busy = busy; \
-            let at = performance.now(); \
+        let script = "const pause = 4; const busy = { longest: 0, over: 0, when: 0 }; window.__busy = busy; \
+            let at = performance.now(); const begun = at; \
             const look = () => { const now = performance.now(); const late = now - at - pause; at = now; \
-              if (late > busy.longest) busy.longest = late; if (late > 50) busy.over += 1; }; \
+              if (late > busy.longest) { busy.longest = late; busy.when = now - begun; } if (late > 50) busy.over += 1; }; \
             const again = () => { look(); setTimeout(again, pause); }; \
             const frame = () => { look(); requestAnimationFrame(frame); }; \
             setTimeout(again, pause); requestAnimationFrame(frame);";
         self.script(script, json!([])).await.unwrap();
     }
 
-    /// The longest of it, and how many were over 50.
-    pub(crate) async fn busy(&self) -> (f64, u64) {
-        let script = "return [window.__busy.longest, window.__busy.over]";
+    /// The longest of it, when it ended, counted from where this began, and how many were over 50.
+    pub(crate) async fn busy(&self) -> (f64, f64, u64) {
+        let script = "return [window.__busy.longest, window.__busy.when, window.__busy.over]";
         let noted = self.script(script, json!([])).await.unwrap();
-        (noted[0].as_f64().unwrap(), noted[1].as_u64().unwrap())
+        let number = |at: usize| noted[at].as_f64().unwrap();
+        (number(0), number(1), noted[2].as_u64().unwrap())
     }
 
     /// Waits until a script says true.
