@@ -1,8 +1,9 @@
-// One open thread: its items in order. Deltas wait in a buffer and reach the page once a frame.
+// One open thread: its items in order. Deltas wait in a buffer and reach the page once a frame at the most.
 
 import type { About, Item, ThreadChange, ThreadEvent, ThreadItems, TurnState } from "./types";
 import { main, messageOf, onThread } from "./ipc";
 import { growing } from "./items";
+import { Pace } from "./pace";
 
 /** An item with its own signal, so that one item's text does not draw the others anew. */
 export class Entry {
@@ -33,7 +34,7 @@ export class Feed {
   /** What is told while everything is asked for; nothing is asked for when null. */
   #early: ThreadEvent[] | null = null;
   #seq = 0;
-  #frame = 0;
+  #pace = new Pace(() => this.#paint());
   #unlisten: (() => void) | null = null;
   #closed = false;
 
@@ -91,7 +92,7 @@ export class Feed {
     this.#closed = true;
     this.#unlisten?.();
     this.#unlisten = null;
-    if (this.#frame !== 0) cancelAnimationFrame(this.#frame);
+    this.#pace.stop();
     // Nobody waits for this, and a thread that is gone already is closed as well.
     main.threadClose(this.id).catch(() => undefined);
   }
@@ -126,7 +127,7 @@ export class Feed {
     }
     for (const change of event.changes) this.#take(change);
     this.#seq = event.seq;
-    this.#soon();
+    this.#pace.soon();
   }
 
   #take(change: ThreadChange): void {
@@ -159,15 +160,6 @@ export class Feed {
     const fresh = new Entry(item);
     this.#known.set(item.id, fresh);
     this.entries = [...this.entries, fresh];
-  }
-
-  #soon(): void {
-    if (this.#frame === 0) {
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = 0;
-        this.#paint();
-      });
-    }
   }
 
   #paint(): void {
