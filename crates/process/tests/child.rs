@@ -12,7 +12,7 @@ mod common;
 
 use common::{SHORT, SOON, agent, alone, line, shell, start};
 use drawbridge_process::{
-    ChildSpec, MARKER_VARIABLE, Reaper, SpawnError, Spawner, become_subreaper, proc, stop,
+    ChildSpec, MARKER_VARIABLE, Marker, MarkerRole, Reaper, SpawnError, Spawner, become_subreaper, proc, stop,
 };
 use std::os::unix::fs::PermissionsExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -82,14 +82,45 @@ async fn a_child_outlives_the_thread_that_asked_for_it() {
 }
 
 #[tokio::test]
-async fn it_leads_a_group_of_its_own() {
+async fn it_leads_a_session_and_a_group_of_its_own() {
     let _alone = alone().await;
     let child = start("exec sleep 60", &agent()).await;
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.pid()).unwrap());
+    // A session begins without a terminal, so nothing in it can type into that of its parent.
+    assert_eq!(nix::unistd::getsid(Some(pid)), Ok(pid));
     if cfg!(target_os = "linux") {
         let seen = proc::process(child.pid()).unwrap();
         assert_eq!((seen.group, seen.start_time), (child.pid(), child.start_time()));
     }
     stop(&child, SHORT).await;
+}
+
+/// So that the windows stay quick while the agent's threads want every processor.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_agent_gives_way_and_a_connector_does_not() {
+    let _alone = alone().await;
+    let connector = Marker {
+        role: MarkerRole::Connector,
+        ..agent()
+    };
+    let own = rustix::process::getpriority_process(None).unwrap();
+    for (marker, nice) in [(agent(), own.max(5)), (connector, own)] {
+        let child = start("exec sleep 60", &marker).await;
+        let pid = i32::try_from(child.pid()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid);
+        assert_eq!(rustix::process::getpriority_process(pid), Ok(nice));
+        // The session, where the kernel groups by sessions; it takes such a wish once in a while only.
+        let nice = if marker.role == MarkerRole::Agent { 5 } else { 0 };
+        let file = format!("/proc/{}/autogroup", child.pid());
+        let told = || std::fs::read_to_string(&file).unwrap_or_default();
+        let until = tokio::time::Instant::now() + SOON;
+        while !told().is_empty() && !told().ends_with(&format!(" nice {nice}\n")) {
+            assert!(tokio::time::Instant::now() < until, "{}", told());
+            tokio::task::yield_now().await;
+        }
+        stop(&child, SHORT).await;
+    }
 }
 
 #[tokio::test]

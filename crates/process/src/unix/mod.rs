@@ -1,5 +1,6 @@
 //! Unix: process groups, signals, the kernel's parent-death signal.
 
+mod apart;
 mod hold;
 mod peer;
 mod reaper;

@@ -1,6 +1,6 @@
 //! The thread that spawns.
 
-use super::{Hold, registry};
+use super::{Hold, apart, registry};
 use crate::log_file::LogFile;
 use crate::{Child, ChildSpec, Marker, SpawnError, child, output};
 use std::io;
@@ -82,6 +82,10 @@ impl Spawner {
             program: spec.program.clone(),
             source,
         })?;
+        #[cfg(target_os = "linux")]
+        if let Some(pid) = process.id() {
+            apart::session_gives_way(pid, spec.marker.role);
+        }
         child::adopt(process, spec, Hold::new(self.clone()), |stderr, log| {
             output::pump(stderr, log, log_file)
         })
@@ -100,37 +104,10 @@ fn command(spec: &ChildSpec) -> Command {
         .stdin(pipe_or_null(spec.stdin_piped))
         .stdout(pipe_or_null(spec.stdout_piped))
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true);
-    die_with_parent(&mut command);
+    apart::apart(&mut command, spec.marker.role);
     command
 }
-
-#[cfg(target_os = "linux")]
-#[allow(
-    unsafe_code,
-    reason = "a hook between fork and exec is the only place to set the parent-death signal"
-)]
-fn die_with_parent(command: &mut Command) {
-    use nix::sys::{prctl, signal::Signal};
-    let owner = std::process::id();
-    let hook = move || {
-        // Force, not a polite signal: an app-server that is asked politely waits for its running turn.
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
-        // The owner may have died before the line above; then the signal never comes.
-        if std::os::unix::process::parent_id() == owner {
-            Ok(())
-        } else {
-            Err(io::Error::from(io::ErrorKind::BrokenPipe))
-        }
-    };
-    // SAFETY: the hook makes two system calls and allocates nothing, so it is safe after a fork of a
-    // process with several threads.
-    unsafe { command.pre_exec(hook) };
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
 
 fn spawn_here(
     mut command: Command,

@@ -2,13 +2,15 @@
 
 use super::{Hold, job};
 use crate::log_file::LogFile;
-use crate::{Child, ChildSpec, SpawnError, child, output};
+use crate::{Child, ChildSpec, MarkerRole, SpawnError, child, output};
 use std::io;
 use std::process::Stdio;
 use tokio::process::Command;
 
 /// `CREATE_NO_WINDOW`: a child has a console that nobody sees.
 const NO_WINDOW: u32 = 0x0800_0000;
+/// `BELOW_NORMAL_PRIORITY_CLASS`: an agent leaves the processor to what a person waits for.
+const GIVES_WAY: u32 = 0x0000_4000;
 
 /// Starts children.
 #[derive(Debug, Clone)]
@@ -81,7 +83,10 @@ fn command(spec: &ChildSpec) -> Command {
         .stdin(pipe_or_null(spec.stdin_piped))
         .stdout(pipe_or_null(spec.stdout_piped))
         .stderr(Stdio::piped())
-        .creation_flags(NO_WINDOW)
+        .creation_flags(match spec.marker.role {
+            MarkerRole::Agent => NO_WINDOW | GIVES_WAY,
+            MarkerRole::Connector => NO_WINDOW,
+        })
         .kill_on_drop(true);
     command
 }
