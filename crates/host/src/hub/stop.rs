@@ -51,7 +51,7 @@ impl Hub {
         self.close_vault().await;
         // What codex did not settle in time went with it.
         self.lose_generation(self.app_server.generation);
-        self.controls.clear();
+        // Before those who wait for the end are let go: the next host finds no trace of this one.
         for socket in [
             self.layout.control_socket(),
             self.layout.app_server_socket(),
@@ -60,6 +60,7 @@ impl Hub {
             // Already gone is as good.
             let _ = std::fs::remove_file(socket);
         }
+        self.controls.clear();
         sink.abort();
     }
 
