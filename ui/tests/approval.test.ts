@@ -259,6 +259,25 @@ describe("what is offered", () => {
     expect(decision("accept_with_amendment").textContent).toContain("Permanent, in all threads, until you remove the rule.");
   });
 
+  test("a network rule is under More, says what it means, and is sent for its host", async () => {
+    const rule = (action: "allow" | "deny"): Choice => ({
+      decision: { apply_network_rule: { action, host: "a.example" } },
+      label: `${action === "allow" ? "Always" : "Never"} allow connections to a.example (all threads, until you remove the rule)`,
+    });
+    const choices = [...CHOICES.command.slice(0, 1), rule("allow"), rule("deny"), ...CHOICES.command.slice(3)];
+    const side = await show(card({}, { choices }));
+    await pass(600);
+    expect([...document.querySelectorAll("[data-decision]")].map((one) => one.getAttribute("data-decision"))).toEqual(["decline", "cancel", "accept"]);
+    await fireEvent.click(screen.getByRole("button", { name: "More" }));
+    const never = screen.getByRole("button", { name: /^Never allow connections to a.example/ });
+    expect(never.textContent).toContain("This connection does not happen");
+    expect(screen.getByRole("button", { name: /^Always allow connections to a.example/ }).textContent).toContain("This connection is allowed, too.");
+    expect(await fireEvent.keyDown(never, { key: "Enter" }), "Enter alone sets no lasting rule").toBe(false);
+    expect(answers(side)).toEqual([]);
+    await fireEvent.click(never);
+    expect(answers(side)[0]?.args["decision"]).toEqual({ apply_network_rule: { action: "deny", host: "a.example" } });
+  });
+
   test("a file change that shows no change offers no yes, whatever came", async () => {
     await show(CARDS["nodiff"] as ApprovalCard);
     expect([...document.querySelectorAll("[data-decision]")].map((one) => one.getAttribute("data-decision"))).toEqual(["decline", "cancel"]);

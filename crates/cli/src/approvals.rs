@@ -6,8 +6,8 @@ use crate::enroll::read_stdin;
 use crate::{CliError, Exit, screen};
 use drawbridge_consent::visible_line;
 use drawbridge_control::ControlClient;
-use drawbridge_wire::Decision;
 use drawbridge_wire::control::{Answer, ApprovalState, ApprovalView, Choice, FieldKind};
+use drawbridge_wire::{Decision, NetworkAction, NetworkRule};
 use serde_json::{Map, Value};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -27,7 +27,13 @@ pub(crate) async fn run(data_dir: &Path, args: ApprovalsArgs) -> Result<Exit, Cl
             let decision = accepting(&args).await?;
             answer(data_dir, args.answer, decision, !args.reply.is_empty()).await
         }
-        ApprovalsAction::Decline(args) => answer(data_dir, args, Decision::Decline, false).await,
+        ApprovalsAction::Decline(args) => {
+            let decision = match args.deny_host {
+                Some(host) => rule(NetworkAction::Deny, host),
+                None => Decision::Decline,
+            };
+            answer(data_dir, args.answer, decision, false).await
+        }
         ApprovalsAction::Cancel(args) => answer(data_dir, args, Decision::Cancel, false).await,
     }
 }
@@ -38,6 +44,9 @@ async fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
     }
     if args.with_amendment {
         return Ok(Decision::AcceptWithAmendment);
+    }
+    if let Some(host) = &args.allow_host {
+        return Ok(rule(NetworkAction::Allow, host.clone()));
     }
     if args.reply_stdin {
         return Ok(Decision::Answers(replies_from_stdin().await?));
@@ -58,6 +67,10 @@ async fn accepting(args: &AcceptArgs) -> Result<Decision, CliError> {
         }
     }
     Ok(Decision::Answers(answers))
+}
+
+fn rule(action: NetworkAction, host: String) -> Decision {
+    Decision::ApplyNetworkRule(NetworkRule { action, host })
 }
 
 /// What is there may be secret, so no error repeats it.

@@ -403,12 +403,23 @@ pub enum ApprovalsAction {
     /// Print it whole and let the agent do it.
     Accept(AcceptArgs),
     /// Say no; the turn goes on.
-    Decline(AnswerArgs),
+    Decline(DeclineArgs),
     /// Say no and end the turn.
     Cancel(AnswerArgs),
 }
 
-/// Arguments of `approvals decline` and `cancel`.
+/// Arguments of `approvals decline`.
+#[derive(Debug, Args)]
+pub struct DeclineArgs {
+    /// Which one, and how.
+    #[command(flatten)]
+    pub answer: AnswerArgs,
+    /// Also take the lasting rule that is offered against this host of the network.
+    #[arg(long, value_name = "HOST")]
+    pub deny_host: Option<String>,
+}
+
+/// Arguments of `approvals cancel`, and of every answer.
 #[derive(Debug, Args)]
 pub struct AnswerArgs {
     /// Id of the approval.
@@ -433,6 +444,9 @@ pub struct AcceptArgs {
     /// Also take the lasting rule that the agent proposes.
     #[arg(long, group = "how")]
     pub with_amendment: bool,
+    /// Take the lasting rule that is offered for this host of the network.
+    #[arg(long, value_name = "HOST", group = "how")]
+    pub allow_host: Option<String>,
     /// Answer to a question, by its id; repeat it for more.
     #[arg(long, value_name = "QUESTION=TEXT", group = "how")]
     pub reply: Vec<String>,

@@ -14,7 +14,7 @@ use drawbridge_wire::control::{
     Answer, AnswerResult, ApprovalState, Change, Choice, FieldKind, FormField, HostView, ItemOutcome,
     LeaseView, Request,
 };
-use drawbridge_wire::{AnswerSource, Decision};
+use drawbridge_wire::{AnswerSource, Decision, NetworkAction, NetworkRule};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -95,6 +95,10 @@ async fn status_prints_the_state_as_it_came() {
 async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
     let dir = tempfile::tempdir().unwrap();
     let host = FakeHost::at(dir.path());
+    let rule = |action| {
+        let host = "a.example".to_owned();
+        Decision::ApplyNetworkRule(NetworkRule { action, host })
+    };
     for (arguments, decision, shows_card) in [
         (&["approvals", "accept", "1-1"][..], Decision::Accept, true),
         (
@@ -106,6 +110,16 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
             &["approvals", "accept", "1-1", "--reply", "color=blue"][..],
             Decision::Answers(json!({"color": "blue"}).as_object().unwrap().clone()),
             true,
+        ),
+        (
+            &["approvals", "accept", "1-1", "--allow-host", "a.example"][..],
+            rule(NetworkAction::Allow),
+            true,
+        ),
+        (
+            &["approvals", "decline", "1-1", "--deny-host", "a.example"][..],
+            rule(NetworkAction::Deny),
+            false,
         ),
         (
             &["approvals", "decline", "1-1", "--digest", "d1gest0f"][..],

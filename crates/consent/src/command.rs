@@ -81,6 +81,9 @@ fn render_rules(page: &mut Page<'_>) {
     let offers = page.params().get("availableDecisions").and_then(Value::as_array);
     for offer in offers.into_iter().flatten() {
         let Some(offered) = offer.get("acceptWithExecpolicyAmendment") else {
+            if let Some(offered) = offer.get("applyNetworkPolicyAmendment") {
+                render_network_rule(page, offered);
+            }
             continue;
         };
         let members = offered.as_object().map_or(0, serde_json::Map::len);
@@ -92,6 +95,20 @@ fn render_rules(page: &mut Page<'_>) {
     }
     if let Some(rules) = page.value("proposedNetworkPolicyAmendments") {
         page.json("Proposed lasting network rules (only if you choose them)", rules);
+    }
+}
+
+fn render_network_rule(page: &mut Page<'_>, offered: &Value) {
+    const LABEL: &str = "Offered lasting network rule (only if you choose it)";
+    let only = |value: &Value, members: usize| value.as_object().is_some_and(|all| all.len() == members);
+    let rule = offered
+        .get("network_policy_amendment")
+        .filter(|rule| only(offered, 1) && only(rule, 2));
+    let member = |key: &str| rule.and_then(|rule| rule.get(key)).and_then(Value::as_str);
+    match (member("action"), member("host")) {
+        (Some("allow"), Some(host)) => page.fact(&format!("{LABEL}: always allow connections to"), host),
+        (Some("deny"), Some(host)) => page.fact(&format!("{LABEL}: never allow connections to"), host),
+        _ => page.json(LABEL, offered),
     }
 }
 

@@ -151,6 +151,27 @@ fn extra_permissions_network_and_unknown_members_are_shown() {
 }
 
 #[test]
+fn a_network_rule_that_is_offered_is_shown_and_one_of_an_unknown_form_raw() {
+    let offer = |rule: Value| json!({"applyNetworkPolicyAmendment": {"network_policy_amendment": rule}});
+    let card = command(&json!({
+        "command": "curl x",
+        "availableDecisions": [
+            offer(json!({"action": "allow", "host": "a.example\u{200b}"})),
+            offer(json!({"action": "deny", "host": "a.example"})),
+            offer(json!({"action": "allow", "host": "b.example", "port": 22})),
+        ],
+    }));
+    for line in [
+        "Offered lasting network rule (only if you choose it): always allow connections to\n  │ a.example‹U+200B ZERO WIDTH SPACE›",
+        "Offered lasting network rule (only if you choose it): never allow connections to\n  │ a.example",
+        "Offered lasting network rule (only if you choose it)\n  │ {",
+        "\"port\": 22",
+    ] {
+        assert!(card.body.contains(line), "{line}\nis missing in\n{}", card.body);
+    }
+}
+
+#[test]
 fn permissions_of_an_unknown_form_are_shown_raw_and_whole() {
     let card = command(&json!({
         "command": "x",

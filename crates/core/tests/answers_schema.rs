@@ -22,12 +22,13 @@ fn every_offered_decision_becomes_an_answer_the_app_server_reads() {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 
     let amendment = json!({ "acceptWithExecpolicyAmendment": { "execpolicy_amendment": ["touch"] } });
+    let rule = |action: &str| json!({ "applyNetworkPolicyAmendment": { "network_policy_amendment": { "action": action, "host": "a.example" } } });
     let network =
         json!({ "network": { "enabled": true }, "fileSystem": { "read": null, "write": ["/srv"] } });
     let table = [
         (
             ApprovalKind::Command,
-            json!({ "availableDecisions": ["accept", "acceptForSession", amendment, "cancel"] }),
+            json!({ "availableDecisions": ["accept", "acceptForSession", amendment, rule("allow"), rule("deny"), "cancel"] }),
             Value::Null,
             "CommandExecutionRequestApprovalResponse.json",
         ),

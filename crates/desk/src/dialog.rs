@@ -203,7 +203,11 @@ impl Dialog {
         if now_ms < shown.since_ms.saturating_add(LOOK_FIRST) {
             return Err(Refused::TooSoon);
         }
-        let offered = |choice: &Decision| std::mem::discriminant(choice) == std::mem::discriminant(&decision);
+        // What is filled in comes beside it.
+        let offered = |choice: &Decision| match (choice, &decision) {
+            (Decision::Answers(_), Decision::Answers(_)) => true,
+            (choice, decision) => choice == decision,
+        };
         if !shown.view.choices.iter().any(|choice| offered(&choice.decision)) {
             return Err(Refused::NotOffered);
         }

@@ -18,4 +18,4 @@ mod strict;
 mod vocabulary;
 
 pub use secret::Secret;
-pub use vocabulary::{AnswerSource, Decision, Grant, Role, WhoMayAnswer};
+pub use vocabulary::{AnswerSource, Decision, Grant, NetworkAction, NetworkRule, Role, WhoMayAnswer};

@@ -116,6 +116,8 @@ pub enum Decision {
     AcceptForSession,
     /// Accept, and take the rule the app-server proposed: permanent, all threads. Local only.
     AcceptWithAmendment,
+    /// Take a network rule that is offered: permanent, all threads. Local only.
+    ApplyNetworkRule(NetworkRule),
     /// Answers to a question or a form, by question id. Counts as accepting it.
     Answers(serde_json::Map<String, serde_json::Value>),
     /// A part of the permissions that were asked for. Local only.
@@ -138,11 +140,35 @@ pub struct Grant {
     pub strict_auto_review: bool,
 }
 
+/// A lasting rule for one host of the network, as the app-server writes it (schema of 0.169.0).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRule {
+    /// What becomes of connections to it.
+    pub action: NetworkAction,
+    /// The host, as the app-server names it.
+    pub host: String,
+}
+
+/// What a [`NetworkRule`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkAction {
+    /// Connections are allowed from now on.
+    Allow,
+    /// They are refused from now on, this one, too.
+    Deny,
+}
+
 impl Decision {
     /// Whether this lets the agent do what it asked for.
     #[must_use]
     pub fn grants(&self) -> bool {
-        !matches!(self, Decision::Decline | Decision::Cancel)
+        match self {
+            Decision::Decline | Decision::Cancel => false,
+            Decision::ApplyNetworkRule(rule) => rule.action == NetworkAction::Allow,
+            _ => true,
+        }
     }
 
     /// The word used in records and on screens.
@@ -152,6 +178,7 @@ impl Decision {
             Decision::Accept => "accept",
             Decision::AcceptForSession => "accept_for_session",
             Decision::AcceptWithAmendment => "accept_with_amendment",
+            Decision::ApplyNetworkRule(_) => "apply_network_rule",
             Decision::Answers(_) => "answers",
             Decision::Grant(_) => "grant",
             Decision::Decline => "decline",

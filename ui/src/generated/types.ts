@@ -248,6 +248,8 @@ export type ConnectionView = {
 
 /** An answer to an approval, independent of the kind of request it answers. */
 export type Decision = "accept" | "accept_for_session" | "accept_with_amendment" | {
+  apply_network_rule: NetworkRule;
+} | {
   answers: Record<string, unknown>;
 } | {
   grant: Grant;
@@ -508,6 +510,17 @@ export type McpView = {
   name: string;
   /** Address. */
   url: string;
+};
+
+/** What a [`NetworkRule`] does. */
+export type NetworkAction = "allow" | "deny";
+
+/** A lasting rule for one host of the network, as the app-server writes it (schema of 0.169.0). */
+export type NetworkRule = {
+  /** What becomes of connections to it. */
+  action: NetworkAction;
+  /** The host, as the app-server names it. */
+  host: string;
 };
 
 /** Something worth telling. */

@@ -154,9 +154,16 @@ export const KIND: Record<ApprovalKind, string> = {
 };
 
 export const decisionWord = (decision: Decision): string =>
-  typeof decision === "string" ? decision : "answers" in decision ? "answers" : "grant";
+  typeof decision === "string" ? decision : (Object.keys(decision)[0] ?? "");
 
-export const grants = (decision: Decision): boolean => decision !== "decline" && decision !== "cancel";
+/** Whether it lets the agent do what it asked for. */
+export const grants = (decision: Decision): boolean =>
+  typeof decision === "object" && "apply_network_rule" in decision
+    ? decision.apply_network_rule.action === "allow"
+    : decision !== "decline" && decision !== "cancel";
+
+/** Whether it needs care: it lets the agent go on, or it stays in force. */
+export const weighs = (decision: Decision): boolean => grants(decision) || decisionWord(decision) === "apply_network_rule";
 
 /** What a decision will mean from now on. */
 export function meaning(kind: ApprovalKind, decision: Decision): string {
@@ -170,6 +177,10 @@ export function meaning(kind: ApprovalKind, decision: Decision): string {
       return "The same again is not asked in this thread, until it ends.";
     case "accept_with_amendment":
       return "Permanent, in all threads, until you remove the rule.";
+    case "apply_network_rule":
+      return grants(decision)
+        ? "Permanent, in all threads, until you remove the rule. This connection is allowed, too."
+        : "Permanent, in all threads, until you remove the rule. This connection does not happen; the turn goes on.";
     case "answers":
       return "Sends what you filled in. The turn goes on.";
     case "grant":
@@ -193,6 +204,8 @@ export function did(decision: Decision): string {
       return "Accepted for the thread";
     case "accept_with_amendment":
       return "Accepted with a lasting rule";
+    case "apply_network_rule":
+      return grants(decision) ? "Accepted with a lasting network rule" : "Declined with a lasting network rule";
     case "grant":
       return "Granted in part";
     default:

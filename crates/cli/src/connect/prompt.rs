@@ -1,8 +1,9 @@
 //! Asking a person about an approval: what is printed, and what a typed line means.
 
 use crate::screen;
-use drawbridge_wire::Decision;
+use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{ApprovalView, Choice};
+use drawbridge_wire::{Decision, NetworkAction};
 use serde_json::{Map, Value};
 
 /// What a typed line means.
@@ -37,7 +38,7 @@ pub(crate) fn card(view: &ApprovalView, width: usize, now_ms: u64) -> String {
 
 /// The request without choices, as `approvals show` prints it.
 pub(crate) fn whole(view: &ApprovalView) -> String {
-    let origin = drawbridge_consent::visible_line(&view.origin);
+    let origin = visible_line(&view.origin);
     format!(
         "Approval {} · asked by {origin}\n{}\n{}",
         view.id, view.headline, view.body
@@ -53,8 +54,19 @@ pub(crate) fn question(view: &ApprovalView) -> String {
 fn typed(decision: &Decision) -> String {
     match decision {
         Decision::Answers(_) => "answers ID=TEXT".to_owned(),
+        Decision::ApplyNetworkRule(rule) => {
+            let verb = match rule.action {
+                NetworkAction::Allow => "allow-host",
+                NetworkAction::Deny => "deny-host",
+            };
+            format!("{verb} {}", visible_line(&rule.host))
+        }
         other => other.word().replace('_', "-"),
     }
+}
+
+fn is_rule(choice: &Choice) -> bool {
+    matches!(choice.decision, Decision::ApplyNetworkRule(_))
 }
 
 /// Reads a typed line. Only a whole word or number of a choice is an answer: a slip must not be one.
@@ -71,8 +83,14 @@ pub(crate) fn read(line: &str, choices: &[Choice]) -> Reading {
         Ok(number) => number.checked_sub(1).and_then(|n| choices.get(n)),
         Err(_) => choices
             .iter()
+            .filter(|choice| !is_rule(choice))
             .find(|choice| choice.decision.word().replace('_', "-") == word),
     };
+    // Several rules have one word; the host says which.
+    let mut rules = choices.iter().filter(|choice| is_rule(choice));
+    if let Some(rule) = rules.find(|choice| typed(&choice.decision) == line) {
+        return Reading::Answer(rule.decision.clone());
+    }
     match chosen.map(|choice| &choice.decision) {
         Some(Decision::Answers(_)) => match answers(rest) {
             Some(answers) => Reading::Answer(Decision::Answers(answers)),
@@ -106,8 +124,8 @@ fn answers(text: &str) -> Option<Map<String, Value>> {
 #[cfg(test)]
 mod tests {
     use super::{Reading, read};
-    use drawbridge_wire::Decision;
     use drawbridge_wire::control::Choice;
+    use drawbridge_wire::{Decision, NetworkAction, NetworkRule};
     use serde_json::{Map, json};
 
     fn choices() -> Vec<Choice> {
@@ -138,6 +156,37 @@ mod tests {
             ("cancel", Decision::Cancel),
         ] {
             assert_eq!(read(line, &choices()), Reading::Answer(decision), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_network_rule_is_chosen_by_its_host() {
+        let rule = |action, host: &str| {
+            let host = host.to_owned();
+            Decision::ApplyNetworkRule(NetworkRule { action, host })
+        };
+        let mut offered = choices();
+        for decision in [
+            rule(NetworkAction::Allow, "a.example"),
+            rule(NetworkAction::Deny, "a.example"),
+        ] {
+            let label = String::new();
+            offered.push(Choice { decision, label });
+        }
+        for (line, decision) in [
+            ("allow-host a.example", rule(NetworkAction::Allow, "a.example")),
+            (" deny-host a.example\n", rule(NetworkAction::Deny, "a.example")),
+            ("7", rule(NetworkAction::Deny, "a.example")),
+        ] {
+            assert_eq!(read(line, &offered), Reading::Answer(decision), "{line}");
+        }
+        for line in [
+            "allow-host",
+            "allow-host b.example",
+            "apply-network-rule",
+            "6 a.example",
+        ] {
+            assert!(matches!(read(line, &offered), Reading::Unclear(_)), "{line}");
         }
     }
 

@@ -4,8 +4,8 @@
 
 use super::permissions::{self, Reading};
 use super::reply::{Wanted, wanted};
-use drawbridge_wire::Decision;
 use drawbridge_wire::control::ApprovalKind;
+use drawbridge_wire::{Decision, NetworkRule};
 use serde_json::{Map, Value, json};
 
 /// What can be answered to a request, in the order shown. A file change whose diff is unknown offers no
@@ -25,6 +25,12 @@ pub fn choices(kind: ApprovalKind, params: &Value, item: Option<&Value>) -> Vec<
             }
             if amendment(params).is_some() {
                 out.push(Decision::AcceptWithAmendment);
+            }
+            for rule in network_rules(params) {
+                let rule = Decision::ApplyNetworkRule(rule);
+                if !out.contains(&rule) {
+                    out.push(rule);
+                }
             }
         }
         ApprovalKind::FileChange if has_diff(item) => {
@@ -68,6 +74,21 @@ fn amendment(params: &Value) -> Option<&Value> {
         .find(|d| d.get("acceptWithExecpolicyAmendment").is_some())
 }
 
+/// The network rules that are offered. One that has more to it than we know is none: nobody could tell what it does.
+fn network_rules(params: &Value) -> impl Iterator<Item = NetworkRule> {
+    let offered = params.get("availableDecisions").and_then(Value::as_array);
+    offered.into_iter().flatten().filter_map(network_rule)
+}
+
+fn network_rule(decision: &Value) -> Option<NetworkRule> {
+    let only = |value: &Value, member: &str| {
+        let members = value.as_object().filter(|members| members.len() == 1)?;
+        members.get(member).cloned()
+    };
+    let offered = only(decision, "applyNetworkPolicyAmendment")?;
+    serde_json::from_value(only(&offered, "network_policy_amendment")?).ok()
+}
+
 fn persistable(params: &Value) -> bool {
     params
         .pointer("/_meta/persist")
@@ -91,9 +112,14 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                     Some(offered) => offered.clone(),
                     None => return (None, false),
                 },
+                Decision::ApplyNetworkRule(rule) if network_rules(params).any(|offered| offered == *rule) => {
+                    json!({ "applyNetworkPolicyAmendment": { "network_policy_amendment": rule } })
+                }
                 Decision::Decline => json!("decline"),
                 Decision::Cancel => json!("cancel"),
-                Decision::Answers(_) | Decision::Grant(_) => return (None, false),
+                Decision::ApplyNetworkRule(_) | Decision::Answers(_) | Decision::Grant(_) => {
+                    return (None, false);
+                }
             };
             (Some(json!({ "decision": word })), false)
         }
@@ -103,9 +129,10 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::AcceptForSession => "acceptForSession",
                 Decision::Decline => "decline",
                 Decision::Cancel => "cancel",
-                Decision::AcceptWithAmendment | Decision::Answers(_) | Decision::Grant(_) => {
-                    return (None, false);
-                }
+                Decision::AcceptWithAmendment
+                | Decision::ApplyNetworkRule(_)
+                | Decision::Answers(_)
+                | Decision::Grant(_) => return (None, false),
             };
             (Some(json!({ "decision": word })), false)
         }
@@ -116,7 +143,9 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::AcceptForSession => (asked, "session"),
                 Decision::Decline | Decision::Cancel => (json!({}), "turn"),
                 Decision::Grant(grant) => return (permissions::answer(&asked, grant), false),
-                Decision::AcceptWithAmendment | Decision::Answers(_) => return (None, false),
+                Decision::AcceptWithAmendment | Decision::ApplyNetworkRule(_) | Decision::Answers(_) => {
+                    return (None, false);
+                }
             };
             (Some(json!({ "permissions": granted, "scope": scope })), cancel)
         }
@@ -143,7 +172,9 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                 Decision::Answers(map) => json!({ "action": "accept", "content": map, "_meta": null }),
                 Decision::Decline => json!({ "action": "decline", "content": null, "_meta": null }),
                 Decision::Cancel => json!({ "action": "cancel", "content": null, "_meta": null }),
-                Decision::AcceptWithAmendment | Decision::Grant(_) => return (None, false),
+                Decision::AcceptWithAmendment | Decision::ApplyNetworkRule(_) | Decision::Grant(_) => {
+                    return (None, false);
+                }
             };
             (Some(value), cancel)
         }
@@ -166,6 +197,9 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
             },
             Value::Object(map) if map.contains_key("acceptWithExecpolicyAmendment") => {
                 Some(Decision::AcceptWithAmendment)
+            }
+            rule @ Value::Object(_) if kind == ApprovalKind::Command => {
+                network_rule(rule).map(Decision::ApplyNetworkRule)
             }
             _ => None,
         },
@@ -211,6 +245,8 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
 mod tests {
     use super::choices;
     use drawbridge_wire::Decision::{self, Accept, AcceptForSession, Cancel, Decline};
+    use drawbridge_wire::NetworkAction::{Allow, Deny};
+    use drawbridge_wire::NetworkRule;
     use drawbridge_wire::control::ApprovalKind;
     use serde_json::{Value, json};
 
@@ -226,6 +262,26 @@ mod tests {
         assert_eq!(of(json!(["cancel"])), [Decline, Cancel]);
         assert_eq!(of(json!([])), [Decline, Cancel]);
         assert_eq!(of(json!(["accept"])), [Accept, Decline, Cancel]);
+        let rule = |action, host: &str| {
+            let host = host.to_owned();
+            Decision::ApplyNetworkRule(NetworkRule { action, host })
+        };
+        let offer =
+            |rule: Value| json!({ "applyNetworkPolicyAmendment": { "network_policy_amendment": rule } });
+        let [allow, deny] = ["allow", "deny"].map(|action| json!({ "action": action, "host": "a.example" }));
+        // Each once, as it is; one with more to it than its host and what becomes of that is nobody's to choose.
+        let more = json!({ "action": "allow", "host": "a.example", "port": 22 });
+        let unknown = json!({ "action": "ask", "host": "a.example" });
+        assert_eq!(
+            of(json!([
+                offer(allow.clone()),
+                offer(allow),
+                offer(more),
+                offer(unknown),
+                offer(deny)
+            ])),
+            [rule(Allow, "a.example"), rule(Deny, "a.example"), Decline, Cancel]
+        );
         // An older app-server says nothing of it.
         assert_eq!(of(Value::Null), [Accept, AcceptForSession, Decline, Cancel]);
     }

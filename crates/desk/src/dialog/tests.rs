@@ -6,7 +6,7 @@ use drawbridge_testkit::fake_host::quiet;
 use drawbridge_wire::control::{
     ApprovalKind, ApprovalState, ApprovalView, Choice, HostView, Part, ThreadView,
 };
-use drawbridge_wire::{AnswerSource, Decision, WhoMayAnswer};
+use drawbridge_wire::{AnswerSource, Decision, NetworkAction, NetworkRule, WhoMayAnswer};
 use serde_json::{Map, json};
 
 fn approval(id: &str) -> ApprovalView {
@@ -258,6 +258,27 @@ fn an_answer_the_host_did_not_take_may_be_given_again_after_a_look() {
     assert_eq!(
         world.answer("1-0", "again", Decision::Accept),
         Ok(Decision::Accept)
+    );
+}
+
+#[test]
+fn a_rule_for_another_host_than_the_one_on_display_is_not_offered() {
+    let rule = |host: &str| {
+        let (action, host) = (NetworkAction::Allow, host.to_owned());
+        Decision::ApplyNetworkRule(NetworkRule { action, host })
+    };
+    let mut world = World::new(&["1-0"]);
+    world.host.approvals[0].choices[0].decision = rule("a.example");
+    world.follow();
+    world.now += LOOK_FIRST;
+    let nonce = world.shown().1;
+    assert_eq!(
+        world.answer("1-0", &nonce, rule("b.example")),
+        Err(Refused::NotOffered)
+    );
+    assert_eq!(
+        world.answer("1-0", &nonce, rule("a.example")),
+        Ok(rule("a.example"))
     );
 }
 

@@ -488,6 +488,7 @@ fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
         }
         Decision::AcceptForSession
         | Decision::AcceptWithAmendment
+        | Decision::ApplyNetworkRule(_)
         | Decision::Answers(_)
         | Decision::Grant(_) => false,
     }

@@ -2,14 +2,14 @@
 
 use super::Hub;
 use crate::event::Caller;
-use drawbridge_consent::{Kind, LineKind, render};
+use drawbridge_consent::{Kind, LineKind, render, visible_line};
 use drawbridge_core::approvals::{Approval, ApprovalId, choices};
 use drawbridge_core::threads::Thread;
-use drawbridge_wire::Decision;
 use drawbridge_wire::control::{
     ApprovalKind, ApprovalState, ApprovalView, Change, Choice, ConnectionView, DiffLineKind, DiffLineView,
     HostIdentity, HostView, LeaseView, Part, ThreadView,
 };
+use drawbridge_wire::{Decision, NetworkAction};
 
 impl Hub {
     pub(super) fn view(&self) -> HostView {
@@ -67,7 +67,7 @@ impl Hub {
             choices: choices(card.kind, &card.params, card.item.as_ref())
                 .into_iter()
                 .map(|decision| Choice {
-                    label: label(card, &decision).to_owned(),
+                    label: label(card, &decision),
                     decision,
                 })
                 .collect(),
@@ -196,8 +196,8 @@ fn part(part: drawbridge_consent::Part) -> Part {
 }
 
 /// A verb with its consequence.
-fn label(card: &Approval, decision: &Decision) -> &'static str {
-    match (card.kind, decision) {
+fn label(card: &Approval, decision: &Decision) -> String {
+    let fixed = match (card.kind, decision) {
         (ApprovalKind::Elicitation, Decision::Accept) if card.params.get("url").is_some() => {
             "Agree, and open the address yourself"
         }
@@ -213,9 +213,21 @@ fn label(card: &Approval, decision: &Decision) -> &'static str {
         (_, Decision::AcceptWithAmendment) => {
             "Always allow commands that begin like this (all threads, until you remove the rule)"
         }
+        (_, Decision::ApplyNetworkRule(rule)) => {
+            let host = visible_line(&rule.host);
+            return match rule.action {
+                NetworkAction::Allow => {
+                    format!("Always allow connections to {host} (all threads, until you remove the rule)")
+                }
+                NetworkAction::Deny => {
+                    format!("Never allow connections to {host} (all threads, until you remove the rule)")
+                }
+            };
+        }
         (_, Decision::Answers(_)) => "Answer",
         (_, Decision::Grant(_)) => "Grant a part",
         (_, Decision::Decline) => "Decline, the turn goes on",
         (_, Decision::Cancel) => "Decline and stop the turn",
-    }
+    };
+    fixed.to_owned()
 }

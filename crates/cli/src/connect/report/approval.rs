@@ -2,7 +2,7 @@
 
 use drawbridge_consent::visible_line;
 use drawbridge_wire::control::{ApprovalState, ApprovalView, ItemOutcome};
-use drawbridge_wire::{AnswerSource, Decision};
+use drawbridge_wire::{AnswerSource, Decision, NetworkAction};
 
 /// An approval on one line.
 pub(crate) fn approval(view: &ApprovalView) -> String {
@@ -57,6 +57,10 @@ fn past(decision: &Decision) -> &'static str {
         Decision::Accept => "accepted",
         Decision::AcceptForSession => "accepted for the rest of the thread",
         Decision::AcceptWithAmendment => "accepted with a lasting rule",
+        Decision::ApplyNetworkRule(rule) if rule.action == NetworkAction::Allow => {
+            "accepted with a lasting network rule"
+        }
+        Decision::ApplyNetworkRule(_) => "declined with a lasting network rule",
         Decision::Answers(_) => "answered",
         Decision::Grant(_) => "granted in part",
         Decision::Decline => "declined",

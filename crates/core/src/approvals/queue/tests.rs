@@ -1,5 +1,7 @@
 use super::*;
+use crate::approvals::decision_from_client;
 use drawbridge_codex_wire::RequestId;
+use drawbridge_wire::{NetworkAction, NetworkRule};
 use serde_json::json;
 
 const COMMAND: &str = "item/commandExecution/requestApproval";
@@ -232,6 +234,34 @@ fn sent(method: &str, params: &Value, decision: Decision) -> Result<Option<Value
     queue.raise(raised(method, params.clone()), 0);
     let sent = queue.answer(&id(1, 0), None, decision, user())?;
     Ok(sent.result)
+}
+
+#[test]
+fn a_network_rule_goes_out_as_it_was_offered_or_not_at_all() {
+    let offer = |action: &str| {
+        json!({"applyNetworkPolicyAmendment":
+        {"network_policy_amendment": {"action": action, "host": "a.example"}}})
+    };
+    let params =
+        json!({"command": "curl a.example", "availableDecisions": ["accept", offer("allow"), offer("deny")]});
+    let rule = |action, host: &str| {
+        let host = host.to_owned();
+        Decision::ApplyNetworkRule(NetworkRule { action, host })
+    };
+    for (action, word) in [(NetworkAction::Allow, "allow"), (NetworkAction::Deny, "deny")] {
+        let decision = rule(action, "a.example");
+        let answer = json!({ "decision": offer(word) });
+        // What a client of the app-server's own protocol says is read as the same.
+        assert_eq!(
+            decision_from_client(ApprovalKind::Command, &params, &answer),
+            Some(decision.clone())
+        );
+        assert_eq!(sent(COMMAND, &params, decision), Ok(Some(answer)));
+        assert_eq!(
+            sent(COMMAND, &params, rule(action, "b.example")),
+            Err(AnswerError::NotOffered)
+        );
+    }
 }
 
 #[test]
