@@ -1,6 +1,7 @@
 //! The app's own connection to the app-server, and what is asked on it.
 
 use super::feed::Taken;
+use super::last::Last;
 use super::types::{About, ThreadItem, TurnState};
 use crate::Problem;
 use drawbridge_codex::{CallError, CloseReason, Incoming, Peer};
@@ -15,10 +16,6 @@ use tokio::time::{Instant, sleep};
 const ANSWER: Duration = Duration::from_secs(20);
 /// Items asked for at a time.
 const PAGE: usize = 100;
-/// Most items of a thread that are shown.
-const MOST_ITEMS: usize = 1000;
-/// About how many bytes of them.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How long a thread that was only just made may be unknown.
 const JUST_MADE: Duration = Duration::from_secs(2);
 /// The first pause before it is asked for again.
@@ -158,15 +155,14 @@ fn is_just_made(problem: &Problem) -> bool {
 
 /// The last items, oldest first, and whether there are earlier ones.
 async fn items(peer: &Peer, id: &str) -> Result<(Vec<ThreadItem>, bool), Problem> {
-    let mut newest_first = Vec::new();
-    let mut bytes = 0;
+    let mut last = Last::default();
     let mut cursor = Value::Null;
     loop {
         let params = json!({"threadId": id, "limit": PAGE, "sortDirection": "desc", "cursor": cursor});
         let mut page = match call(peer, "thread/items/list", params).await {
             Ok(page) => page,
             // A thread of an older kind has no pages.
-            Err(problem) if problem.code == "codex_refused" && newest_first.is_empty() => {
+            Err(problem) if problem.code == "codex_refused" && last.is_empty() => {
                 return all_items(peer, id).await;
             }
             Err(problem) => return Err(problem),
@@ -174,41 +170,31 @@ async fn items(peer: &Peer, id: &str) -> Result<(Vec<ThreadItem>, bool), Problem
         let entries = page.get_mut("data").and_then(Value::as_array_mut);
         for entry in entries.into_iter().flatten() {
             let item = entry.get_mut("item").map(Value::take);
-            if let Some(item) = item {
-                bytes += weight(&item);
-                newest_first.extend(ThreadItem::of(item));
+            if let Some(item) = item.and_then(ThreadItem::of) {
+                last.push(item);
             }
         }
         cursor = page.get_mut("nextCursor").map(Value::take).unwrap_or_default();
-        let enough = newest_first.len() >= MOST_ITEMS || bytes >= MOST_BYTES;
-        if cursor.is_null() || enough {
-            newest_first.truncate(MOST_ITEMS);
-            newest_first.reverse();
-            return Ok((newest_first, !cursor.is_null()));
+        if cursor.is_null() || last.is_full() {
+            let earlier = !cursor.is_null() || last.left_out();
+            return Ok((last.items(), earlier));
         }
     }
 }
 
 async fn all_items(peer: &Peer, id: &str) -> Result<(Vec<ThreadItem>, bool), Problem> {
     let mut read = call(peer, "thread/read", json!({"threadId": id, "includeTurns": true})).await?;
-    let mut items = Vec::new();
+    let mut last = Last::default();
     let turns = read.pointer_mut("/thread/turns").and_then(Value::as_array_mut);
-    for turn in turns.into_iter().flatten() {
+    for turn in turns.into_iter().flatten().rev() {
         if let Some(Value::Array(of_turn)) = turn.get_mut("items").map(Value::take) {
-            items.extend(of_turn.into_iter().filter_map(ThreadItem::of));
+            of_turn
+                .into_iter()
+                .rev()
+                .filter_map(ThreadItem::of)
+                .for_each(|item| last.push(item));
         }
     }
-    let too_many = items.len().saturating_sub(MOST_ITEMS);
-    items.drain(..too_many);
-    Ok((items, too_many > 0))
-}
-
-/// About how many bytes a value takes.
-fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len(),
-        Value::Array(each) => each.iter().map(weight).sum(),
-        Value::Object(members) => members.iter().map(|(name, one)| name.len() + weight(one)).sum(),
-        _ => 8,
-    }
+    let earlier = last.left_out();
+    Ok((last.items(), earlier))
 }

@@ -3,6 +3,7 @@
 
 mod connection;
 mod feed;
+mod last;
 mod owner;
 mod told;
 mod types;

@@ -1,5 +1,6 @@
 //! What windows are told of a thread. Items pass as the app-server writes them.
 
+use super::last::{fitting, weight};
 use crate::Problem;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -12,13 +13,13 @@ use std::borrow::Cow;
 pub struct ThreadItem(Map<String, Value>);
 
 impl ThreadItem {
-    /// None for what has no `id` or no `type`.
+    /// None for what has no `id` or no `type`. Of one that is too long for a window only a part is kept.
     pub(crate) fn of(value: Value) -> Option<Self> {
         let Value::Object(members) = value else {
             return None;
         };
         let is_text = |key: &str| members.get(key).is_some_and(Value::is_string);
-        (is_text("id") && is_text("type")).then_some(Self(members))
+        (is_text("id") && is_text("type")).then(|| fitting(Self(members)))
     }
 
     /// One that the app-server did not write as an item.
@@ -28,6 +29,15 @@ impl ThreadItem {
         members.insert("type".to_owned(), Value::from(kind));
         members.insert(member.to_owned(), value);
         Self(members)
+    }
+
+    /// How many bytes it is written in, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.0
+            .iter()
+            .map(|(name, value)| name.len() + weight(value) + 4)
+            .sum::<usize>()
+            + 2
     }
 
     /// Its id.
