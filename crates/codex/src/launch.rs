@@ -84,7 +84,9 @@ pub async fn launch(spawner: &Spawner, launch: Launch) -> Result<AppServer, Laun
     let deadline = Instant::now() + READY_DEADLINE;
     let mut again = AGAIN;
     loop {
-        if let Some(server) = start(spawner, &launch, again == 0, deadline).await? {
+        // One that is ended must leave its successor the time to become ready.
+        let any = again == 0 || deadline.saturating_duration_since(Instant::now()) < READY_DEADLINE / 2;
+        if let Some(server) = start(spawner, &launch, any, deadline).await? {
             return Ok(server);
         }
         tracing::warn!("another codex was in the way of the app-server; it is started again");
