@@ -8,9 +8,8 @@ use tokio::process::Command;
 /// processor; little enough that an agent on a busy computer still gets its work done.
 const GIVES_WAY: i32 = 5;
 
-/// Gives the child a session of its own. That is a process group of its own, too, and it has no terminal, so that nothing
-/// an agent runs can type into the one Drawbridge was started in. An agent leaves the processor to what a person waits
-/// for.
+/// Gives the child a session of its own. That is a process group of its own, too, and it has no controlling terminal. An
+/// agent leaves the processor to what a person waits for.
 #[allow(
     unsafe_code,
     reason = "a hook between fork and exec is the only place to do this"
@@ -21,8 +20,7 @@ pub(super) fn apart(command: &mut Command, role: MarkerRole) {
     let hook = move || {
         nix::unistd::setsid()?;
         if role == MarkerRole::Agent {
-            // Who is more patient already stays so; a system that has no such thing runs it all the same.
-            let _ = rustix::process::setpriority_process(None, GIVES_WAY);
+            give_way();
         }
         #[cfg(target_os = "linux")]
         die_with_parent(owner)?;
@@ -33,27 +31,46 @@ pub(super) fn apart(command: &mut Command, role: MarkerRole) {
     unsafe { command.pre_exec(hook) };
 }
 
-/// Has the session of an agent give way, too: the kernel of Linux shares the processor between sessions first, and then
-/// looks at niceness within one only (`sched_autogroup_enabled`). Where it does not, or refuses, nothing is done, and
-/// niceness counts as it is.
+/// Who is more patient already stays so; where there is no such thing, it runs all the same.
+fn give_way() {
+    if rustix::process::getpriority_process(None).is_ok_and(|nice| nice < GIVES_WAY) {
+        let _ = rustix::process::setpriority_process(None, GIVES_WAY);
+    }
+}
+
+/// Has the session of an agent give way, too: where the kernel of Linux groups by sessions, it shares the processor between
+/// them first, and looks at niceness within one only (`sched_autogroup_enabled`). That is for the app-server and what stays
+/// in its session; codex starts commands in sessions of their own, which are as any other.
+///
+/// To be called before anybody can have collected the child, so that the number is still its own.
 #[cfg(target_os = "linux")]
 pub(super) fn session_gives_way(pid: u32, role: MarkerRole) {
+    use std::io::Write as _;
     use std::time::Duration;
-    /// The kernel takes one such wish in a tenth of a second, from everybody together.
+    /// The kernel takes one such wish in a tenth of a second, from everybody without special rights together.
     const PAUSE: Duration = Duration::from_millis(110);
-    const TRIES: usize = 5;
+    const TRIES: usize = 300;
     if role != MarkerRole::Agent {
         return;
     }
-    let file = format!("/proc/{pid}/autogroup");
+    // A kernel without groups has no such file.
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(format!("/proc/{pid}/autogroup"));
+    let Ok(mut file) = file else { return };
     let wish = GIVES_WAY.to_string();
     tokio::spawn(async move {
         for _ in 0..TRIES {
-            match std::fs::write(&file, &wish) {
+            match file.write_all(wish.as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(PAUSE).await,
-                _ => return,
+                Ok(()) => return,
+                Err(error) => return tracing::debug!(%error, pid, "the session of a child does not give way"),
             }
         }
+        tracing::debug!(
+            pid,
+            "the kernel was not free to have the session of a child give way"
+        );
     });
 }
 

@@ -1,4 +1,4 @@
-//! Unix: process groups, signals, the kernel's parent-death signal.
+//! Unix: sessions, process groups, signals, the kernel's parent-death signal.
 
 mod apart;
 mod hold;

@@ -44,7 +44,7 @@ impl Spawner {
         Ok(Self { requests })
     }
 
-    /// Starts a child in its own process group. It is collected when it ends, whether anybody looks or not.
+    /// Starts a child in a session of its own. It is collected when it ends, whether anybody looks or not.
     ///
     /// # Errors
     /// When the program, its directory or its log file cannot be used.
