@@ -60,9 +60,31 @@ test("paints what came last, once, and then nothing", () => {
   expect(painted).toHaveLength(2);
 });
 
-test("paints nothing once it is stopped, neither before a frame nor in a rest", () => {
-  pace.soon();
+test.each(["before a frame", "in a rest", "before anything"])("paints nothing once it is stopped %s", (when) => {
+  cost = 30;
+  if (when === "in a rest") {
+    pace.soon();
+    vi.advanceTimersByTime(20);
+  }
+  if (when !== "before anything") pace.soon();
+  const before = painted.length;
   pace.stop();
+  if (when === "before anything") pace.soon();
   vi.advanceTimersByTime(1000);
-  expect(painted).toEqual([]);
+  expect([before, painted.length]).toEqual([when === "in a rest" ? 1 : 0, before]);
+});
+
+test("goes on after a painting that failed", () => {
+  let fails = true;
+  const one = new Pace(() => {
+    painted.push(Date.now());
+    if (fails) throw new Error("it cannot be painted");
+  });
+  one.soon();
+  expect(() => vi.advanceTimersByTime(20)).toThrow("it cannot be painted");
+  fails = false;
+  vi.advanceTimersByTime(100);
+  one.soon();
+  vi.advanceTimersByTime(100);
+  expect(painted).toHaveLength(2);
 });

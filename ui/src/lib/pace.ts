@@ -26,13 +26,15 @@ export class Pace {
     this.#frame = requestAnimationFrame(() => {
       this.#more = false;
       const began = performance.now();
-      this.#paint();
-      // A timer comes after the frame was laid out and drawn.
+      // A timer comes after the frame was laid out and drawn, also where painting failed.
       this.#timer = setTimeout(() => this.#rest(performance.now() - began), 0);
+      this.#paint();
     });
   }
 
+  /** Nothing is painted from now on. */
   stop(): void {
+    this.#busy = true;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
   }
