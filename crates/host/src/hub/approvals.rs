@@ -10,7 +10,7 @@ use drawbridge_core::approvals::{
     AnswerError, ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
 };
 use drawbridge_wire::control::{ApprovalKind, Change};
-use drawbridge_wire::{AnswerSource, Decision, Role};
+use drawbridge_wire::{AnswerSource, Decision, NetworkAction, NetworkRule, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -306,7 +306,7 @@ impl Hub {
     ) -> Result<(), AnswerError> {
         let entry = Entry::ApprovalAnswered {
             approval: id.to_string(),
-            decision: decision.word().to_owned(),
+            decision: decided(&decision),
             by: recorded(&by),
         };
         let Dispatch {
@@ -454,6 +454,21 @@ fn recorded(by: &AnswerSource) -> String {
     }
 }
 
+/// What was decided, for the record. A rule that stays in force is named; what was typed is not.
+fn decided(decision: &Decision) -> String {
+    let word = decision.word();
+    match decision {
+        Decision::ApplyNetworkRule(NetworkRule { action, host }) => {
+            let does = match action {
+                NetworkAction::Allow => "allow",
+                NetworkAction::Deny => "deny",
+            };
+            format!("{word}: {does} {host}")
+        }
+        _ => word.to_owned(),
+    }
+}
+
 /// Ends the turn that runs in a thread. Not every question names it, and it may have begun unseen.
 async fn interrupt_turn(peer: &Peer, thread: String, turn: Option<String>) {
     let turn = match turn {
@@ -497,6 +512,25 @@ fn remote_may(kind: ApprovalKind, decision: &Decision) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_record_names_a_rule_that_stays_in_force_and_nothing_that_was_typed() {
+        let rule = NetworkRule {
+            action: NetworkAction::Deny,
+            host: "a.example".to_owned(),
+        };
+        let typed = serde_json::json!({ "pass": "s3cret" });
+        for (decision, said) in [
+            (
+                Decision::ApplyNetworkRule(rule),
+                "apply_network_rule: deny a.example",
+            ),
+            (Decision::AcceptForSession, "accept_for_session"),
+            (Decision::Answers(typed.as_object().unwrap().clone()), "answers"),
+        ] {
+            assert_eq!(decided(&decision), said);
+        }
+    }
 
     #[test]
     fn the_record_names_who_answered_in_words_that_stay() {
