@@ -94,28 +94,41 @@ async fn status(data_dir: &Path) -> Result<HostView, ControlError> {
         .unwrap_or(Err(ControlError::Silent))
 }
 
+/// What of a card holds nothing of the request.
+const OF_A_CARD: [&str; 11] = [
+    "id",
+    "kind",
+    "thread",
+    "turn",
+    "origin",
+    "cwd",
+    "digest",
+    "raised_at_ms",
+    "deadline_ms",
+    "state",
+    "outcome",
+];
+
 /// The state of the host; the words of a person and of the agent only on demand.
 pub(super) fn view_of(mut value: Value, with_commands: bool) -> Value {
     if with_commands {
         return value;
     }
-    let lists = [
-        ("approvals", &["headline", "body", "choices"][..]),
-        ("threads", &["title"][..]),
-    ];
-    for (list, members) in lists {
-        for entry in value[list].as_array_mut().into_iter().flatten() {
-            for member in members {
-                if let Some(words) = entry.get_mut(*member) {
-                    *words = LEFT_OUT.into();
-                }
+    for thread in value["threads"].as_array_mut().into_iter().flatten() {
+        thread["title"] = LEFT_OUT.into();
+    }
+    for approval in value["approvals"].as_array_mut().into_iter().flatten() {
+        // By what is known to hold none: what is new in a card holds the request until somebody has looked.
+        for (name, member) in approval.as_object_mut().into_iter().flatten() {
+            if !OF_A_CARD.contains(&name.as_str()) {
+                *member = LEFT_OUT.into();
             }
-            // A decision may carry the rule it makes.
-            if let Some(decision) = entry.pointer_mut("/state/decision")
-                && !decision.is_string()
-            {
-                *decision = LEFT_OUT.into();
-            }
+        }
+        // A decision may carry the rule it makes.
+        if let Some(decision) = approval.pointer_mut("/state/decision")
+            && !decision.is_string()
+        {
+            *decision = LEFT_OUT.into();
         }
     }
     for skill in value

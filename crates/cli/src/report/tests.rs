@@ -103,6 +103,7 @@ fn the_words_of_the_agent_are_in_the_status_on_demand_only() {
         "skills": { "skills": [{ "name": "s", "description": "PROMPT" }] },
         "approvals": [{
             "id": "1-0", "headline": "PROMPT", "body": "PROMPT", "choices": [{"label": "PROMPT"}],
+            "parts": [{"part": "text", "label": "Command", "text": "PROMPT"}], "form": [{"id": "a", "label": "PROMPT"}],
             "state": {"state": "sent", "decision": {"accept_with_amendment": "PROMPT"}},
         }],
         "leases": [],
@@ -110,6 +111,9 @@ fn the_words_of_the_agent_are_in_the_status_on_demand_only() {
     let without = view_of(view.clone(), false);
     assert!(!without.to_string().contains("PROMPT"), "{without}");
     assert_eq!(without["approvals"][0]["id"], "1-0");
+    let mut new = view.clone();
+    new["approvals"][0]["what_comes_with_the_next_version"] = "PROMPT".into();
+    assert!(!view_of(new, false).to_string().contains("PROMPT"));
     assert_eq!(view_of(view.clone(), true), view);
 }
 
