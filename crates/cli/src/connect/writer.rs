@@ -58,8 +58,10 @@ impl Writer {
         let taken = Arc::clone(&waits);
         std::thread::spawn(move || {
             let _end = end;
-            for (stream, text) in pieces {
+            while let Ok((stream, text)) = pieces.recv() {
                 if let Err(error) = write(stream, &text) {
+                    // Whoever hears of it finds that nothing is taken any more.
+                    drop(pieces);
                     let _ = fail.send(error);
                     return;
                 }
