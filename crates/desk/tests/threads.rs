@@ -392,6 +392,23 @@ async fn what_the_agent_does_not_give_is_said() {
     assert_eq!(sent.await.unwrap().unwrap_err().code, "no_host");
 }
 
+/// Its answer may be longer than the gate takes. Asking on would reset every other thread each time.
+#[tokio::test]
+async fn a_thread_that_ends_the_connection_each_time_is_asked_for_four_times() {
+    let mut desk = desk().await;
+    let opened = desk.asks(open());
+    for _ in 0..4 {
+        let mut agent = desk.agent.client().await;
+        let resumed = json!({"thread": {}, "initialTurnsPage": {"data": []}});
+        agent.expect("thread/resume", resumed).await;
+        agent.close("lagged").await;
+    }
+    assert_eq!(opened.await.unwrap().unwrap_err().code, "thread_lost");
+    // Who asks again is heard.
+    let (_agent, again) = desk.opened().await;
+    assert_eq!(again["items"], json!([message("old", "hi")]));
+}
+
 #[tokio::test]
 async fn only_so_many_threads_are_open() {
     let desk = desk().await;

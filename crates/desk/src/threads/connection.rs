@@ -98,6 +98,8 @@ pub(super) async fn start(peer: &Peer, cwd: Option<PathBuf>) -> Result<String, P
 pub(super) enum NotTaken {
     /// It is not written down yet; that comes with its first turn.
     NotYet,
+    /// The connection ended; that is told on its own.
+    Lost,
     /// Something else.
     Failed(Problem),
 }
@@ -110,7 +112,7 @@ pub(super) async fn take(peer: &Peer, id: &str) -> Result<Taken, NotTaken> {
     let turn = resumed
         .pointer("/initialTurnsPage/data/0")
         .and_then(TurnState::of);
-    let (items, earlier) = items(peer, id).await.map_err(NotTaken::Failed)?;
+    let (items, earlier) = items(peer, id).await.map_err(NotTaken::from)?;
     Ok(Taken {
         items,
         earlier,
@@ -142,7 +144,17 @@ async fn resume(peer: &Peer, id: &str) -> Result<Value, NotTaken> {
                 sleep(pause).await;
                 pause *= 2;
             }
-            Err(problem) => return Err(NotTaken::Failed(problem)),
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+}
+
+impl From<Problem> for NotTaken {
+    fn from(problem: Problem) -> Self {
+        if problem.code == CallError::Closed.code() {
+            Self::Lost
+        } else {
+            Self::Failed(problem)
         }
     }
 }

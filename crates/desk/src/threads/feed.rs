@@ -1,12 +1,13 @@
 //! One open thread: what runs in it, and what its window was not told yet. Pure.
 
+use super::last::{Last, fitting, written};
 use super::told::{Told, growing};
 use super::types::{About, Away, ItemDelta, ThreadChange, ThreadEvent, ThreadItem, ThreadItems, TurnState};
 use std::collections::{HashMap, HashSet};
 use std::mem;
 
 /// Longest text of an item that runs, in bytes; of a longer one the older part is forgotten until the
-/// item is complete.
+/// item is complete, of which a window then takes what `fitting` leaves.
 const MOST_TEXT: usize = 4 * 1024 * 1024;
 /// Items that run at a time, of which the beginning is kept.
 const MOST_RUNNING: usize = 256;
@@ -101,7 +102,10 @@ impl Feed {
         }
         self.meanwhile_bytes = 0;
         self.running.retain(|item| !self.complete.contains(item.id()));
-        items.extend(self.running.iter().cloned());
+        items.extend(self.running.iter().cloned().map(fitting));
+        let mut last = Last::default();
+        items.into_iter().rev().for_each(|item| last.push(item));
+        let earlier = taken.earlier || last.left_out();
         if !self.turn_is_new {
             self.turn = taken.turn;
         }
@@ -112,8 +116,8 @@ impl Feed {
         self.waiting.clear();
         ThreadItems {
             seq: self.seq,
-            items,
-            earlier: taken.earlier,
+            items: last.items(),
+            earlier,
             turn: self.turn.clone(),
             about: self.about.clone(),
         }
@@ -159,6 +163,7 @@ impl Feed {
             Told::Patch(id, changes) => {
                 if let Some(item) = self.running.iter_mut().find(|item| item.id() == id) {
                     item.set("changes", changes);
+                    *item = fitting(item.clone());
                     let item = item.clone();
                     self.tell(item, bytes);
                 }
@@ -254,7 +259,7 @@ impl Feed {
             return;
         }
         if self.tells() {
-            self.waiting.bytes += text.len();
+            self.waiting.bytes += written(text);
             let place = self.waiting.place(id);
             self.waiting.items[place].delta.push_str(text);
         }

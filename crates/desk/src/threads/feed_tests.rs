@@ -188,6 +188,36 @@ fn what_a_file_change_becomes_and_what_the_agent_says_of_itself_is_told() {
     );
 }
 
+/// The line to the windows' process has an end.
+#[test]
+fn what_a_window_takes_is_bounded_with_all_that_runs() {
+    let mut feed = Feed {
+        followed: true,
+        ..Feed::default()
+    };
+    let piece = "\u{0}".repeat(1024 * 1024);
+    for id in ["a", "b", "c", "d"] {
+        let command = json!({"id": id, "type": "commandExecution"});
+        feed.hear(Told::Running(ThreadItem::of(command).unwrap()), 1);
+        for _ in 0..4 {
+            feed.hear(
+                Told::Delta(id.into(), "commandExecution", piece.clone()),
+                piece.len(),
+            );
+        }
+    }
+    assert!(
+        feed.bytes() >= 4 * 4 * 6 * 1024 * 1024,
+        "as it is written: {}",
+        feed.bytes()
+    );
+    let whole = feed.take(Taken::default());
+    assert!(whole.earlier);
+    assert_eq!(whole.items.last().unwrap().id(), "d");
+    let line = serde_json::to_string(&whole).unwrap();
+    assert!(line.len() <= 20 * 1024 * 1024, "{}", line.len());
+}
+
 #[test]
 fn memory_is_bounded_whatever_comes() {
     let mut feed = Feed::default();

@@ -75,7 +75,7 @@ pub(super) fn fitting(mut item: ThreadItem) -> ThreadItem {
         "An item of {megabytes} MB ({}) is too long to be shown here.",
         item.kind()
     );
-    ThreadItem::made(item.id(), "notice", "message", said.into())
+    ThreadItem::said(item.id(), said)
 }
 
 /// The longest end of a text that is written in so many bytes.
@@ -104,7 +104,8 @@ pub(super) fn weight(value: &Value) -> usize {
     }
 }
 
-fn written(text: &str) -> usize {
+/// How many bytes a text is written in, as JSON.
+pub(super) fn written(text: &str) -> usize {
     text.chars().map(width).sum::<usize>() + 2
 }
 

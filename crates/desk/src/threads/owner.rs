@@ -29,6 +29,8 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// So many connections may end while a thread is asked for before nobody asks for it any more.
+const MOST_LOST: u8 = 4;
 /// How long the connection stands without an open thread.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -94,6 +96,15 @@ fn busy() -> Problem {
     )
 }
 
+/// Whatever it is that ends the connection, such as an answer of more than the gate takes: asking on would take every other
+/// thread along.
+fn too_often() -> Problem {
+    Problem::new(
+        "thread_lost",
+        "the connection to the agent ended each time this thread was asked for; it may be too long to be shown",
+    )
+}
+
 /// A thread in a window.
 #[derive(Debug, Default)]
 pub(super) struct Open {
@@ -102,6 +113,8 @@ pub(super) struct Open {
     given: bool,
     /// Whether it is asked for now.
     asked: bool,
+    /// How often the connection ended while it was asked for, in a row.
+    lost: u8,
     /// Who waits for it.
     replies: Vec<Reply>,
     /// When it is asked for again.
@@ -200,6 +213,7 @@ impl Owner {
         }
         let open = self.open.entry(id.to_owned()).or_default();
         open.feed.followed = true;
+        open.lost = 0;
         open.replies.push(reply);
         if open.asked {
             return;
@@ -291,8 +305,9 @@ impl Owner {
             Report::Dialled(Ok((peer, incoming))) => {
                 self.link = Link::Up(peer.clone(), incoming);
                 self.pause = FIRST_PAUSE;
-                let all: Vec<String> = self.open.keys().cloned().collect();
-                for id in all {
+                let wanted = self.open.iter().filter(|(_, open)| open.lost < MOST_LOST);
+                let wanted: Vec<String> = wanted.map(|(id, _)| id.clone()).collect();
+                for id in wanted {
                     self.take(&id);
                 }
                 for (wish, reply) in mem::take(&mut self.waiting) {
@@ -347,14 +362,20 @@ impl Owner {
         self.link = Link::Down;
         self.epoch += 1;
         for open in self.open.values_mut() {
-            open.asked = false;
+            open.lost += u8::from(mem::take(&mut open.asked));
             open.again_at = None;
             open.feed.lost();
-            if open.given {
+            if open.lost >= MOST_LOST {
+                open.feed.away(too_often());
+                for reply in mem::take(&mut open.replies) {
+                    let _ = reply.send(Err(too_often()));
+                }
+            } else if open.given {
                 open.feed.away(why.clone());
             }
         }
-        self.open.retain(|_, open| open.feed.followed);
+        self.open
+            .retain(|_, open| open.feed.followed && (open.given || open.lost < MOST_LOST));
         if !self.open.is_empty() {
             self.retry_at = Some(Instant::now() + self.pause);
         }
@@ -364,13 +385,20 @@ impl Owner {
         let Some(open) = self.open.get_mut(id).filter(|open| open.asked) else {
             return;
         };
+        let taken = match taken {
+            Ok(taken) => Ok((taken, false)),
+            // A thread without a first turn: it is empty until there is one.
+            Err(NotTaken::NotYet) => Ok((Taken::default(), true)),
+            // The end of the connection is told on its own.
+            Err(NotTaken::Lost) => return,
+            Err(NotTaken::Failed(problem)) => Err(problem),
+        };
         open.asked = false;
+        open.lost = 0;
         let replies = mem::take(&mut open.replies);
         let (taken, again) = match taken {
-            Ok(taken) => (taken, false),
-            // A thread without a first turn: it is empty until there is one.
-            Err(NotTaken::NotYet) => (Taken::default(), true),
-            Err(NotTaken::Failed(problem)) => {
+            Ok(taken) => taken,
+            Err(problem) => {
                 let given = open.given;
                 if given {
                     open.feed.lost();

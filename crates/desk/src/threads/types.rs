@@ -7,19 +7,25 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
+/// Longest `id` and `type`, in bytes.
+const LONGEST_NAME: usize = 512;
+
 /// An item as it came; `id` and `type` are sure to be there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct ThreadItem(Map<String, Value>);
 
 impl ThreadItem {
-    /// None for what has no `id` or no `type`. Of one that is too long for a window only a part is kept.
+    /// None for what has no `id` or no `type`, or one that is no name. Of one that is too long for a window only a part is kept.
     pub(crate) fn of(value: Value) -> Option<Self> {
         let Value::Object(members) = value else {
             return None;
         };
-        let is_text = |key: &str| members.get(key).is_some_and(Value::is_string);
-        (is_text("id") && is_text("type")).then(|| fitting(Self(members)))
+        let is_name = |key: &str| {
+            let name = members.get(key).and_then(Value::as_str);
+            name.is_some_and(|name| name.len() <= LONGEST_NAME)
+        };
+        (is_name("id") && is_name("type")).then(|| fitting(Self(members)))
     }
 
     /// One that the app-server did not write as an item.
@@ -28,7 +34,22 @@ impl ThreadItem {
         members.insert("id".to_owned(), Value::from(id));
         members.insert("type".to_owned(), Value::from(kind));
         members.insert(member.to_owned(), value);
-        Self(members)
+        fitting(Self(members))
+    }
+
+    /// A few words of ours in the place of an item.
+    pub(crate) fn said(id: &str, words: String) -> Self {
+        let members = [
+            ("id", id.to_owned()),
+            ("type", "notice".to_owned()),
+            ("message", words),
+        ];
+        Self(
+            members
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// How many bytes it is written in, about.
