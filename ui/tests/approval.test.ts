@@ -278,6 +278,26 @@ describe("what is offered", () => {
     expect(answers(side)[0]?.args["decision"]).toEqual({ apply_network_rule: { action: "deny", host: "a.example" } });
   });
 
+  test("a lasting refusal, too, is taken only after the end was in view", async () => {
+    const never: Choice = { decision: { apply_network_rule: { action: "deny", host: "a.example" } }, label: "Never allow connections to a.example" };
+    const side = await show(null);
+    await side.emit("approval", card({}, { choices: [...CHOICES.command.slice(3), never] }));
+    await tick();
+    const body = tall(900);
+    await side.emit("approval", card({ nonce: "n-2" }, { choices: [...CHOICES.command.slice(3), never] }));
+    await pass(600);
+    expect(screen.getByText(/Scroll to its end before you can set a lasting rule/)).toBeTruthy();
+    await fireEvent.click(screen.getByRole("button", { name: "More" }));
+    expect(decision("apply_network_rule").getAttribute("aria-disabled")).toBe("true");
+    await fireEvent.click(decision("apply_network_rule"));
+    expect(answers(side)).toEqual([]);
+    body.scrollTop = 800;
+    await fireEvent.scroll(body);
+    await pass(50);
+    await fireEvent.click(decision("apply_network_rule"));
+    expect(answers(side)).toHaveLength(1);
+  });
+
   test("a file change that shows no change offers no yes, whatever came", async () => {
     await show(CARDS["nodiff"] as ApprovalCard);
     expect([...document.querySelectorAll("[data-decision]")].map((one) => one.getAttribute("data-decision"))).toEqual(["decline", "cancel"]);

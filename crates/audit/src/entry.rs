@@ -169,7 +169,7 @@ pub enum Entry {
         /// `shutdown`.
         #[serde(serialize_with = "short_name")]
         by: String,
-        /// What: `accept`, `decline`, `cancel` ..., and of a network rule which.
+        /// What: `accept`, `decline`, `cancel` ..., and of a network rule whether it allows.
         #[serde(serialize_with = "short_name")]
         decision: String,
     },

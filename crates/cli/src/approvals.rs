@@ -124,7 +124,11 @@ async fn show(data_dir: &Path, id: &str, json: bool) -> Result<Exit, CliError> {
             screen::line(&format!("Then: {}", report::outcome(outcome)))?;
         }
         for choice in &view.choices {
-            screen::line(&format!("Possible: {}  {}", choice.decision.word(), choice.label))?;
+            let word = match &choice.decision {
+                Decision::ApplyNetworkRule(_) => prompt::typed(&choice.decision),
+                other => other.word().to_owned(),
+            };
+            screen::line(&format!("Possible: {word}  {}", choice.label))?;
         }
         screen::line(&format!("Digest: {}", view.digest))?;
     }
@@ -152,7 +156,7 @@ async fn answer(
     if let Some(digest) = &args.digest {
         check_digest(&view, digest)?;
     }
-    if decision.grants() {
+    if decision.weighs() {
         if args.json {
             screen::note_line(&prompt::whole(&view));
         } else {

@@ -119,7 +119,7 @@ async fn an_answer_carries_the_digest_of_the_card_that_was_printed() {
         (
             &["approvals", "decline", "1-1", "--deny-host", "a.example"][..],
             rule(NetworkAction::Deny),
-            false,
+            true,
         ),
         (
             &["approvals", "decline", "1-1", "--digest", "d1gest0f"][..],

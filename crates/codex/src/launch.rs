@@ -75,7 +75,7 @@ pub struct AppServer {
 }
 
 /// Starts an app-server; returns when it has answered `initialize`. One that another codex was in the way of is
-/// started again a few times, see [`was_disturbed`]. If none answers within
+/// started again a few times, as long as there is time for it, see [`was_disturbed`]. If none answers within
 /// [`READY_DEADLINE`], or the returned future is dropped, the child is ended.
 ///
 /// # Errors

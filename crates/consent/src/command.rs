@@ -80,36 +80,55 @@ fn render_rules(page: &mut Page<'_>) {
     }
     let offers = page.params().get("availableDecisions").and_then(Value::as_array);
     for offer in offers.into_iter().flatten() {
-        let Some(offered) = offer.get("acceptWithExecpolicyAmendment") else {
-            if let Some(offered) = offer.get("applyNetworkPolicyAmendment") {
-                render_network_rule(page, offered);
-            }
-            continue;
-        };
-        let members = offered.as_object().map_or(0, serde_json::Map::len);
-        match offered.get("execpolicy_amendment").filter(|_| members == 1) {
-            Some(rule) if Some(rule) == proposed => {}
-            Some(rule) => render_rule(page, "Offered lasting rule (only if you choose it)", rule),
-            None => page.json("Offered lasting rule (only if you choose it)", offered),
-        }
+        render_offer(page, offer, proposed);
     }
     if let Some(rules) = page.value("proposedNetworkPolicyAmendments") {
         page.json("Proposed lasting network rules (only if you choose them)", rules);
     }
 }
 
-fn render_network_rule(page: &mut Page<'_>, offered: &Value) {
-    const LABEL: &str = "Offered lasting network rule (only if you choose it)";
-    let only = |value: &Value, members: usize| value.as_object().is_some_and(|all| all.len() == members);
-    let rule = offered
-        .get("network_policy_amendment")
-        .filter(|rule| only(offered, 1) && only(rule, 2));
-    let member = |key: &str| rule.and_then(|rule| rule.get(key)).and_then(Value::as_str);
-    match (member("action"), member("host")) {
-        (Some("allow"), Some(host)) => page.fact(&format!("{LABEL}: always allow connections to"), host),
-        (Some("deny"), Some(host)) => page.fact(&format!("{LABEL}: never allow connections to"), host),
-        _ => page.json(LABEL, offered),
+/// What is offered beyond a bare word. What has another form than we know is shown as it came.
+fn render_offer(page: &mut Page<'_>, offer: &Value, proposed: Option<&Value>) {
+    const RULE: &str = "Offered lasting rule (only if you choose it)";
+    const NETWORK: &str = "Offered lasting network rule (only if you choose it)";
+    /// Longest name of a host, in bytes (RFC 1035, with its final dot).
+    const LONGEST_HOST: usize = 254;
+    let known = ["accept", "acceptForSession", "decline", "cancel"];
+    if offer.as_str().is_some_and(|word| known.contains(&word)) {
+        return;
     }
+    let exec = only(offer, &["acceptWithExecpolicyAmendment"])
+        .and_then(|[rule]| only(rule, &["execpolicy_amendment"]));
+    let network = only(offer, &["applyNetworkPolicyAmendment"])
+        .and_then(|[rule]| only(rule, &["network_policy_amendment"]))
+        .and_then(|[rule]| only(rule, &["action", "host"]));
+    let is_name = |host: &Value| {
+        let host = host.as_str().unwrap_or_default();
+        (1..=LONGEST_HOST).contains(&host.len()) && !host.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
+    let network = network.filter(|[_, host]| is_name(host));
+    let texts = network.map(|members| members.map(Value::as_str));
+    match (exec, texts) {
+        (Some([rule]), _) if Some(rule) == proposed => {}
+        (Some([rule]), _) => render_rule(page, RULE, rule),
+        (None, Some([Some("allow"), Some(host)])) => {
+            page.fact(&format!("{NETWORK}: always allow connections to"), host);
+        }
+        (None, Some([Some("deny"), Some(host)])) => {
+            page.fact(&format!("{NETWORK}: never allow connections to"), host);
+        }
+        _ => page.json(
+            "Offered in a form this version does not know, so it cannot be chosen",
+            offer,
+        ),
+    }
+}
+
+/// The members of an object that has these and no others.
+fn only<'a, const N: usize>(value: &'a Value, names: &[&str; N]) -> Option<[&'a Value; N]> {
+    let members = value.as_object().filter(|members| members.len() == N)?;
+    let found: Option<Vec<&Value>> = names.iter().map(|name| members.get(*name)).collect();
+    found?.try_into().ok()
 }
 
 fn render_rule(page: &mut Page<'_>, label: &str, rule: &Value) {

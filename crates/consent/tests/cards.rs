@@ -159,13 +159,15 @@ fn a_network_rule_that_is_offered_is_shown_and_one_of_an_unknown_form_raw() {
             offer(json!({"action": "allow", "host": "a.example\u{200b}"})),
             offer(json!({"action": "deny", "host": "a.example"})),
             offer(json!({"action": "allow", "host": "b.example", "port": 22})),
+            "acceptTwice",
         ],
     }));
     for line in [
         "Offered lasting network rule (only if you choose it): always allow connections to\n  │ a.example‹U+200B ZERO WIDTH SPACE›",
         "Offered lasting network rule (only if you choose it): never allow connections to\n  │ a.example",
-        "Offered lasting network rule (only if you choose it)\n  │ {",
+        "Offered in a form this version does not know, so it cannot be chosen\n  │ {",
         "\"port\": 22",
+        "\"acceptTwice\"",
     ] {
         assert!(card.body.contains(line), "{line}\nis missing in\n{}", card.body);
     }

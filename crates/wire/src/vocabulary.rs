@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a remote client may do. Ordered: `Viewer < Operator`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -150,6 +151,40 @@ pub struct NetworkRule {
     pub host: String,
 }
 
+/// Longest name of a host, in bytes (RFC 1035, with its final dot).
+const LONGEST_HOST: usize = 254;
+
+impl NetworkRule {
+    /// Reads one of a request's `availableDecisions`. `None`: it is no such rule, or there is more to it than we know, so
+    /// nobody could tell what it does.
+    #[must_use]
+    pub fn offered(decision: &Value) -> Option<Self> {
+        let only = |value: &'_ Value, member: &str| -> Option<Value> {
+            let members = value.as_object().filter(|members| members.len() == 1)?;
+            members.get(member).cloned()
+        };
+        let offered = only(decision, "applyNetworkPolicyAmendment")?;
+        let rule = only(&offered, "network_policy_amendment")?;
+        let rule = rule.as_object().filter(|members| members.len() == 2)?;
+        let action = match rule.get("action")?.as_str()? {
+            "allow" => NetworkAction::Allow,
+            "deny" => NetworkAction::Deny,
+            _ => return None,
+        };
+        let host = rule.get("host")?.as_str()?;
+        let is_name = (1..=LONGEST_HOST).contains(&host.len())
+            && !host.chars().any(|c| c.is_whitespace() || c.is_control());
+        let host = host.to_owned();
+        is_name.then_some(Self { action, host })
+    }
+
+    /// As [`NetworkRule::offered`] reads it.
+    #[must_use]
+    pub fn answer(&self) -> Value {
+        serde_json::json!({ "applyNetworkPolicyAmendment": { "network_policy_amendment": self } })
+    }
+}
+
 /// What a [`NetworkRule`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +204,12 @@ impl Decision {
             Decision::ApplyNetworkRule(rule) => rule.action == NetworkAction::Allow,
             _ => true,
         }
+    }
+
+    /// Whether it needs care: it lets the agent do what it asked for, or it stays in force.
+    #[must_use]
+    pub fn weighs(&self) -> bool {
+        self.grants() || matches!(self, Decision::ApplyNetworkRule(_))
     }
 
     /// The word used in records and on screens.

@@ -4,7 +4,7 @@
 import type { ApprovalCard, ApprovalState, Choice } from "../lib/types";
 import { approval, codeOf, messageOf, onApproval } from "../lib/ipc";
 import { desk } from "../lib/view.svelte";
-import { did, ended, grants } from "../lib/words";
+import { did, ended, grants, weighs } from "../lib/words";
 
 /** How long input is ignored after a card appears or changes. */
 export const QUIET_MS = 500;
@@ -143,7 +143,7 @@ export class Gate {
   /** Whether this choice would be taken now. */
   open(choice: Choice): boolean {
     if (!this.armed || this.sending !== null || this.over !== null || this.card === null) return false;
-    return !grants(choice.decision) || (this.endSeen && !this.late && shows(this.card));
+    return !weighs(choice.decision) || (this.endSeen && !this.late && shows(this.card));
   }
 
   async answer(choice: Choice, replies?: Record<string, unknown>): Promise<void> {

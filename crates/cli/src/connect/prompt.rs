@@ -51,7 +51,7 @@ pub(crate) fn question(view: &ApprovalView) -> String {
 }
 
 /// The word a person types for a decision.
-fn typed(decision: &Decision) -> String {
+pub(crate) fn typed(decision: &Decision) -> String {
     match decision {
         Decision::Answers(_) => "answers ID=TEXT".to_owned(),
         Decision::ApplyNetworkRule(rule) => {

@@ -66,27 +66,27 @@ fn has_diff(item: Option<&Value>) -> bool {
         .is_some_and(|c| !c.is_empty())
 }
 
+/// The lasting rule that is offered, in the words of the offer. `None` where there are several: a word would not say which.
 fn amendment(params: &Value) -> Option<&Value> {
-    params
+    let is_rule = |offer: &&Value| {
+        let one = |value: &Value| value.as_object().is_some_and(|members| members.len() == 1);
+        let rule = offer
+            .get("acceptWithExecpolicyAmendment")
+            .filter(|rule| one(offer) && one(rule));
+        rule.is_some_and(|rule| rule.get("execpolicy_amendment").is_some())
+    };
+    let mut rules = params
         .get("availableDecisions")?
         .as_array()?
         .iter()
-        .find(|d| d.get("acceptWithExecpolicyAmendment").is_some())
+        .filter(is_rule);
+    let first = rules.next()?;
+    rules.all(|other| other == first).then_some(first)
 }
 
-/// The network rules that are offered. One that has more to it than we know is none: nobody could tell what it does.
 fn network_rules(params: &Value) -> impl Iterator<Item = NetworkRule> {
     let offered = params.get("availableDecisions").and_then(Value::as_array);
-    offered.into_iter().flatten().filter_map(network_rule)
-}
-
-fn network_rule(decision: &Value) -> Option<NetworkRule> {
-    let only = |value: &Value, member: &str| {
-        let members = value.as_object().filter(|members| members.len() == 1)?;
-        members.get(member).cloned()
-    };
-    let offered = only(decision, "applyNetworkPolicyAmendment")?;
-    serde_json::from_value(only(&offered, "network_policy_amendment")?).ok()
+    offered.into_iter().flatten().filter_map(NetworkRule::offered)
 }
 
 fn persistable(params: &Value) -> bool {
@@ -113,7 +113,7 @@ pub fn result_for(kind: ApprovalKind, params: &Value, decision: &Decision) -> (O
                     None => return (None, false),
                 },
                 Decision::ApplyNetworkRule(rule) if network_rules(params).any(|offered| offered == *rule) => {
-                    json!({ "applyNetworkPolicyAmendment": { "network_policy_amendment": rule } })
+                    rule.answer()
                 }
                 Decision::Decline => json!("decline"),
                 Decision::Cancel => json!("cancel"),
@@ -199,7 +199,7 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
                 Some(Decision::AcceptWithAmendment)
             }
             rule @ Value::Object(_) if kind == ApprovalKind::Command => {
-                network_rule(rule).map(Decision::ApplyNetworkRule)
+                NetworkRule::offered(rule).map(Decision::ApplyNetworkRule)
             }
             _ => None,
         },
@@ -244,7 +244,7 @@ pub fn decision_from_client(kind: ApprovalKind, params: &Value, result: &Value) 
 #[cfg(test)]
 mod tests {
     use super::choices;
-    use drawbridge_wire::Decision::{self, Accept, AcceptForSession, Cancel, Decline};
+    use drawbridge_wire::Decision::{self, Accept, AcceptForSession, AcceptWithAmendment, Cancel, Decline};
     use drawbridge_wire::NetworkAction::{Allow, Deny};
     use drawbridge_wire::NetworkRule;
     use drawbridge_wire::control::ApprovalKind;
@@ -272,6 +272,14 @@ mod tests {
         // Each once, as it is; one with more to it than its host and what becomes of that is nobody's to choose.
         let more = json!({ "action": "allow", "host": "a.example", "port": 22 });
         let unknown = json!({ "action": "ask", "host": "a.example" });
+        let nameless =
+            ["", " a.example", "a\nb"].map(|host| offer(json!({ "action": "allow", "host": host })));
+        let other_forms = [
+            json!(["allow", "a.example"]),
+            json!({ "action": { "allow": null }, "host": "a.example" }),
+        ];
+        assert_eq!(of(json!(nameless)), [Decline, Cancel]);
+        assert_eq!(of(json!(other_forms.map(offer))), [Decline, Cancel]);
         assert_eq!(
             of(json!([
                 offer(allow.clone()),
@@ -282,6 +290,15 @@ mod tests {
             ])),
             [rule(Allow, "a.example"), rule(Deny, "a.example"), Decline, Cancel]
         );
+        // Of several lasting rules a word would not say which; and one entry makes one rule.
+        let exec =
+            |word: &str| json!({ "acceptWithExecpolicyAmendment": { "execpolicy_amendment": [word] } });
+        assert_eq!(of(json!([exec("a")])), [AcceptWithAmendment, Decline, Cancel]);
+        assert_eq!(of(json!([exec("a"), exec("b")])), [Decline, Cancel]);
+        let mut both = exec("a");
+        both["applyNetworkPolicyAmendment"] =
+            json!({ "network_policy_amendment": { "action": "allow", "host": "a" } });
+        assert_eq!(of(json!([both])), [Decline, Cancel]);
         // An older app-server says nothing of it.
         assert_eq!(of(Value::Null), [Accept, AcceptForSession, Decline, Cancel]);
     }

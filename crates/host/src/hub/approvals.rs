@@ -10,7 +10,7 @@ use drawbridge_core::approvals::{
     AnswerError, ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
 };
 use drawbridge_wire::control::{ApprovalKind, Change};
-use drawbridge_wire::{AnswerSource, Decision, NetworkAction, NetworkRule, Role};
+use drawbridge_wire::{AnswerSource, Decision, NetworkAction, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -250,6 +250,7 @@ impl Hub {
                 "not an answer to what was asked; declined",
             );
         }
+        let rule = matches!(decision, Some(Decision::ApplyNetworkRule(_)));
         match decision {
             Some(decision) if allowed => match self.give_answer(id, None, decision, by.clone()) {
                 Ok(()) => {}
@@ -264,7 +265,7 @@ impl Hub {
                 }
                 // Its dialog is closed, and no other surface could give what it gave.
                 Err(AnswerError::NotOffered)
-                    if card_kind == ApprovalKind::Elicitation
+                    if (rule || card_kind == ApprovalKind::Elicitation)
                         && matches!(by, AnswerSource::LocalClient { .. }) =>
                 {
                     self.dropped(
@@ -454,17 +455,13 @@ fn recorded(by: &AnswerSource) -> String {
     }
 }
 
-/// What was decided, for the record. A rule that stays in force is named; what was typed is not.
+/// What was decided, for the record, which holds nothing of what a request says: of a rule for the network only whether it
+/// allows.
 fn decided(decision: &Decision) -> String {
     let word = decision.word();
     match decision {
-        Decision::ApplyNetworkRule(NetworkRule { action, host }) => {
-            let does = match action {
-                NetworkAction::Allow => "allow",
-                NetworkAction::Deny => "deny",
-            };
-            format!("{word}: {does} {host}")
-        }
+        Decision::ApplyNetworkRule(rule) if rule.action == NetworkAction::Allow => format!("{word}: allow"),
+        Decision::ApplyNetworkRule(_) => format!("{word}: deny"),
         _ => word.to_owned(),
     }
 }
@@ -514,17 +511,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_record_names_a_rule_that_stays_in_force_and_nothing_that_was_typed() {
-        let rule = NetworkRule {
+    fn the_record_says_what_was_decided_and_nothing_of_what_was_asked_or_typed() {
+        let rule = drawbridge_wire::NetworkRule {
             action: NetworkAction::Deny,
             host: "a.example".to_owned(),
         };
         let typed = serde_json::json!({ "pass": "s3cret" });
         for (decision, said) in [
-            (
-                Decision::ApplyNetworkRule(rule),
-                "apply_network_rule: deny a.example",
-            ),
+            (Decision::ApplyNetworkRule(rule), "apply_network_rule: deny"),
             (Decision::AcceptForSession, "accept_for_session"),
             (Decision::Answers(typed.as_object().unwrap().clone()), "answers"),
         ] {
