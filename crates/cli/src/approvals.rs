@@ -1,6 +1,6 @@
 //! `approvals`: what the agent asks for, and answering it.
 
-use crate::args::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
+use crate::args::approvals::{AcceptArgs, AnswerArgs, ApprovalsAction, ApprovalsArgs};
 use crate::connect::{prompt, report};
 use crate::enroll::read_stdin;
 use crate::{CliError, Exit, screen};

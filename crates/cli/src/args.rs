@@ -6,6 +6,7 @@ use drawbridge_wire::{Role, WhoMayAnswer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub mod approvals;
 pub mod processes;
 pub mod setup;
 pub mod skills;
@@ -96,7 +97,7 @@ pub enum Command {
     /// Show the live threads.
     Threads(JsonArgs),
     /// Show and answer what the agent asks for.
-    Approvals(ApprovalsArgs),
+    Approvals(approvals::ApprovalsArgs),
     /// Show skills, watch them change, check them, and switch them on or off.
     Skills(skills::SkillsArgs),
     /// Show the host, the app-server and the connectors with their memory, or start one of them anew.
@@ -377,83 +378,6 @@ pub enum ConfigAction {
         #[arg(long)]
         yes: bool,
     },
-}
-
-/// Arguments of `approvals`.
-#[derive(Debug, Args)]
-pub struct ApprovalsArgs {
-    /// What to do with them.
-    #[command(subcommand)]
-    pub action: ApprovalsAction,
-}
-
-/// What to do with approvals.
-#[derive(Debug, Subcommand)]
-pub enum ApprovalsAction {
-    /// Show those that wait, and those that ended a moment ago.
-    List(JsonArgs),
-    /// Show one, whole.
-    Show {
-        /// Its id.
-        id: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print it whole and let the agent do it.
-    Accept(AcceptArgs),
-    /// Say no; the turn goes on.
-    Decline(DeclineArgs),
-    /// Say no and end the turn.
-    Cancel(AnswerArgs),
-}
-
-/// Arguments of `approvals decline`.
-#[derive(Debug, Args)]
-pub struct DeclineArgs {
-    /// Which one, and how.
-    #[command(flatten)]
-    pub answer: AnswerArgs,
-    /// Also take the lasting rule that is offered against this host of the network.
-    #[arg(long, value_name = "HOST")]
-    pub deny_host: Option<String>,
-}
-
-/// Arguments of `approvals cancel`, and of every answer.
-#[derive(Debug, Args)]
-pub struct AnswerArgs {
-    /// Id of the approval.
-    pub id: String,
-    /// Answer only if this is still the digest that `approvals show` printed (its beginning is enough).
-    #[arg(long, value_name = "HEX")]
-    pub digest: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `approvals accept`.
-#[derive(Debug, Args)]
-pub struct AcceptArgs {
-    /// Which one, and how.
-    #[command(flatten)]
-    pub answer: AnswerArgs,
-    /// Also for the same in this thread, until the thread ends.
-    #[arg(long, group = "how")]
-    pub for_session: bool,
-    /// Also take the lasting rule that the agent proposes.
-    #[arg(long, group = "how")]
-    pub with_amendment: bool,
-    /// Take the lasting rule that is offered for this host of the network.
-    #[arg(long, value_name = "HOST", group = "how")]
-    pub allow_host: Option<String>,
-    /// Answer to a question, by its id; repeat it for more.
-    #[arg(long, value_name = "QUESTION=TEXT", group = "how")]
-    pub reply: Vec<String>,
-    /// Read the answers from stdin, as one JSON object by the ids of the questions. What must stay secret
-    /// belongs there: other programs can read command lines.
-    #[arg(long, group = "how")]
-    pub reply_stdin: bool,
 }
 
 /// Arguments of `logs`.
