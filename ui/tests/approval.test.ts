@@ -41,12 +41,12 @@ function tall(height: number) {
 }
 
 /** A card higher than its window, after its first half second. */
-async function long() {
+async function long(over: Parameters<typeof card>[1] = {}) {
   const side = await show(null);
-  await side.emit("approval", card());
+  await side.emit("approval", card({}, over));
   await tick();
   const body = tall(900);
-  await side.emit("approval", card({ nonce: "n-2" }));
+  await side.emit("approval", card({ nonce: "n-2" }, over));
   await pass(600);
   return { side, body };
 }
@@ -280,12 +280,7 @@ describe("what is offered", () => {
 
   test("a lasting refusal, too, is taken only after the end was in view", async () => {
     const never: Choice = { decision: { apply_network_rule: { action: "deny", host: "a.example" } }, label: "Never allow connections to a.example" };
-    const side = await show(null);
-    await side.emit("approval", card({}, { choices: [...CHOICES.command.slice(3), never] }));
-    await tick();
-    const body = tall(900);
-    await side.emit("approval", card({ nonce: "n-2" }, { choices: [...CHOICES.command.slice(3), never] }));
-    await pass(600);
+    const { side, body } = await long({ choices: [...CHOICES.command.slice(3), never] });
     expect(screen.getByText(/Scroll to its end before you can set a lasting rule/)).toBeTruthy();
     await fireEvent.click(screen.getByRole("button", { name: "More" }));
     expect(decision("apply_network_rule").getAttribute("aria-disabled")).toBe("true");

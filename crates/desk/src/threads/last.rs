@@ -1,7 +1,7 @@
 //! How much of a thread a window takes: its last items, and of an item that is too long its end.
 
 use super::types::ThreadItem;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Most items of a thread that are shown.
 const MOST_ITEMS: usize = 1000;
@@ -92,16 +92,19 @@ fn end_of(text: &str, most: usize) -> &str {
 }
 
 /// How many bytes a value is written in, as JSON; about.
-pub(super) fn weight(value: &Value) -> usize {
+fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => written(text),
         Value::Array(each) => each.iter().map(|one| weight(one) + 1).sum::<usize>() + 2,
-        Value::Object(members) => {
-            let of_one = |(name, one): (&String, &Value)| written(name) + weight(one) + 2;
-            members.iter().map(of_one).sum::<usize>() + 2
-        }
+        Value::Object(members) => weight_of(members),
         _ => 8,
     }
+}
+
+/// The same of the members of an object.
+pub(super) fn weight_of(members: &Map<String, Value>) -> usize {
+    let of_one = |(name, one): (&String, &Value)| written(name) + weight(one) + 2;
+    members.iter().map(of_one).sum::<usize>() + 2
 }
 
 /// How many bytes a text is written in, as JSON.

@@ -1,6 +1,6 @@
 //! What windows are told of a thread. Items pass as the app-server writes them.
 
-use super::last::{fitting, weight};
+use super::last::{fitting, weight_of};
 use crate::Problem;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -54,11 +54,7 @@ impl ThreadItem {
 
     /// How many bytes it is written in, about.
     pub(crate) fn weight(&self) -> usize {
-        self.0
-            .iter()
-            .map(|(name, value)| name.len() + weight(value) + 4)
-            .sum::<usize>()
-            + 2
+        weight_of(&self.0)
     }
 
     /// Its id.
