@@ -3,6 +3,7 @@
 use crate::page::{Page, quoted};
 use crate::permissions;
 use crate::shell;
+use drawbridge_wire::{NetworkAction, NetworkRule};
 use serde_json::Value;
 
 pub(crate) fn render(page: &mut Page<'_>) {
@@ -91,32 +92,22 @@ fn render_rules(page: &mut Page<'_>) {
 fn render_offer(page: &mut Page<'_>, offer: &Value, proposed: Option<&Value>) {
     const RULE: &str = "Offered lasting rule (only if you choose it)";
     const NETWORK: &str = "Offered lasting network rule (only if you choose it)";
-    /// Longest name of a host, in bytes (RFC 1035, with its final dot).
-    const LONGEST_HOST: usize = 254;
     let known = ["accept", "acceptForSession", "decline", "cancel"];
     if offer.as_str().is_some_and(|word| known.contains(&word)) {
         return;
     }
-    let exec = only(offer, &["acceptWithExecpolicyAmendment"])
-        .and_then(|[rule]| only(rule, &["execpolicy_amendment"]));
-    let network = only(offer, &["applyNetworkPolicyAmendment"])
-        .and_then(|[rule]| only(rule, &["network_policy_amendment"]))
-        .and_then(|[rule]| only(rule, &["action", "host"]));
-    let is_name = |host: &Value| {
-        let host = host.as_str().unwrap_or_default();
-        (1..=LONGEST_HOST).contains(&host.len()) && !host.chars().any(|c| c.is_whitespace() || c.is_control())
-    };
-    let network = network.filter(|[_, host]| is_name(host));
-    let texts = network.map(|members| members.map(Value::as_str));
-    match (exec, texts) {
-        (Some([rule]), _) if Some(rule) == proposed => {}
-        (Some([rule]), _) => render_rule(page, RULE, rule),
-        (None, Some([Some("allow"), Some(host)])) => {
-            page.fact(&format!("{NETWORK}: always allow connections to"), host);
+    let exec =
+        only(offer, "acceptWithExecpolicyAmendment").and_then(|rule| only(rule, "execpolicy_amendment"));
+    match (NetworkRule::offered(offer), exec) {
+        (Some(NetworkRule { action, host }), _) => {
+            let does = match action {
+                NetworkAction::Allow => "always allow",
+                NetworkAction::Deny => "never allow",
+            };
+            page.fact(&format!("{NETWORK}: {does} connections to"), &host);
         }
-        (None, Some([Some("deny"), Some(host)])) => {
-            page.fact(&format!("{NETWORK}: never allow connections to"), host);
-        }
+        (None, Some(rule)) if Some(rule) == proposed => {}
+        (None, Some(rule)) => render_rule(page, RULE, rule),
         _ => page.json(
             "Offered in a form this version does not know, so it cannot be chosen",
             offer,
@@ -124,11 +115,10 @@ fn render_offer(page: &mut Page<'_>, offer: &Value, proposed: Option<&Value>) {
     }
 }
 
-/// The members of an object that has these and no others.
-fn only<'a, const N: usize>(value: &'a Value, names: &[&str; N]) -> Option<[&'a Value; N]> {
-    let members = value.as_object().filter(|members| members.len() == N)?;
-    let found: Option<Vec<&Value>> = names.iter().map(|name| members.get(*name)).collect();
-    found?.try_into().ok()
+/// The member of an object that has no other.
+fn only<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    members.get(name)
 }
 
 fn render_rule(page: &mut Page<'_>, label: &str, rule: &Value) {

@@ -159,18 +159,18 @@ impl NetworkRule {
     /// nobody could tell what it does.
     #[must_use]
     pub fn offered(decision: &Value) -> Option<Self> {
-        let only = |value: &'_ Value, member: &str| -> Option<Value> {
+        fn only<'a>(value: &'a Value, member: &str) -> Option<&'a Value> {
             let members = value.as_object().filter(|members| members.len() == 1)?;
-            members.get(member).cloned()
-        };
-        let offered = only(decision, "applyNetworkPolicyAmendment")?;
-        let rule = only(&offered, "network_policy_amendment")?;
+            members.get(member)
+        }
+        let rule = only(
+            only(decision, "applyNetworkPolicyAmendment")?,
+            "network_policy_amendment",
+        )?;
         let rule = rule.as_object().filter(|members| members.len() == 2)?;
-        let action = match rule.get("action")?.as_str()? {
-            "allow" => NetworkAction::Allow,
-            "deny" => NetworkAction::Deny,
-            _ => return None,
-        };
+        let word = rule.get("action")?.as_str()?;
+        let actions = [NetworkAction::Allow, NetworkAction::Deny];
+        let action = actions.into_iter().find(|action| action.word() == word)?;
         let host = rule.get("host")?.as_str()?;
         let is_name = (1..=LONGEST_HOST).contains(&host.len())
             && !host.chars().any(|c| c.is_whitespace() || c.is_control());
@@ -193,6 +193,17 @@ pub enum NetworkAction {
     Allow,
     /// They are refused from now on, this one, too.
     Deny,
+}
+
+impl NetworkAction {
+    /// The word on the wire, in records and on command lines.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            NetworkAction::Allow => "allow",
+            NetworkAction::Deny => "deny",
+        }
+    }
 }
 
 impl Decision {

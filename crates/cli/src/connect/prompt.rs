@@ -2,8 +2,8 @@
 
 use crate::screen;
 use drawbridge_consent::visible_line;
+use drawbridge_wire::Decision;
 use drawbridge_wire::control::{ApprovalView, Choice};
-use drawbridge_wire::{Decision, NetworkAction};
 use serde_json::{Map, Value};
 
 /// What a typed line means.
@@ -55,11 +55,7 @@ pub(crate) fn typed(decision: &Decision) -> String {
     match decision {
         Decision::Answers(_) => "answers ID=TEXT".to_owned(),
         Decision::ApplyNetworkRule(rule) => {
-            let verb = match rule.action {
-                NetworkAction::Allow => "allow-host",
-                NetworkAction::Deny => "deny-host",
-            };
-            format!("{verb} {}", visible_line(&rule.host))
+            format!("{}-host {}", rule.action.word(), visible_line(&rule.host))
         }
         other => other.word().replace('_', "-"),
     }

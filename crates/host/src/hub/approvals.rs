@@ -10,7 +10,7 @@ use drawbridge_core::approvals::{
     AnswerError, ApprovalId, Dispatch, Raised, RaisedBy, TurnEnd, decision_from_client, outcome_of,
 };
 use drawbridge_wire::control::{ApprovalKind, Change};
-use drawbridge_wire::{AnswerSource, Decision, NetworkAction, Role};
+use drawbridge_wire::{AnswerSource, Decision, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -460,8 +460,7 @@ fn recorded(by: &AnswerSource) -> String {
 fn decided(decision: &Decision) -> String {
     let word = decision.word();
     match decision {
-        Decision::ApplyNetworkRule(rule) if rule.action == NetworkAction::Allow => format!("{word}: allow"),
-        Decision::ApplyNetworkRule(_) => format!("{word}: deny"),
+        Decision::ApplyNetworkRule(rule) => format!("{word}: {}", rule.action.word()),
         _ => word.to_owned(),
     }
 }
@@ -513,7 +512,7 @@ mod tests {
     #[test]
     fn the_record_says_what_was_decided_and_nothing_of_what_was_asked_or_typed() {
         let rule = drawbridge_wire::NetworkRule {
-            action: NetworkAction::Deny,
+            action: drawbridge_wire::NetworkAction::Deny,
             host: "a.example".to_owned(),
         };
         let typed = serde_json::json!({ "pass": "s3cret" });
